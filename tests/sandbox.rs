@@ -3,6 +3,8 @@
 
 #[path = "sandbox/driver.rs"]
 mod driver;
+#[path = "sandbox/driving.rs"]
+mod driving;
 #[path = "sandbox/embedder.rs"]
 mod embedder;
 #[path = "sandbox/hostile.rs"]

@@ -226,7 +226,6 @@ impl Capture {
     }
 
     /// Instructions counted so far.
-    #[cfg(test)]
     pub(super) fn instructions(&self) -> u64 {
         self.instruction_counter.as_ref().map_or(0, InstructionCounter::total)
     }

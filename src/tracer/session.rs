@@ -228,7 +228,6 @@ impl Session {
     }
 
     /// Instructions counted so far; 0 if no limit or budget is in instructions.
-    #[cfg(test)]
     pub(crate) fn instructions(&mut self) -> u64 {
         self.capture().instructions()
     }

@@ -33,8 +33,8 @@ pub(super) const MAX_KEPT: usize = 8;
 /// Bytes of those states: what the tracer keeps, and as much of tables.
 pub(super) const MAX_KEPT_BYTES: u64 = 512 << 20;
 
-/// Bytes looked at to keep states and to put them back: eight times what a driver of ours looks at, some ten
-/// seconds.
+/// Bytes looked at to keep states and to put them back: more than twice what a driver of ours looks at, some
+/// ten seconds.
 pub(super) const MAX_KEPT_LOOKS: u64 = 64 << 30;
 
 /// Instructions between two moments of a timeline that are saved, at first: some milliseconds.

@@ -22,7 +22,7 @@ use crate::{
         types::{Entry, EntryEnd, EntryKind},
         world::{Owner, Registered, Registration},
     },
-    tracer::{TableFunction, Type, Value},
+    tracer::{Budget, TableFunction, Type, Value},
 };
 
 /// What was told and looked at.
@@ -35,13 +35,29 @@ pub(super) struct Told {
     objects: BTreeMap<u32, i32>,
     /// Classes that have a constructor.
     can_make: BTreeSet<u32>,
+    /// What was called, to be called again with other arguments.
+    targets: Vec<Target>,
+}
+
+/// What stands for the types that a registration names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Given {
+    /// Numbers by position, the last for all that come after it.
+    pub(super) integers: [i32; 6],
+    pub(super) float: f64,
+    /// Address of a text with its length before it, and of bytes.
+    pub(super) text: u32,
+    pub(super) pointer: u32,
 }
 
 /// A function to call.
-struct Target {
-    told: Registration,
-    function: TableFunction,
-    reach: Reach,
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub(super) told: Registration,
+    pub(super) function: TableFunction,
+    pub(super) reach: Reach,
+    /// Numbers that it compares something with.
+    pub(super) compared: Vec<i32>,
 }
 
 impl Driver<'_> {
@@ -70,6 +86,7 @@ impl Driver<'_> {
             self.told.calls += 1;
             self.call_told(target, &registered);
         }
+        self.told.targets.extend(targets.into_iter().take(CALLBACKS));
         if !left.is_empty() {
             self.limitations
                 .push(Limitation::RegisteredLeft { count: left.len() as u64, first: super::first(left) });
@@ -109,8 +126,9 @@ impl Driver<'_> {
                 let ranking = ranking.get_or_insert_with(|| Ranking::new(module));
                 // What it calls says more than what calls it.
                 let called = told.context.and_then(|index| self.session.table_function(index.into())?.func);
-                let reach = ranking.reach(called.unwrap_or(func));
-                targets.push(Target { told, function, reach });
+                let func = called.unwrap_or(func);
+                let (reach, compared) = (ranking.reach(func), ranking.compared(func));
+                targets.push(Target { told, function, reach, compared });
             }
         }
         targets
@@ -124,33 +142,42 @@ impl Driver<'_> {
     }
 
     fn call_told(&mut self, target: &Target, registered: &Registered) {
-        let Target { told, function, .. } = target;
-        let args = self.told_args(told, function, registered);
-        self.begin();
-        let kind = EntryKind::Callback;
-        self.tell_begun(&told.name, kind, function.func, &args, true);
-        let outcome = self.session.invoke_at(told.index.into(), &args, &self.budget());
-        self.enter(told.name.clone(), kind, function.func, args, true, outcome);
-        if self.settle() {
-            return;
-        }
-        if let Owner::Makes(class) = told.owner
-            && let Some(Entry { results, end: EntryEnd::Returned, .. }) = self.entries.last()
-            && let Some(&Value::I32(object @ 1..)) = results.first()
-        {
-            self.told.objects.insert(class, object);
+        let page = self.material.page;
+        let given = Given { integers: [16; 6], float: 1.0, text: args::text_at(page), pointer: page };
+        let args = self.told_args(target, registered, &given);
+        let func = target.function.func.unwrap_or(FuncIndex(0));
+        let Budget { work, .. } = self.made_up_budget(func, target.reach);
+        let budget = Budget { work, ..self.budget() };
+        self.call_target(target, args, &budget);
+        if !self.settle() && self.keep_object(target) {
             self.keep();
         }
     }
 
+    pub(super) fn call_target(&mut self, target: &Target, args: Vec<Value>, budget: &Budget) {
+        let Target { told, function, .. } = target;
+        self.begin();
+        let kind = EntryKind::Callback;
+        self.tell_begun(&told.name, kind, function.func, &args, true);
+        let outcome = self.session.invoke_at(told.index.into(), &args, budget);
+        self.enter(told.name.clone(), kind, function.func, args, true, outcome);
+    }
+
+    /// Keeps the object that the last call made; returns whether it made one.
+    pub(super) fn keep_object(&mut self, target: &Target) -> bool {
+        let Some(Entry { results, end: EntryEnd::Returned, .. }) = self.entries.last() else { return false };
+        match (target.told.owner, results.first()) {
+            (Owner::Makes(class), Some(&Value::I32(object @ 1..))) => {
+                self.told.objects.insert(class, object);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Arguments by the types that the registration names; made up where it names none.
-    fn told_args(
-        &self,
-        told: &Registration,
-        function: &TableFunction,
-        registered: &Registered,
-    ) -> Vec<Value> {
-        let params = &function.params;
+    pub(super) fn told_args(&self, target: &Target, registered: &Registered, given: &Given) -> Vec<Value> {
+        let Target { told, function: TableFunction { params, .. }, .. } = target;
         if told.owner == Owner::Callback {
             return args::make(params, 0, self.material);
         }
@@ -160,32 +187,42 @@ impl Driver<'_> {
             (1, Type::I32) if let Owner::Member(class) = told.owner => {
                 Value::I32(self.told.objects.get(&class).copied().unwrap_or(self.material.page as i32))
             }
-            (_, ty) => self.value_of(ty, types.next().copied().unwrap_or(0), registered),
+            (_, ty) => {
+                let integer = given.integers[position.min(given.integers.len() - 1)];
+                self.value_of(ty, types.next().copied().unwrap_or(0), registered, integer, given)
+            }
         };
         params.iter().enumerate().map(value).collect()
     }
 
     /// A value of a type that the sample named.
-    fn value_of(&self, ty: Type, number: u32, registered: &Registered) -> Value {
+    fn value_of(&self, ty: Type, number: u32, registered: &Registered, integer: i32, given: &Given) -> Value {
         let name = registered.type_name(number);
         let class = registered.class_of(number);
-        let integer = match self.told.objects.get(&class) {
+        let word = match self.told.objects.get(&class) {
             Some(&object) => object,
-            None if name.contains("string") => args::text_at(self.material.page) as i32,
+            None if name.contains("string") => given.text as i32,
             None if name.contains("val") => 2,
-            None if name == "bool" => 1,
-            None if name.contains('*') || name.contains("memory_view") => self.material.page as i32,
-            None => 16,
+            None if name == "bool" => 1 ^ (integer & 1),
+            None if name.contains('*') || name.contains("memory_view") => given.pointer as i32,
+            None => integer,
         };
         match ty {
-            Type::I32 => Value::I32(integer),
-            Type::I64 => Value::I64(16),
+            Type::I32 => Value::I32(word),
+            Type::I64 => Value::I64(integer.into()),
+            Type::F32 => Value::F32(given.float as f32),
+            Type::F64 => Value::F64(given.float),
             other => args::make(&[other], 0, self.material)[0],
         }
     }
 }
 
 impl Told {
+    /// What was called.
+    pub(super) fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
     /// Whether a registration was looked at; notes that it is.
     fn seen(&mut self, told: &Registration) -> bool {
         // What it calls tells apart what shares an invoker; the two are indices of the same table.

@@ -2,144 +2,300 @@
 //!
 //! What is called does not say what it wants, so the orders in which libraries take such things are tried,
 //! with inputs that the sample knows ([`super::inputs`]), and after them mixtures that the seed of the run
-//! decides. A call that showed new code stays, and those after it find what it left; any other is undone.
-//! What a call wrote is an input of later ones: what was packed can be unpacked.
+//! decides, of exports and of what the sample told its host of alike. A call that showed new code stays, and
+//! those after it find what it left, and are near to it as often as not ([`super::plan`]); any other is
+//! undone, though some only after the call that follows: one gives room, the next reads what is in it. What
+//! a call wrote is an input of later ones: what was packed can be unpacked. A buffer that a call gave is
+//! filled with input, as its host would ([`super::handing`]).
 //!
 //! Only where much of the code has not run, and while there is news of it.
 
-use std::{collections::BTreeSet, ops::RangeInclusive};
+use std::{ops::RangeInclusive, sync::PoisonError};
 
 use super::{
     Driver, args,
+    callbacks::{Given, Target},
     candidates::{Candidate, MIXES},
+    handing::Buffer,
     inputs,
     limits::{
-        EXPLORE_CALL_WORK, EXPLORE_CALLS, EXPLORE_CANDIDATES, EXPLORE_INSTRUCTIONS, EXPLORE_MISSES,
-        EXPLORE_MIXING_WORK, EXPLORE_OBJECTS, EXPLORE_WORK, EXPLORED_BRANCHES, WRITTEN_INPUTS,
+        EXPLORE_CALL_WORK, EXPLORE_CALLS, EXPLORE_CANDIDATES, EXPLORE_CHAIN, EXPLORE_INSTRUCTIONS,
+        EXPLORE_LEAST_MISSES, EXPLORE_LOGGED, EXPLORE_MISSES, EXPLORE_MIXED, EXPLORE_MIXING_INSTRUCTIONS,
+        EXPLORE_MIXING_WORK, EXPLORE_OBJECTS, EXPLORE_STOPS, EXPLORE_WORK, EXPLORED_BRANCHES,
     },
     names::Role,
+    plan::{self, ORDERS, Piece, Plan, Plans},
+    rank::Ranking,
 };
 use crate::{
-    module::FuncIndex,
     sandbox::{
         random::Random,
-        types::{Entry, EntryEnd, EntryKind, RunOptions},
+        types::{EntryEnd, EntryKind, RunOptions},
+        world::{Owner, Registered},
     },
     tracer::{Budget, Type, Value},
 };
 
-/// Where the input of a call lies in the page, and where it may write.
-const INPUT: u32 = 20 << 10;
-const OUTPUT: u32 = 28 << 10;
+/// Where the input of a call lies in the page, where it may write, and the arguments of a program.
+pub(super) const INPUT: u32 = 20 << 10;
+pub(super) const OUTPUT: u32 = 28 << 10;
+const ARGV: u32 = 36 << 10;
+const TEXT: u32 = 40 << 10;
 /// Bytes that it may write, and of an input.
-const ROOM: u32 = 4 << 10;
+pub(super) const ROOM: u32 = 4 << 10;
 
 /// Lengths that an input may be brought to.
-const WANTED: RangeInclusive<i32> = 16..=ROOM as i32 / 2;
-
-/// What stands at a place of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Piece {
-    Object,
-    Input,
-    Len,
-    Output,
-    Room,
-    Number,
-}
-
-use Piece::{Input, Len, Number, Object, Output, Room};
-
-/// Orders that libraries have. What comes after them are numbers.
-const ORDERS: &[&[Piece]] = &[
-    &[Output, Room, Input, Len],
-    &[Object, Input, Len],
-    &[Object, Output, Room, Input, Len],
-    &[Input, Len, Output, Room],
-    &[Input, Len],
-    &[Output, Input, Len],
-    &[Object, Object],
-];
+const WANTED: RangeInclusive<i32> = 8..=ROOM as i32 / 2;
 
 /// Numbers that mean something to many: flags, kinds, widths, sizes.
 const NUMBERS: &[i32] = &[0, 1, 2, 3, 4, 8, 16, 32, 100, 256, 1024, 65_536, -1];
 const FLOATS: &[f64] = &[0.0, 1.0, 0.5, -1.0, 16.0, 100.0];
+/// What a program is asked for.
+const WORDS: &[&str] = &["program", "--help", "-"];
+
+/// What may be called.
+#[derive(Debug, Clone)]
+enum What {
+    Export(Candidate),
+    Told(Target),
+}
+
+/// The same with what came of it.
+#[derive(Debug, Clone)]
+struct Open {
+    what: What,
+    params: Vec<Type>,
+    compared: Vec<i32>,
+    mixes: bool,
+    tries: u64,
+    /// Calls that showed new code.
+    news: u64,
+    /// Calls that did not come to an end.
+    stops: u64,
+    /// It called the host without end, or nearly so.
+    is_loud: bool,
+    /// Objects of the last call that showed new code.
+    fitting: Vec<i32>,
+}
+
+impl Open {
+    fn new(what: What, params: &[Type], compared: Vec<i32>, mixes: u64) -> Self {
+        let (params, mixes) = (params.to_vec(), mixes >= MIXES);
+        Self {
+            what,
+            params,
+            compared,
+            mixes,
+            tries: 0,
+            news: 0,
+            stops: 0,
+            is_loud: false,
+            fitting: Vec::new(),
+        }
+    }
+}
 
 /// What calls are made of, and how far it went.
-struct Exploration {
+pub(super) struct Exploration {
     random: Random,
-    inputs: Vec<Vec<u8>>,
+    open: Vec<Open>,
+    registered: Registered,
+    pub(super) inputs: Vec<Vec<u8>>,
     /// How many of them were there from the start.
-    given: usize,
+    pub(super) given: usize,
+    /// Words of the sample's own.
+    words: Vec<Vec<u8>>,
+    /// The input of the call.
+    pub(super) input: Vec<u8>,
+    /// Inputs that lie in the page.
+    placed: u32,
+    /// Lengths that something is compared with.
+    wanted: Vec<i32>,
     objects: Vec<i32>,
+    /// Those of them that the call was given.
+    given_objects: Vec<i32>,
+    /// Objects that were written where a call was to write.
+    pub(super) written: Vec<i32>,
+    /// How many of them are there after what was not kept is undone.
+    written_kept: usize,
+    /// Buffers that exports gave, to be filled.
+    pub(super) buffers: Vec<Buffer>,
     /// An array of AssemblyScript, which is an object too.
     array: Option<i32>,
-    /// What a call with such arguments did not come to the end of: none is repeated.
-    endless: BTreeSet<FuncIndex>,
+    plans: Plans,
     calls: usize,
     /// Calls in a row that showed nothing.
     misses: usize,
     /// Work when it began.
     began: u64,
+    /// Host calls then.
+    logged: u64,
+    /// Instructions of calls that mix bits.
+    mixed: u64,
+    /// Calls that showed nothing and were not undone.
+    chained: usize,
 }
 
 impl Exploration {
-    fn pick<T: Copy>(&mut self, of: &[T]) -> Option<T> {
-        let position = self.random.next() % (of.len() as u64).max(1);
-        of.get(position as usize).copied()
+    fn pick<T: Clone>(&mut self, of: &[T]) -> Option<T> {
+        plan::pick(&mut self.random, of)
     }
 
-    /// An order of `count` pieces.
-    fn mixture(&mut self, count: usize) -> Vec<Piece> {
-        let mut pieces = Vec::new();
-        if self.random.next().is_multiple_of(2) {
-            pieces.push(Object);
+    pub(super) fn is_even(&mut self) -> bool {
+        self.random.next().is_multiple_of(2)
+    }
+
+    /// Draws the input of a call, or takes the one that it has to be; of a length that something wants.
+    fn draw_input(&mut self, input: Option<usize>, compared: &[i32]) {
+        let chosen = input.unwrap_or_else(|| self.random.next() as usize);
+        self.input = self.inputs.get(chosen % self.inputs.len().max(1)).cloned().unwrap_or_default();
+        if input.is_some() {
+            return;
         }
-        while pieces.len() < count {
-            let is_last = pieces.len() + 1 == count;
-            match self.random.next() % 10 {
-                0..3 if !is_last => pieces.extend([Input, Len]),
-                3..5 if !is_last => pieces.extend([Output, Room]),
-                5 => pieces.push(Input),
-                6..8 => pieces.push(Object),
-                _ => pieces.push(Number),
-            }
+        if self.random.next().is_multiple_of(4)
+            && let Some(word) = self.pick(&self.words.clone())
+        {
+            self.input = word;
+            return;
         }
-        pieces
+        let wanted = match self.random.next() % 4 {
+            0 => self.pick(&self.wanted.clone()),
+            1 => None,
+            _ => self.pick(compared),
+        };
+        if let Some(wanted) = wanted.filter(|wanted| WANTED.contains(wanted)) {
+            self.input = self.input.iter().copied().cycle().take(wanted as usize).collect();
+        }
+    }
+
+    /// Whether it is not called any more: it does not come to an end, or has computed enough.
+    fn is_closed(&self, open: usize) -> bool {
+        let open = &self.open[open];
+        open.is_loud
+            || open.stops >= EXPLORE_STOPS + open.tries / 8
+            || open.mixes && self.mixed >= EXPLORE_MIXED
+    }
+
+    fn number(&mut self, compared: &[i32]) -> i32 {
+        let number = match self.random.next() % 4 {
+            0 | 1 => self.pick(compared).or_else(|| self.pick(&NUMBERS[..4])),
+            2 => self.pick(&NUMBERS[..6]),
+            _ => self.pick(NUMBERS),
+        };
+        number.unwrap_or(0)
+    }
+
+    /// Whether a call that showed nothing is not undone: it may be the first half of what does.
+    fn goes_on(&mut self) -> bool {
+        self.chained += 1;
+        self.chained <= EXPLORE_CHAIN && self.is_even()
+    }
+
+    /// One of two that chance draws: the one that showed more.
+    fn choose(&mut self) -> Option<usize> {
+        let mut draw = || (self.random.next() % (self.open.len() as u64).max(1)) as usize;
+        let (one, other) = (draw(), draw());
+        let promise =
+            |position: usize| self.open.get(position).map(|open| ((open.news + 1) * 1024) / (open.tries + 2));
+        let chosen = if promise(one) >= promise(other) { one } else { other };
+        (chosen < self.open.len()).then_some(chosen)
+    }
+
+    /// A call that is near to one that showed something, or any.
+    fn draw_plan(&mut self) -> Option<Plan> {
+        if self.random.next() % 3 > 0
+            && let Some(plan) = self.plans.vary(&mut self.random)
+        {
+            return Some(plan);
+        }
+        let open = self.choose()?;
+        let count = args::integers(&self.open[open].params);
+        Some(Plan { open, pieces: plan::mixture(&mut self.random, count), input: None })
     }
 }
 
 impl Driver<'_> {
-    /// Calls the candidates with what may show more of them.
+    /// Calls the candidates, and what the sample told of, with what may show more of them.
     pub(super) fn explore(&mut self, chosen: &[Candidate]) {
+        if self.hints.branches == 0 && !self.told.targets().is_empty() {
+            // No export is left to be called, and nobody has asked yet.
+            self.hints = Ranking::new(self.session.module()).hints();
+        }
         let branches = self.hints.branches;
-        if branches < EXPLORED_BRANCHES || self.session.blocks_seen().saturating_mul(2) > branches {
+        if branches < EXPLORED_BRANCHES || self.session.blocks_seen() > branches {
             return;
         }
-        let is_open = |one: &&Candidate| matches!(one.role, Role::Other | Role::Set | Role::Create);
-        let open: Vec<_> = chosen.iter().filter(is_open).collect();
+        self.undo();
         let inputs: Vec<_> = inputs::of(self.hints.formats).map(<[u8]>::to_vec).collect();
+        let open = self.open(chosen);
+        let mut wanted: Vec<i32> = open.iter().flat_map(|open| open.compared.iter().copied()).collect();
+        wanted.retain(|len| WANTED.contains(len));
+        wanted.sort_unstable();
+        wanted.dedup();
+        let logged = self.logged();
+        let registered = self.state.lock().unwrap_or_else(PoisonError::into_inner).world.registered.clone();
         let mut exploration = Exploration {
             random: Random::new(self.options.seed.number()),
+            open,
+            registered,
             given: inputs.len(),
             inputs,
+            words: self.hints.words.clone(),
+            input: Vec::new(),
+            placed: 0,
+            wanted,
             objects: self.objects(EXPLORE_OBJECTS),
+            given_objects: Vec::new(),
+            written: Vec::new(),
+            written_kept: 0,
+            buffers: Vec::new(),
             array: None,
-            endless: BTreeSet::new(),
+            plans: Plans::default(),
             calls: 0,
             misses: 0,
             began: self.session.work().0,
+            logged,
+            mixed: 0,
+            chained: 0,
         };
+        self.write_argv();
+        self.keep();
+        self.add_array(&mut exploration);
+        self.find_buffers(&mut exploration);
+        self.as_programs(&mut exploration);
+        self.in_order(&mut exploration);
+        self.mixed(&mut exploration);
         self.undo();
-        self.add_array(&open, &mut exploration);
-        self.in_order(&open, &mut exploration);
-        self.mixed(&open, &mut exploration);
+    }
+
+    fn open(&self, chosen: &[Candidate]) -> Vec<Open> {
+        let is_open = |one: &&Candidate| matches!(one.role, Role::Other | Role::Set | Role::Create);
+        let exports = chosen.iter().filter(is_open).map(|one| {
+            Open::new(What::Export(one.clone()), &one.params, one.compared.clone(), one.reach.mixes)
+        });
+        let told = self.told.targets().iter().map(|one| {
+            Open::new(What::Told(one.clone()), &one.function.params, one.compared.clone(), one.reach.mixes)
+        });
+        exports.chain(told).collect()
+    }
+
+    /// What a program is given, where its `main` has lost its name.
+    fn write_argv(&mut self) {
+        let (base, texts) = (self.material.page.wrapping_add(ARGV), self.material.page.wrapping_add(TEXT));
+        let (mut pointers, mut strings) = (Vec::new(), Vec::new());
+        for word in WORDS {
+            pointers.extend_from_slice(&texts.wrapping_add(strings.len() as u32).to_le_bytes());
+            strings.extend_from_slice(word.as_bytes());
+            strings.push(0);
+        }
+        pointers.extend_from_slice(&[0; 4]);
+        _ = self.session.write_host_memory(base.into(), &pointers);
+        _ = self.session.write_host_memory(texts.into(), &strings);
     }
 
     /// An array of as many bytes as an export wants, for all calls.
-    fn add_array(&mut self, open: &[&Candidate], exploration: &mut Exploration) {
-        let compared = open.iter().flat_map(|one| one.compared.iter().copied());
-        let len = compared.into_iter().find(|len| WANTED.contains(len)).unwrap_or(args::LEN);
+    fn add_array(&mut self, exploration: &mut Exploration) {
+        let len = exploration.wanted.iter().copied().find(|&len| len >= 16).unwrap_or(args::LEN);
         let bytes = exploration.inputs.first().into_iter().flatten().copied().cycle();
         let bytes: Vec<u8> = bytes.take(len as usize).collect();
         exploration.array = self.make_array(&bytes);
@@ -151,10 +307,30 @@ impl Driver<'_> {
         exploration.objects.extend(exploration.array);
     }
 
+    /// A program whose `main` has lost its name has two parameters still.
+    fn as_programs(&mut self, exploration: &mut Exploration) {
+        let is_program = |open: &&Open| match &open.what {
+            What::Export(one) => one.params == [Type::I32; 2] && one.gives,
+            What::Told(_) => false,
+        };
+        let programs = exploration.open.iter().enumerate().filter(|(_, open)| is_program(open));
+        let programs: Vec<_> = programs.map(|(open, _)| open).take(EXPLORE_CANDIDATES).collect();
+        for open in programs {
+            let pieces = vec![Piece::Count, Piece::Argv];
+            self.try_plan(&Plan { open, pieces, input: None }, exploration);
+        }
+    }
+
     /// Each order with each input, those first that reach most.
-    fn in_order(&mut self, open: &[&Candidate], exploration: &mut Exploration) {
-        let mut wide: Vec<_> = open.iter().filter(|one| args::integers(&one.params) >= 2).collect();
-        wide.sort_by_key(|one| std::cmp::Reverse(one.reach.loops));
+    fn in_order(&mut self, exploration: &mut Exploration) {
+        let reach = |open: &Open| match &open.what {
+            What::Export(one) => one.reach.loops,
+            What::Told(_) => 0,
+        };
+        let is_wide = |open: &Open| matches!(open.what, What::Export(_)) && args::integers(&open.params) >= 2;
+        let mut wide: Vec<_> = (0..exploration.open.len()).collect();
+        wide.retain(|&open| is_wide(&exploration.open[open]));
+        wide.sort_by_key(|&open| std::cmp::Reverse(reach(&exploration.open[open])));
         wide.truncate(EXPLORE_CANDIDATES);
         let (mut given, mut written) = (0..exploration.given, exploration.given);
         loop {
@@ -163,128 +339,135 @@ impl Driver<'_> {
             let Some(input) = (if is_written { Some(written) } else { given.next() }) else { return };
             written += usize::from(is_written);
             for order in ORDERS {
-                for candidate in &wide {
-                    let count = args::integers(&candidate.params);
-                    if order.len() > count || exploration.endless.contains(&candidate.func) {
+                for &open in &wide {
+                    let count = args::integers(&exploration.open[open].params);
+                    if order.len() > count || exploration.is_closed(open) {
                         continue;
                     }
                     if exploration.calls >= EXPLORE_CALLS / 2 || self.is_explored(exploration, 2) {
                         return;
                     }
                     let mut pieces = order.to_vec();
-                    pieces.resize(count, Number);
-                    self.try_pieces(candidate, &pieces, Some(input), exploration);
+                    pieces.resize(count, Piece::Number);
+                    self.try_plan(&Plan { open, pieces, input: Some(input) }, exploration);
                 }
             }
         }
     }
 
     /// What chance makes of it.
-    fn mixed(&mut self, open: &[&Candidate], exploration: &mut Exploration) {
+    fn mixed(&mut self, exploration: &mut Exploration) {
         exploration.misses = 0;
         while exploration.calls < EXPLORE_CALLS && !self.is_explored(exploration, 1) {
-            let Some(candidate) = exploration.pick(open) else { return };
-            if exploration.endless.contains(&candidate.func) {
+            let Some(plan) = exploration.draw_plan() else { return };
+            if exploration.is_closed(plan.open) {
                 // It counts as a call: otherwise the loop would not end where only such are left.
                 exploration.calls += 1;
                 continue;
             }
-            let pieces = exploration.mixture(args::integers(&candidate.params));
-            self.try_pieces(candidate, &pieces, None, exploration);
+            self.try_plan(&plan, exploration);
         }
     }
 
     /// Whether it showed nothing for long, or its work is done.
     fn is_explored(&mut self, exploration: &Exploration, patience: usize) -> bool {
         let (work, _) = self.session.work();
-        exploration.misses >= EXPLORE_MISSES * patience
+        let misses = EXPLORE_MISSES.min(EXPLORE_LEAST_MISSES.saturating_add(self.hints.branches as usize));
+        exploration.misses >= misses * patience
             || work - exploration.began >= EXPLORE_WORK
+            || self.logged() - exploration.logged > EXPLORE_LOGGED
             || self.returning.is_spent()
             || self.is_over()
     }
 
-    fn try_pieces(
-        &mut self,
-        candidate: &Candidate,
-        pieces: &[Piece],
-        input: Option<usize>,
-        exploration: &mut Exploration,
-    ) {
+    /// Host calls so far.
+    fn logged(&self) -> u64 {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.log.calls.len() as u64 + state.log.cut
+    }
+
+    fn try_plan(&mut self, plan: &Plan, exploration: &mut Exploration) {
         exploration.calls += 1;
         let before = self.session.blocks_seen();
-        let args = self.explored_args(candidate, pieces, input, exploration);
-        let RunOptions { entry_time, entry_decisions, entry_instructions, .. } = *self.options;
-        let least = |own: Option<u64>, most: u64| Some(own.map_or(most, |own| own.min(most)));
-        let budget = Budget {
-            time: Some(entry_time),
-            work: least(
-                entry_decisions,
-                if candidate.reach.mixes >= MIXES { EXPLORE_MIXING_WORK } else { EXPLORE_CALL_WORK },
-            ),
-            instructions: least(entry_instructions, EXPLORE_INSTRUCTIONS),
-        };
-        self.call_within(candidate, EntryKind::Export, args, true, &budget);
+        let (counted, logged) = (self.session.instructions(), self.logged());
+        let open = exploration.open[plan.open].clone();
+        exploration.placed = 0;
+        exploration.given_objects.clear();
+        exploration.draw_input(plan.input, &open.compared);
+        self.prepare(&plan.pieces, exploration);
+        let budget = self.explore_budget(open.mixes);
+        match &open.what {
+            What::Export(candidate) => {
+                let args = self.explored_args(&open, plan, exploration);
+                self.call_within(candidate, EntryKind::Export, args, true, &budget);
+            }
+            What::Told(target) if target.told.owner == Owner::Callback => {
+                let args = self.explored_args(&open, plan, exploration);
+                self.call_target(target, args, &budget);
+            }
+            What::Told(target) => {
+                let given = self.given(&open, exploration);
+                let args = self.told_args(target, &exploration.registered, &given);
+                self.call_target(target, args, &budget);
+            }
+        }
         let is_new = self.session.blocks_seen() > before;
-        if let Some(Entry { end: EntryEnd::Stopped { .. }, .. }) = self.entries.last() {
-            exploration.endless.insert(candidate.func);
+        let is_stopped =
+            self.entries.last().is_some_and(|entry| matches!(entry.end, EntryEnd::Stopped { .. }));
+        if open.mixes {
+            exploration.mixed += self.session.instructions() - counted;
+        }
+        let count = &mut exploration.open[plan.open];
+        count.tries += 1;
+        count.news += u64::from(is_new);
+        count.stops += u64::from(is_stopped);
+        count.is_loud |= self.logged() - logged > EXPLORE_LOGGED / 8;
+        if is_new {
+            count.fitting.clone_from(&exploration.given_objects);
         }
         exploration.misses = if is_new { 0 } else { exploration.misses + 1 };
-        if self.has_returned() && is_new {
-            self.take_output(pieces, exploration);
-            exploration.objects = self.objects(EXPLORE_OBJECTS);
-            exploration.objects.extend(exploration.array);
+        if is_new {
+            exploration.plans.keep(plan);
+        }
+        if !self.has_returned() || !is_new && !exploration.goes_on() {
+            exploration.chained = 0;
+            exploration.written.truncate(exploration.written_kept);
+            return self.undo();
+        }
+        self.take_back(&plan.pieces, exploration);
+        exploration.objects = self.objects(EXPLORE_OBJECTS);
+        exploration.objects.extend(exploration.array);
+        exploration.objects.extend(&exploration.written);
+        if is_new {
+            exploration.chained = 0;
+            exploration.written_kept = exploration.written.len();
+            if let What::Told(target) = &open.what {
+                self.keep_object(target);
+            }
             self.keep();
-        } else {
-            self.undo();
+        }
+    }
+
+    fn explore_budget(&self, mixes: bool) -> Budget {
+        let RunOptions { entry_time, entry_decisions, entry_instructions, .. } = *self.options;
+        let least = |own: Option<u64>, most: u64| Some(own.map_or(most, |own| own.min(most)));
+        let (work, instructions) = match mixes {
+            true => (EXPLORE_MIXING_WORK, EXPLORE_MIXING_INSTRUCTIONS),
+            false => (EXPLORE_CALL_WORK, EXPLORE_INSTRUCTIONS),
+        };
+        Budget {
+            time: Some(entry_time),
+            work: least(entry_decisions, work),
+            instructions: least(entry_instructions, instructions),
         }
     }
 
     /// Arguments of the types, with what the pieces say in the places of integers.
-    fn explored_args(
-        &mut self,
-        candidate: &Candidate,
-        pieces: &[Piece],
-        input: Option<usize>,
-        exploration: &mut Exploration,
-    ) -> Vec<Value> {
-        let page = self.material.page;
-        let mut len = args::LEN;
-        let mut is_placed = false;
+    fn explored_args(&mut self, open: &Open, plan: &Plan, exploration: &mut Exploration) -> Vec<Value> {
         let mut integers = Vec::new();
-        for (position, &piece) in pieces.iter().enumerate() {
-            integers.push(match piece {
-                Object => exploration.pick(&exploration.objects.clone()).unwrap_or(page as i32),
-                Input => {
-                    let chosen = input.unwrap_or_else(|| exploration.random.next() as usize);
-                    let bytes = exploration.inputs.get(chosen % exploration.inputs.len().max(1)).cloned();
-                    let mut bytes = bytes.unwrap_or_default();
-                    // It may want so many and no others.
-                    let wanted = exploration.pick(&candidate.compared).unwrap_or(0);
-                    if input.is_none() && WANTED.contains(&wanted) {
-                        bytes = bytes.into_iter().cycle().take(wanted as usize).collect();
-                    }
-                    len = bytes.len() as i32;
-                    let is_counted = pieces.get(position + 1) == Some(&Len);
-                    let parcel = if is_counted { self.parcel(&bytes) } else { None };
-                    match parcel {
-                        Some(parcel) => parcel as i32,
-                        None => {
-                            let at = page.wrapping_add(INPUT + if is_placed { ROOM } else { 0 });
-                            is_placed = true;
-                            // A text ends with a zero.
-                            _ = self.session.write_host_memory(at.into(), &[&bytes[..], &[0]].concat());
-                            at as i32
-                        }
-                    }
-                }
-                Len => len,
-                Output => page.wrapping_add(OUTPUT) as i32,
-                Room => ROOM as i32,
-                Number if exploration.random.next().is_multiple_of(2) => {
-                    exploration.pick(&candidate.compared).unwrap_or(1)
-                }
-                Number => exploration.pick(NUMBERS).unwrap_or(0),
-            });
+        for (position, &piece) in plan.pieces.iter().enumerate() {
+            let is_counted = plan.pieces.get(position + 1) == Some(&Piece::Len);
+            integers.push(self.integer(piece, is_counted, open, exploration));
         }
         let mut integers = integers.into_iter();
         let value = |ty: &Type| match ty {
@@ -294,26 +477,59 @@ impl Driver<'_> {
             Type::F64 => Value::F64(exploration.pick(FLOATS).unwrap_or(0.0)),
             other => args::make(&[*other], 0, self.material)[0],
         };
-        candidate.params.iter().map(value).collect()
+        open.params.iter().map(value).collect()
     }
 
-    /// What a call that gave a length wrote where it was to write.
-    fn take_output(&mut self, pieces: &[Piece], exploration: &mut Exploration) {
-        let Some(entry) = self.entries.last() else { return };
-        let (EntryEnd::Returned, Some(&Value::I32(len @ 1..))) = (&entry.end, entry.results.first()) else {
-            return;
+    /// What a piece is in this call.
+    fn integer(&mut self, piece: Piece, is_counted: bool, open: &Open, exploration: &mut Exploration) -> i32 {
+        let page = self.material.page;
+        match piece {
+            Piece::Object => {
+                let fitting = if exploration.is_even() { exploration.pick(&open.fitting) } else { None };
+                let object = fitting.or_else(|| exploration.pick(&exploration.objects.clone()));
+                exploration.given_objects.extend(object);
+                object.unwrap_or(page as i32)
+            }
+            Piece::Input => self.place_input(is_counted, open, exploration),
+            Piece::Len => exploration.input.len() as i32,
+            Piece::Output => page.wrapping_add(OUTPUT) as i32,
+            Piece::Room => ROOM as i32,
+            Piece::Number => exploration.number(&open.compared),
+            Piece::Count => WORDS.len() as i32,
+            Piece::Argv => page.wrapping_add(ARGV) as i32,
+        }
+    }
+
+    /// Puts the input where the call finds it; another one behind it, if it is the second.
+    fn place_input(&mut self, is_counted: bool, open: &Open, exploration: &mut Exploration) -> i32 {
+        if exploration.placed > 0 {
+            exploration.draw_input(None, &open.compared);
+        }
+        let bytes = exploration.input.clone();
+        if is_counted && let Some(parcel) = self.parcel(&bytes) {
+            return parcel as i32;
+        }
+        let at = self.material.page.wrapping_add(INPUT + exploration.placed.min(1) * ROOM);
+        exploration.placed += 1;
+        // A text ends with a zero.
+        _ = self.session.write_host_memory(at.into(), &[&bytes[..], &[0]].concat());
+        at as i32
+    }
+
+    /// What stands for the types that a registration names.
+    fn given(&mut self, open: &Open, exploration: &mut Exploration) -> Given {
+        let text = self.material.page.wrapping_add(INPUT);
+        let bytes = &exploration.input;
+        // As embind passes texts: their length before them.
+        let bytes = [&(bytes.len() as u32).to_le_bytes()[..], bytes, &[0]].concat();
+        _ = self.session.write_host_memory(text.into(), &bytes);
+        let len = exploration.input.len() as i32;
+        let mut integer = || match exploration.random.next() % 3 {
+            0 => len,
+            _ => exploration.number(&open.compared),
         };
-        if !pieces.contains(&Output) || len as u32 > ROOM / 2 {
-            return;
-        }
-        let start = self.material.page.wrapping_add(OUTPUT) as usize;
-        let Some(memory) = self.session.host_memory_bytes() else { return };
-        let Some(written) = memory.get(start..start + len as usize) else { return };
-        let is_something = written.iter().any(|&byte| byte != 0);
-        let written = written.to_vec();
-        let has_room = exploration.inputs.len() < exploration.given + WRITTEN_INPUTS;
-        if is_something && has_room && !exploration.inputs.contains(&written) {
-            exploration.inputs.push(written);
-        }
+        let integers = std::array::from_fn(|_| integer());
+        let float = exploration.pick(FLOATS).unwrap_or(1.0);
+        Given { integers, float, text, pointer: text.wrapping_add(4) }
     }
 }

@@ -41,7 +41,8 @@ const FORMATS: &[Format] = &[
     format!("a.sqlite", [], b"SQLite format 3"),
 ];
 
-/// Texts of languages that are small enough to be right in many.
+/// Texts of languages that are small enough to be right in many. None holds an address, which would look like
+/// one that the sample hides.
 const TEXTS: &[&[u8]] = &[
     b"the quick brown fox jumps over 13 lazy dogs; the quick brown fox jumps over 13 lazy dogs again",
     b"{\"name\": \"thing\", \"list\": [1, 2.5, true, null], \"of\": {\"a\": \"b\\n\"}}",
@@ -49,6 +50,14 @@ const TEXTS: &[&[u8]] = &[
     b"<svg width=\"9\" height=\"9\"><g id=\"a\"><rect x=\"1\" width=\"4\" fill=\"#f00\"/>text</g></svg>",
     b"a.b > c { color: #ff0000; margin: 0 1px }",
     b"function f(x) { return x + 1; } f(2);",
+    b"# Title\n\n* one **bold** `code`\n* [two](b.html)\n\n| a | b |\n|---|---|\n| 1 | 2 |\n",
+    b"<?xml version=\"1.0\"?>\n<!DOCTYPE a>\n<a b=\"c\"><!-- d --><e/>&lt;<![CDATA[f]]></a>",
+    b"[a]\nb = \"c\"\nd = [1, 2]\n",
+    b"select a, count(*) from b where c > 1 group by a;",
+    b"_ZN3foo3barIiSaIiEE3bazEPKcRi",
+    b"(a|b)*c[0-9]{2,}\\d+$",
+    b"SGVsbG8sIHdvcmxkIQ==",
+    b"0x48656c6c6f2c20776f726c6421",
 ];
 
 /// The formats of which a module's code has a constant, as bits.
@@ -62,6 +71,16 @@ pub(super) fn of_data(data: &[u8]) -> u32 {
     let holds = |format: &Format| !format.mark.is_empty() && memmem::find(data, format.mark).is_some();
     let bits = FORMATS.iter().enumerate().filter(|(_, format)| holds(format));
     bits.fold(0, |all, (position, _)| all | 1 << position)
+}
+
+/// Words of some data that end with a zero, as C keeps them: short, without spaces or places to be filled.
+pub(super) fn words_of(data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let is_word = |word: &&[u8]| {
+        (3..=32).contains(&word.len())
+            && word.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'%')
+            && word.iter().any(u8::is_ascii_alphabetic)
+    };
+    data.split(|&byte| byte == 0).filter(is_word)
 }
 
 /// Files of these formats, then texts.
@@ -91,5 +110,13 @@ mod tests {
         assert_eq!(of_word(0x0403_4b50), of_data(b"a PK\x03\x04"));
         assert_eq!(of(of_word(0x0403_4b50)).next().unwrap(), include_bytes!("../../../rules/inputs/a.zip"));
         assert_eq!(of(0).count(), TEXTS.len());
+        assert!(TEXTS.iter().all(|text| memmem::find(text, b"://").is_none()));
+    }
+
+    #[test]
+    fn words_are_those_that_end_and_stand_alone() {
+        let data = b"\0open\0no such file\0%s\0a\0b2\0--all\0\x80bad\0last";
+        let words: Vec<_> = words_of(data).collect();
+        assert_eq!(words, [&b"open"[..], b"--all", b"last"]);
     }
 }

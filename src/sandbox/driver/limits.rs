@@ -23,6 +23,9 @@ pub(super) const PLAIN_INSTRUCTIONS: u64 = 24_000_000;
 /// The same for one that may reach such code through the table.
 pub(super) const INDIRECT_INSTRUCTIONS: u64 = 80_000_000;
 
+/// How often the budget of what did not come to its end is halved at most.
+pub(super) const MOST_HALVED: u32 = 6;
+
 /// Functions called that the sample told its host of: each takes its time of the run.
 pub(super) const CALLBACKS: usize = 96;
 
@@ -35,26 +38,29 @@ pub(super) const SEARCH_OBJECTS: usize = 4;
 /// Blocks that a call must have shown for the search to leave its export alone.
 pub(super) const SEARCH_BLOCKS: u64 = 24;
 
-/// Branches of a module from which it is explored: of a small one most has run before.
-pub(super) const EXPLORED_BRANCHES: u64 = 160;
+/// Branches of a module from which it is explored: of a smaller one most has run before.
+pub(super) const EXPLORED_BRANCHES: u64 = 24;
 
 /// Constants kept of a function that compares something with them: most compare with few.
 pub(super) const COMPARED: usize = 16;
 
 /// Calls made to explore a module; half of them in the orders that libraries have.
-pub(super) const EXPLORE_CALLS: usize = 640;
+pub(super) const EXPLORE_CALLS: usize = 1600;
 
 /// Exports called in these orders.
 pub(super) const EXPLORE_CANDIDATES: usize = 16;
 
 /// Calls in a row that show no new code after which exploring ends.
-pub(super) const EXPLORE_MISSES: usize = 96;
+pub(super) const EXPLORE_MISSES: usize = 256;
+
+/// The same of a module without branches; each branch adds one: a small one is done sooner.
+pub(super) const EXPLORE_LEAST_MISSES: usize = 64;
 
 /// Objects of the sample that such calls are given.
 pub(super) const EXPLORE_OBJECTS: usize = 16;
 
 /// Work in decisions or the like of all such calls: a fraction of a second.
-pub(super) const EXPLORE_WORK: u64 = 12_000_000;
+pub(super) const EXPLORE_WORK: u64 = 36_000_000;
 
 /// The same of one call: what parses a kilobyte needs less.
 pub(super) const EXPLORE_CALL_WORK: u64 = 200_000;
@@ -65,6 +71,40 @@ pub(super) const EXPLORE_MIXING_WORK: u64 = 32_000;
 
 /// Instructions of one such call: what parses a kilobyte needs fewer.
 pub(super) const EXPLORE_INSTRUCTIONS: u64 = 8_000_000;
+
+/// Instructions of one such call that mixes bits.
+pub(super) const EXPLORE_MIXING_INSTRUCTIONS: u64 = 4_000_000;
+
+/// Instructions of all such calls that mix bits: it must not look like mining.
+pub(super) const EXPLORE_MIXED: u64 = 20_000_000;
+
+/// Calls that do not come to an end after which one is not made any more.
+pub(super) const EXPLORE_STOPS: u64 = 3;
+
+/// Host calls of all such calls: a quarter of those that are logged. What makes an eighth of them at once is
+/// not called again.
+pub(super) const EXPLORE_LOGGED: u64 = 50_000;
+
+/// Calls in a row that show nothing and are not undone before the next.
+pub(super) const EXPLORE_CHAIN: usize = 3;
+
+/// Plans kept of calls that showed new code: what is near to them is tried.
+pub(super) const PLANS_KEPT: usize = 64;
+
+/// Buffers of the sample that are filled before a call.
+pub(super) const BUFFERS: usize = 8;
+
+/// Bytes of nothing from which what an export gave is such a buffer: an object of the sample holds something.
+pub(super) const BUFFER_LEAST: usize = 64;
+
+/// Objects kept that calls wrote where they were to write.
+pub(super) const WRITTEN_OBJECTS: usize = 8;
+
+/// Words of a sample's data looked at.
+pub(super) const WORDS_LOOKED_AT: usize = 4096;
+
+/// Words of them that are inputs: a name that it knows is found by chance.
+pub(super) const WORDS_KEPT: usize = 48;
 
 /// What calls wrote and later ones are given.
 pub(super) const WRITTEN_INPUTS: usize = 6;
@@ -85,7 +125,7 @@ pub(super) const RANK_STEPS: usize = 4_000_000;
 pub(super) const ALLOCATORS_TRIED: usize = 8;
 
 /// Bytes of memory looked at in a run to put the instance back after failed calls: some seconds.
-pub(super) const RETURN_BYTES: u64 = 8 << 30;
+pub(super) const RETURN_BYTES: u64 = 24 << 30;
 
 /// Arguments that a `main` is handed: more than anybody names.
 pub(super) const MAIN_ARGUMENTS: usize = 256;

@@ -12,18 +12,20 @@ mod array;
 mod callbacks;
 mod candidates;
 mod explore;
+mod handing;
 mod inputs;
 mod limits;
 mod looks;
 mod names;
 mod page;
 mod parcels;
+mod plan;
 mod rank;
 mod returning;
 mod search;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     rc::Rc,
     sync::{Mutex, PoisonError},
 };
@@ -37,8 +39,8 @@ use crate::{
 };
 
 use self::limits::{
-    DRIVEN, DRIVEN_BYTES, DRIVEN_LEAST, DRIVEN_WORK, INDIRECT_INSTRUCTIONS, LEFT_NAMED, NAME_SHOWN,
-    PLAIN_INSTRUCTIONS, SEARCH_BLOCKS,
+    DRIVEN, DRIVEN_BYTES, DRIVEN_LEAST, DRIVEN_WORK, INDIRECT_INSTRUCTIONS, LEFT_NAMED, MOST_HALVED,
+    NAME_SHOWN, PLAIN_INSTRUCTIONS, SEARCH_BLOCKS,
 };
 use self::{
     args::{Material, PATTERNS},
@@ -85,6 +87,8 @@ pub(super) struct Driver<'o> {
     parcels: parcels::Parcels,
     /// What the sample told its host of and was looked at, and the objects that came of it.
     told: callbacks::Told,
+    /// How often a function did not come to an end with made-up arguments.
+    stops: BTreeMap<FuncIndex, u32>,
     /// The wall time of an entry was used up, which depends on the machine.
     clock_struck: u32,
 }
@@ -111,6 +115,7 @@ impl<'o> Driver<'o> {
             returning,
             parcels: parcels::Parcels::default(),
             told: callbacks::Told::default(),
+            stops: BTreeMap::new(),
             clock_struck: 0,
         }
     }
@@ -265,6 +270,8 @@ impl<'o> Driver<'o> {
             driven += 1;
         }
         self.search(&quiet);
+        self.settle();
+        self.callbacks();
         self.explore(&chosen);
         let rest = chosen.iter().skip(driven).map(|one| one.name.clone());
         // What is only called for a thread is not left out.
@@ -284,12 +291,12 @@ impl<'o> Driver<'o> {
 
     /// The state of now is what is returned to.
     fn keep(&mut self) {
-        self.returning.keep(&mut self.session, self.state);
+        self.returning.keep(&mut self.session, self.state, self.entries.len());
     }
 
     /// Returns to what was kept.
     fn undo(&mut self) {
-        self.returning.go_back(&mut self.session, self.state);
+        self.returning.go_back(&mut self.session, self.state, self.entries.len());
     }
 
     /// Whether a program did anything with the host but end itself.
@@ -324,9 +331,16 @@ impl<'o> Driver<'o> {
             }
         }
         self.keep_handle(candidate);
-        if matches!(candidate.role, Role::Create | Role::Set) && self.has_returned() {
+        if self.has_returned() && (matches!(candidate.role, Role::Create | Role::Set) || self.has_given()) {
             self.keep();
         }
+    }
+
+    /// Whether the last call gave what may be an object in memory, which is only there as long as the call
+    /// is not undone.
+    fn has_given(&self) -> bool {
+        let last = self.entries.len().saturating_sub(1);
+        self.entries.last().is_some_and(|entry| self.object_of(last, entry).is_some())
     }
 
     /// Whether the last call returned.
@@ -381,7 +395,8 @@ impl<'o> Driver<'o> {
 
     fn call(&mut self, candidate: &Candidate, kind: EntryKind, args: Vec<Value>, made_up: bool) {
         let is_driven = kind == EntryKind::Export && made_up;
-        let budget = if is_driven { self.budget_of(candidate) } else { self.budget() };
+        let budget =
+            if is_driven { self.made_up_budget(candidate.func, candidate.reach) } else { self.budget() };
         self.call_within(candidate, kind, args, made_up, &budget);
     }
 
@@ -417,15 +432,21 @@ impl<'o> Driver<'o> {
     }
 
     /// What is called with made-up arguments may never come to an end: of what mixes no bits little is missed
-    /// then, and time is left for the others.
-    fn budget_of(&self, candidate: &Candidate) -> Budget {
-        let most = match candidate.reach {
+    /// then, and time is left for the others. What did not come to its end before gets less each time, and so
+    /// does any that mixes no bits after the second of them.
+    fn made_up_budget(&self, func: FuncIndex, reach: Reach) -> Budget {
+        let most = match reach {
             Reach { mixes: MIXES.., .. } => u64::MAX,
             Reach { mixes_indirectly: MIXES.., .. } => INDIRECT_INSTRUCTIONS,
             _ => PLAIN_INSTRUCTIONS,
         };
+        let own = self.stops.get(&func).copied().unwrap_or(0);
+        let all = self.stops.values().sum::<u32>().saturating_sub(1);
+        let times = if reach.mixes >= MIXES { own } else { own.max(all) };
+        let shift = if times == 0 { 0 } else { times.saturating_add(2).min(MOST_HALVED) };
         let mut budget = self.budget();
-        budget.instructions = budget.instructions.map(|own| own.min(most));
+        budget.instructions = budget.instructions.map(|own| own.min(most) >> shift);
+        budget.work = budget.work.map(|own| own >> shift);
         budget
     }
 
@@ -490,6 +511,12 @@ impl<'o> Driver<'o> {
         let is_own = self.session.stopped_by().is_none();
         self.clock_struck += u32::from(end == EntryEnd::Stopped { limit: Limit::WallTime } && is_own);
         self.look_at_outcome((end == EntryEnd::Returned).then_some((&args, &results)));
+        // Of the limits only those that do not depend on the machine.
+        if let (EntryEnd::Stopped { limit: Limit::Decisions | Limit::Instructions }, true, Some(func)) =
+            (&end, made_up, func)
+        {
+            *self.stops.entry(func).or_default() += 1;
+        }
         let entry = Entry { name, kind, func, args, made_up, end, results, site, stalled_in };
         self.state
             .lock()

@@ -11,7 +11,7 @@ use wasmparser::{Data, DataKind, ElementItems, Operator, Payload};
 
 use super::{
     inputs,
-    limits::{COMPARED, RANK_STEPS},
+    limits::{COMPARED, RANK_STEPS, WORDS_KEPT, WORDS_LOOKED_AT},
 };
 use crate::{
     module::{FuncIndex, Module},
@@ -91,7 +91,7 @@ pub(super) struct Ranking {
 }
 
 /// What driving wants to know of a module besides.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Hints {
     /// Branches and blocks of the code: about how many there are to see.
     pub(super) branches: u64,
@@ -99,6 +99,8 @@ pub(super) struct Hints {
     pub(super) formats: u32,
     /// Where the last data segment with a constant address ends: below it lie texts and tables.
     pub(super) data_end: u32,
+    /// Words of its data: names of what it knows are among them.
+    pub(super) words: Vec<Vec<u8>>,
 }
 
 impl Ranking {
@@ -127,6 +129,7 @@ impl Ranking {
                 _ => {}
             }
         }
+        ranking.hints.thin_out();
         ranking.seen = vec![0; ranking.bodies.len()];
         in_table.sort_unstable();
         in_table.dedup();
@@ -138,7 +141,7 @@ impl Ranking {
 
     /// What else is known of the module.
     pub(super) fn hints(&self) -> Hints {
-        self.hints
+        self.hints.clone()
     }
 
     /// Numbers that a function and those that it calls compare something with.
@@ -227,12 +230,20 @@ fn effects(imports: wasmparser::ImportSectionReader<'_>) -> Vec<bool> {
 impl Hints {
     fn data(&mut self, segment: &Data<'_>) {
         self.formats |= inputs::of_data(segment.data);
+        let room = WORDS_LOOKED_AT.saturating_sub(self.words.len());
+        self.words.extend(inputs::words_of(segment.data).take(room).map(<[u8]>::to_vec));
         if let DataKind::Active { offset_expr, .. } = &segment.kind
             && let Ok(Operator::I32Const { value }) = offset_expr.get_operators_reader().read()
         {
             let end = (value as u32).saturating_add(segment.data.len() as u32);
             self.data_end = self.data_end.max(end);
         }
+    }
+
+    /// Of many words some are kept, from everywhere.
+    fn thin_out(&mut self) {
+        let step = self.words.len().div_ceil(WORDS_KEPT).max(1);
+        self.words = std::mem::take(&mut self.words).into_iter().step_by(step).collect();
     }
 
     fn operator(&mut self, operator: &Operator<'_>) {

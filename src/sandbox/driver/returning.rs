@@ -4,7 +4,10 @@
 //! heap behind on which whatever follows fails as well. The sandbox goes back too: descriptors, standard
 //! input, numbers of objects. What the sample did to files stays: it happened.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    ops::Range,
+    sync::{Mutex, PoisonError},
+};
 
 use crate::{
     sandbox::state::{Kept, State},
@@ -18,11 +21,17 @@ use super::limits::RETURN_BYTES;
 pub(super) struct Returning {
     kept: Option<(Snapshot, Kept)>,
     spent: u64,
+    /// How many entries there were when it was kept.
+    entries: usize,
+    /// Entries that were undone.
+    undone: Vec<Range<usize>>,
 }
 
 impl Returning {
-    /// Keeps the state of now. What is too large to be kept leaves nothing to return to.
-    pub(super) fn keep(&mut self, session: &mut Session, state: &Mutex<State>) {
+    /// Keeps the state of now, after so many entries. What is too large to be kept leaves nothing to return
+    /// to.
+    pub(super) fn keep(&mut self, session: &mut Session, state: &Mutex<State>, entries: usize) {
+        self.entries = entries;
         let snapshot = if self.spent < RETURN_BYTES { session.snapshot() } else { None };
         self.spent += snapshot.as_ref().map_or(0, |kept| kept.cost);
         let state = state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -39,14 +48,24 @@ impl Returning {
         self.spent
     }
 
-    /// Returns to it.
-    pub(super) fn go_back(&mut self, session: &mut Session, state: &Mutex<State>) {
+    /// Whether an entry was undone, and what it made with it.
+    pub(super) fn is_undone(&self, entry: usize) -> bool {
+        let position = self.undone.partition_point(|range| range.end <= entry);
+        self.undone.get(position).is_some_and(|range| range.contains(&entry))
+    }
+
+    /// Returns to it, after so many entries.
+    pub(super) fn go_back(&mut self, session: &mut Session, state: &Mutex<State>, entries: usize) {
         if let Some((snapshot, kept)) = &self.kept
             && self.spent < RETURN_BYTES
         {
             session.restore(snapshot);
             state.lock().unwrap_or_else(PoisonError::into_inner).go_back(kept);
             self.spent += snapshot.cost;
+            if self.entries < entries {
+                self.undone.push(self.entries..entries);
+                self.entries = entries;
+            }
         }
     }
 }

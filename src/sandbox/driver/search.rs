@@ -14,7 +14,7 @@ use super::{
 use std::collections::BTreeSet;
 
 use crate::{
-    sandbox::types::{EntryEnd, EntryKind},
+    sandbox::types::{Entry, EntryEnd, EntryKind},
     tracer::{Type, Value},
 };
 
@@ -48,13 +48,9 @@ impl Driver<'_> {
     /// What exports gave that may be objects in memory, the last first, one of each export first. What lies
     /// among the data of the module is a text or a table.
     pub(super) fn objects(&self, most: usize) -> Vec<i32> {
-        let (len, lowest) = (self.session.memory_len(), self.hints.data_end);
         let (mut objects, mut givers) = (Vec::new(), BTreeSet::new());
-        for entry in self.entries.iter().rev() {
-            if let (EntryEnd::Returned, EntryKind::Export, Some(&Value::I32(object @ 1024..))) =
-                (&entry.end, entry.kind, entry.results.first())
-                && (object as u64) < len
-                && object as u32 >= lowest
+        for (position, entry) in self.entries.iter().enumerate().rev() {
+            if let Some(object) = self.object_of(position, entry)
                 && !objects.contains(&object)
                 && objects.len() < most
                 && givers.insert(entry.func)
@@ -63,6 +59,17 @@ impl Driver<'_> {
             }
         }
         objects
+    }
+
+    /// What an entry gave that may be an object in memory, and was not undone.
+    pub(super) fn object_of(&self, position: usize, entry: &Entry) -> Option<i32> {
+        let (EntryEnd::Returned, EntryKind::Export, Some(&Value::I32(object @ 1024..))) =
+            (&entry.end, entry.kind, entry.results.first())
+        else {
+            return None;
+        };
+        let is_inside = (object as u64) < self.session.memory_len() && object as u32 >= self.hints.data_end;
+        (is_inside && !self.returning.is_undone(position)).then_some(object)
     }
 
     /// Calls an export with an object; returns whether new code ran. If none did, the call is undone.

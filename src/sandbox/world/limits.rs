@@ -21,6 +21,9 @@ pub(super) const REGISTERED: usize = 4096;
 /// Types kept that it tells of.
 pub(super) const REGISTERED_TYPES: usize = 4096;
 
+/// Views of memory kept that it hands over between two calls.
+pub(super) const VIEWS: usize = 8;
+
 /// Places of imports at which callbacks are looked for: more than large programs have.
 pub(super) const HANDED: usize = 1024;
 

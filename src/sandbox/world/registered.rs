@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::limits::{HANDED, HANDED_EACH, LOOKED_AT, MOST_CAPTURED, REGISTERED, REGISTERED_TYPES};
+use super::limits::{HANDED, HANDED_EACH, LOOKED_AT, MOST_CAPTURED, REGISTERED, REGISTERED_TYPES, VIEWS};
 use crate::{
     module::FuncIndex,
     sandbox::log,
@@ -34,6 +34,8 @@ pub(in crate::sandbox) struct Registered {
     classes: BTreeMap<u32, u32>,
     /// Arguments of imports that may be indices, by function and position.
     handed: BTreeMap<(FuncIndex, usize), Handed>,
+    /// Views of memory that were handed over and nobody took yet: address and length.
+    views: Vec<(u32, u32)>,
     /// Calls looked at.
     looked: u64,
 }
@@ -93,6 +95,7 @@ impl Registered {
         if self.signed(call, &args) || self.name_type(call, &args) {
             return;
         }
+        self.view(call, &args);
         self.closure(call, &args);
         for (position, value) in args.into_iter().enumerate() {
             self.hand(call, (func, position), value);
@@ -193,6 +196,26 @@ impl Registered {
             return true;
         }
         false
+    }
+
+    /// The number of a type that is a view of memory, and behind it the address of one: length and place.
+    fn view(&mut self, call: &Caller<'_>, args: &[Option<u32>]) {
+        for pair in args.windows(2) {
+            let [Some(number), Some(at)] = *pair else { continue };
+            let is_view = self.types.get(&number).is_some_and(|name| name.contains("memory_view"));
+            if is_view
+                && self.views.len() < VIEWS
+                && let Some(bytes) = call.read_memory(at.into(), 8)
+                && let [len, address] = *bytes.as_chunks::<4>().0
+            {
+                self.views.push((u32::from_le_bytes(address), u32::from_le_bytes(len)));
+            }
+        }
+    }
+
+    /// The views that were handed over since they were asked for last.
+    pub(in crate::sandbox) fn take_views(&mut self) -> Vec<(u32, u32)> {
+        std::mem::take(&mut self.views)
     }
 
     /// Notes what stands at a place of an import.

@@ -269,7 +269,9 @@ impl Driver<'_> {
     }
 
     fn open(&self, chosen: &[Candidate]) -> Vec<Open> {
-        let is_open = |one: &&Candidate| matches!(one.role, Role::Other | Role::Set | Role::Create);
+        let is_open = |one: &&Candidate| {
+            matches!(one.role, Role::Other | Role::Set | Role::Create) && !self.worked.contains(&one.func)
+        };
         let exports = chosen.iter().filter(is_open).map(|one| {
             Open::new(What::Export(one.clone()), &one.params, one.compared.clone(), one.reach.mixes)
         });

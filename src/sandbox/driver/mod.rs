@@ -58,6 +58,9 @@ use super::{
 
 /// Work below which an export with loops has done next to nothing.
 const LITTLE: u64 = 20_000;
+/// Work from which an export that mixes bits has shown what it does: more calls of it would only look like a
+/// search for a hash.
+const MUCH: u64 = 200_000;
 /// Work without a host call after which an entry that was stopped counts as stalled.
 const STALL: u64 = 1_000_000;
 
@@ -89,6 +92,8 @@ pub(super) struct Driver<'o> {
     told: callbacks::Told,
     /// How often a function did not come to an end with made-up arguments.
     stops: BTreeMap<FuncIndex, u32>,
+    /// What mixes bits and has done much of it in a call.
+    worked: BTreeSet<FuncIndex>,
     /// The wall time of an entry was used up, which depends on the machine.
     clock_struck: u32,
 }
@@ -116,6 +121,7 @@ impl<'o> Driver<'o> {
             parcels: parcels::Parcels::default(),
             told: callbacks::Told::default(),
             stops: BTreeMap::new(),
+            worked: BTreeSet::new(),
             clock_struck: 0,
         }
     }
@@ -319,6 +325,9 @@ impl<'o> Driver<'o> {
             };
             self.call(candidate, EntryKind::Export, args, !candidate.params.is_empty());
             let (after, _) = self.session.work();
+            if after - before >= MUCH && candidate.reach.mixes >= MIXES {
+                self.worked.insert(candidate.func);
+            }
             let has_failed = self.settle();
             if !has_failed {
                 self.spend();

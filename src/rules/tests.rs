@@ -840,6 +840,7 @@ fn flows_are_asked_by_source_way_and_goal() {
         decided: Default::default(),
         called: Default::default(),
         chosen: Vec::new(),
+        left: Default::default(),
     });
     for (wanted, expected) in [
         ("file", true),

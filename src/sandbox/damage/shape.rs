@@ -34,8 +34,10 @@ vocabulary! {
 const PIECES: usize = 8;
 /// Share of the pieces that must be there for their order to be what is wrong.
 const THERE: f64 = 0.6;
-/// Share of them that stand in their order, or in its reverse, in what was only edited or turned.
+/// Share of them that stand in their order in what was only edited, or of its rows in the reverse.
 const ORDERED: f64 = 0.6;
+/// Rows that a picture has at least.
+const ROWS: usize = 8;
 /// Places where the order breaks: one or two are a part that moved.
 const BREAKS: usize = 3;
 /// Bytes in which formats say what they are.
@@ -90,11 +92,18 @@ fn is_scrambled(before: &[u8], after: &[u8]) -> bool {
         return false;
     }
     let breaks = order.windows(2).filter(|pair| pair[1] != pair[0] + 1).count();
-    let reverse: Vec<usize> = order.iter().rev().copied().collect();
-    let kept = rising(&order).max(rising(&reverse));
-    let is_mixed = breaks >= BREAKS && (kept as f64) < ORDERED * order.len() as f64;
+    let is_kept = rising(&order) as f64 >= ORDERED * order.len() as f64;
+    let is_mixed = breaks >= BREAKS && !is_kept && !is_upside_down(&order);
     let are_texts = noise(before) == 0 && noise(after) == 0;
     is_mixed && (!are_texts || 2 * lines_lost(before, after) >= breaks.max(4))
+}
+
+/// Whether rows stand in the reverse of their order, as in a picture that was turned.
+fn is_upside_down(order: &[usize]) -> bool {
+    let begins = |pair: &&[usize]| pair[1] != pair[0] + 1;
+    let mut starts: Vec<usize> = order.windows(2).filter(begins).map(|pair| pair[1]).collect();
+    starts.reverse();
+    starts.len() >= ROWS && rising(&starts) as f64 >= ORDERED * starts.len() as f64
 }
 
 /// The pieces that a file has once, by their place.

@@ -1,5 +1,5 @@
-//! What a run leaves decides, and not the shape of its calls: programs and scripts in files, places that start
-//! programs, files of the user that are useless afterwards, and what is handed over in some encoding. Beside
+//! What a run leaves decides, and not the shape of its calls: programs and scripts in files, places that
+//! start programs, files of the user that are useless afterwards, and what is handed over in some encoding. Beside
 //! each stands a neighbour that does no harm, and that nobody accuses.
 
 use wasmspoor::{analysis::Analysis, passes::flows::Look, rules, sandbox, verdict::Class};
@@ -197,17 +197,13 @@ fn what_lies_where_programs_are_started_is_found_however_it_got_there() {
     for path in
         ["home/user/.gitconfig", "home/user/.vimrc", "etc/group", "home/user/.npmrc", "home/user/.xsession"]
     {
-        at_least(Class::PotentiallyUnwanted, path, &writing(path, b"run=/opt/u\n", "$write"));
+        at_least(Class::Undecided, path, &writing(path, b"run=/opt/u\n", "$write"));
     }
     let mut texts = Texts::default();
     let (from, to, line) = (texts.put(b"tmp/q"), texts.put(b"home/user/.zshrc"), texts.put(b"/opt/u &\n"));
     let written = format!("(call $write (call $open {from} (i32.const 1)) {line})");
     for how in ["$rename", "$link"] {
-        at_least(
-            Class::PotentiallyUnwanted,
-            how,
-            &texts.program(&format!("{written} (call {how} {from} {to})")),
-        );
+        at_least(Class::Undecided, how, &texts.program(&format!("{written} (call {how} {from} {to})")));
     }
     let (folder, inside) = (texts.put(b"tmp/f"), texts.put(b"tmp/f/a.desktop"));
     let (parent, place) = (texts.put(b"home/user/.config"), texts.put(b"home/user/.config/autostart"));
@@ -215,7 +211,7 @@ fn what_lies_where_programs_are_started_is_found_however_it_got_there() {
         "(call $mkdir {folder}) (call $write (call $open {inside} (i32.const 1)) {line})
          (call $mkdir {parent}) (call $rename {folder} {place})"
     ));
-    at_least(Class::PotentiallyUnwanted, "a folder", &moved);
+    at_least(Class::Undecided, "a folder", &moved);
 }
 
 #[test]
@@ -236,7 +232,7 @@ fn start_up_files_that_are_read_named_or_backed_up_are_no_persistence() {
     let edited = texts.program(&format!("{read} (call $write (local.get $fd) {line})"));
     not_accused("named", &edited, &World { files, args: &["edit", "/home/user/.bashrc"] });
     let unnamed = analysed(&edited, &World { files, ..World::default() }).verdict;
-    assert!(unnamed.class >= Class::PotentiallyUnwanted, "not named: {:?}", unnamed.reasons);
+    assert!(unnamed.class >= Class::Undecided, "not named: {:?}", unnamed.reasons);
 }
 
 /// Changes files in their place: `change` finds `$n` bytes at 65536.

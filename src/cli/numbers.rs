@@ -70,7 +70,7 @@ mod tests {
         );
         assert_eq!(hidden(&["run", "--arg", "-inf", "-x", "-"]), ["run", "--arg", "-inf", "-x", "-"]);
         assert_eq!(hidden(&["run", "--invoke=-x", "-5"]), ["run", "--invoke=-x", "-5"]);
-        assert_eq!(unhidden("unexpected \05"), "unexpected -5");
+        assert_eq!(unhidden("unexpected \x005"), "unexpected -5");
         assert_eq!(shown("\0inf").unwrap(), "-inf");
         assert_eq!(shown("f").unwrap(), "f");
     }

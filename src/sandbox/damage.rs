@@ -86,8 +86,8 @@ pub struct Damage {
     pub is_garbled: bool,
     /// What was done to it in its place although most of its bytes are there.
     pub harm: Option<Harm>,
-    /// Whether nothing of it was found, and a file of the size of a packed form stands beside it, or it looked
-    /// random and does so still. What that holds is not known.
+    /// Whether nothing of it was found, and a file of the size of a packed form stands beside it, or it
+    /// looked random and does so still. What that holds is not known.
     pub is_unknown: bool,
     /// Whether it is the user's: what is hidden, temporary or the system's changes all the time, unless it is
     /// bait.

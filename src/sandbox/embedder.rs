@@ -121,7 +121,7 @@ impl ImportCall<'_, '_> {
 
     /// Held for no longer than one question: a closure may call the sample, which calls other imports.
     fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+        lock(self.state)
     }
 }
 

@@ -143,19 +143,6 @@ fn ended_badly(facts: &Facts<'_>) -> Option<String> {
     (!entries.iter().any(is_ended)).then(|| "none of its entry points came to its end".to_owned())
 }
 
-/// An export that the driver called and that was cut while the run did little but turn bits, for which
-/// nothing is known. Many exports run long with made-up arguments; a search for a number looks the same.
-fn cut(code: &Code<'_>) -> Option<String> {
-    let entries = &code.facts.run?.entries;
-    let cut = entries.iter().find(|entry| matches!(entry.end, EntryEnd::Stopped { .. }))?;
-    mixing::turns_bits(code).then(|| {
-        format!(
-            "its export {} was cut in code that turns bits, and nothing says what for",
-            text::quoted(&cut.name)
-        )
-    })
-}
-
 fn is_ended(entry: &Entry) -> bool {
     matches!(entry.end, EntryEnd::Returned | EntryEnd::Exited { .. })
 }
@@ -170,7 +157,6 @@ fn unexplained(facts: &Weighed<'_>) -> Option<String> {
         .or_else(|| told::lack(facts))
         .or_else(|| chosen::lack(facts))
         .or_else(|| mixed(&code))
-        .or_else(|| cut(&code))
         .or_else(|| unseen::lack(&code))
         .or_else(|| carries::lack(&code))
 }

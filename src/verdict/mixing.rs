@@ -76,20 +76,6 @@ pub(super) fn executed(code: &Code<'_>) -> u64 {
     unexplained(mixed).max(unexplained(looped)).max(interpreted(code))
 }
 
-/// Whether bit operations are a good part of what the run computed, and its hottest function is no known
-/// hash, cipher or checksum.
-pub(super) fn turns_bits(code: &Code<'_>) -> bool {
-    let (facts, Some(module)) = (code.facts, code.module()) else { return false };
-    let ran = facts.dynamic.functions.iter();
-    let hottest = ran.max_by_key(|one| (one.classes.total, std::cmp::Reverse(one.index)));
-    let Some(function) = hottest.and_then(|one| facts.view.function(one.index)) else { return false };
-    let near = near_hashes(facts, module);
-    let mut hashes = near.get(&function.index).into_iter().flatten();
-    is_mixing(&facts.dynamic.metrics.classes, 0.0, facts.weights.threshold.mixing_bit_share)
-        && !hashes.any(|hash| explained::rotates_as(hash, module, function))
-        && !explained::is_explained(facts, module, function)
-}
-
 /// Whether a loop calls one of these functions again and again and then compares what it finds in memory,
 /// with next to always the same outcome: a search for a number whose hash is small. Who derives a key
 /// compares nothing, and who checks a text does so once.

@@ -242,7 +242,7 @@ impl Drawing<'_, '_, '_> {
             }
         };
         // A label for every third row, and none over the name.
-        let is_labelled = |row: usize| row % 3 == 0 && row + 2 < rows;
+        let is_labelled = |row: usize| row.is_multiple_of(3) && row + 2 < rows;
         let content = html! {
             (read.drawn("read")) (written.drawn("written"))
             @for (at, row) in work.rows.iter().enumerate() {

@@ -203,7 +203,7 @@ impl Exploration {
 
     /// A call that is near to one that showed something, or any.
     fn draw_plan(&mut self) -> Option<Plan> {
-        if self.random.next() % 3 > 0
+        if !self.random.next().is_multiple_of(3)
             && let Some(plan) = self.plans.vary(&mut self.random)
         {
             return Some(plan);

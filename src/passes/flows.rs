@@ -202,7 +202,10 @@ impl DataFlows {
                 Sink::Call { function, offset } if self.called.len() < MAX_DECIDED => {
                     self.called.entry((function, offset)).or_default().insert(kind);
                 }
-                Sink::Argument { index, .. } if self.chosen.len() < MAX_CHOSEN => {
+                // What an argument of the program says was asked for.
+                Sink::Argument { index, .. }
+                    if kind != SourceKind::Argument && self.chosen.len() < MAX_CHOSEN =>
+                {
                     self.chosen.push(Chosen {
                         source: flow.source.clone(),
                         how: flow.how,

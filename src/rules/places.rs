@@ -1,6 +1,6 @@
 //! The table of places whose files are run without being asked for: `rules/places.toml`.
 //!
-//! All paths are one set of expressions: a path is looked at once, whatever is asked.
+//! All paths are one set of expressions: one pass over a path says which kinds of places it is.
 
 use super::limits::PATHS_COMPILED;
 use std::sync::LazyLock;

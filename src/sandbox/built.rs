@@ -72,6 +72,14 @@ impl Built {
         let mut end = 0;
         for hit in SEARCH.find_iter(memory).take(16 * BUILT_HITS) {
             // What stands in a thing that was found is a part of it.
+            if hit.start() < end {
+                continue;
+            }
+            if self.scanned >= BUILT_SCANNED {
+                return;
+            }
+            self.scanned +=
+                memory[hit.start()..].iter().take(RETURNED_SCAN).take_while(|byte| **byte != 0).count();
             let Some((start, len)) = found(memory, hit.start()).filter(|(start, _)| *start >= end) else {
                 continue;
             };
@@ -94,10 +102,8 @@ fn found(memory: &[u8], at: usize) -> Option<(usize, usize)> {
     let window = from.get(..RETURNED_SCAN).unwrap_or(from);
     match window {
         [0x7f, b'E', b'L', b'F', ..] => {
-            // The head says how long it is itself.
-            let is_head = matches!((window.get(4)?, window.get(0x34).or(window.get(0x28))?), (1 | 2, _));
-            let version = window.get(20..24)? == [1, 0, 0, 0];
-            (is_head && version && Contents::is_binary(window)).then_some((at, window.len()))
+            let version = matches!(window.get(20..24)?, [1, 0, 0, 0] | [0, 0, 0, 1]);
+            (version && Contents::is_binary(window)).then_some((at, window.len()))
         }
         [b'P', b'E', 0, 0, ..] => {
             let before = memory.get(at.saturating_sub(STUB)..at)?;

@@ -27,7 +27,7 @@ use super::{
 use crate::module::view::entropy;
 
 pub use self::shape::Harm;
-use self::words::noise;
+use self::words::{Said, noise};
 pub(super) use self::{
     decoded::{decoded, members},
     pieces::Found,
@@ -118,7 +118,7 @@ pub(super) fn assess(options: &RunOptions, changes: &[FileChange]) -> Vec<Damage
     let bait = |bytes: &[u8]| {
         options.persona.honeytokens.iter().any(|token| memmem::find(bytes, &token.value).is_some())
     };
-    let told = told(changes);
+    let told = Said::by(&told(changes));
     let damage = hurt.iter().map(|(change, bytes)| Damage {
         is_users: is_users(&change.path) || bait(bytes),
         ..of_file(change, bytes, found.share(bytes).unwrap_or(1.0), &told, changes)
@@ -127,13 +127,13 @@ pub(super) fn assess(options: &RunOptions, changes: &[FileChange]) -> Vec<Damage
 }
 
 /// What became of a file of which `found` is there as it was.
-fn of_file(change: &FileChange, bytes: &[u8], found: f64, told: &[u8], changes: &[FileChange]) -> Damage {
+fn of_file(change: &FileChange, bytes: &[u8], found: f64, told: &Said, changes: &[FileChange]) -> Damage {
     let has_copy = || changes.iter().any(|other| other.path != change.path && is_copy(other, change));
     let harm = (change.size_after.is_some() && !has_copy()).then(|| harm(bytes, &change.contents)).flatten();
     let unknown = packed(bytes, &change.path, changes).max(sealed_anew(change, bytes));
     let mut found = found.max(said(change, bytes));
     if found < WHOLE && noise(bytes) == 0 {
-        found = found.max(words::share_kept(bytes, told).unwrap_or(0.0));
+        found = found.max(told.share_of(bytes).unwrap_or(0.0));
     }
     Damage {
         path: change.path.clone(),
@@ -258,6 +258,9 @@ fn search<'a>(
     let after = changes.iter().filter(|change| change.size_after.is_some());
     let mut room = DAMAGE_SEARCHED;
     for bytes in after.map(|change| &change.contents[..]).chain(untouched) {
+        if room == 0 {
+            break;
+        }
         found.search(bytes, &mut room);
         for decoded in decoded(bytes) {
             found.search(&decoded, &mut room);

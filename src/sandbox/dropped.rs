@@ -71,7 +71,10 @@ fn of_file(change: &FileChange, room: &mut usize) -> Option<Held> {
     if contents != Contents::Archive {
         return Some(Held { contents, parts: vec![head.to_vec()] });
     }
-    let members: Vec<Vec<u8>> = damage::members(head);
+    // What says where the members of a zip are stands at its end.
+    let mut members: Vec<Vec<u8>> = damage::members(&change.contents);
+    *room = room.saturating_sub(members.iter().map(Vec::len).sum());
+    members.iter_mut().for_each(|member| member.truncate(HELD_BYTES));
     let is_run = |member: &Vec<u8>| {
         let kind = Contents::of_file(member);
         matches!(kind, Some(Contents::Program | Contents::Module | Contents::Command))
@@ -89,6 +92,9 @@ fn known<'a>(options: &RunOptions, parts: impl Iterator<Item = &'a Vec<u8>>) -> 
     let mut room = DAMAGE_SEARCHED;
     if !found.is_idle() {
         for bytes in damage::files(options).into_values().chain([&options.stdin[..]]) {
+            if room == 0 {
+                break;
+            }
             found.search(bytes, &mut room);
             decoded(bytes).iter().for_each(|bytes| found.search(bytes, &mut room));
         }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::{
     layers,
-    limits::{HANDED_EACH, HANDED_KEYS, HANDED_SCANNED, RETURNED_SCAN},
+    limits::{HANDED_BLANKS, HANDED_EACH, HANDED_KEYS, HANDED_SCANNED, RETURNED_SCAN},
     returned::{LEAST, Returns},
 };
 use crate::{
@@ -21,6 +21,10 @@ use crate::{
 
 /// Numbers below this may be characters that are handed over one by one.
 const LAST_CODE: u32 = 0x2100;
+/// An address below this is a number, as a rule.
+const FIRST_ADDRESS: u32 = 64;
+/// Bytes that a look costs at least; blanks cost as little of one.
+const LOOK: usize = 16;
 
 /// An argument of a function.
 type Key = (FuncIndex, usize);
@@ -43,13 +47,15 @@ impl Handed {
                 Some(code) => self.spell(key, code, returns),
                 None => self.spelt(key, returns),
             }
-            if let Value::I32(address) = *value
-                && address as u32 >= 64
-            {
+            if let Value::I32(address) = *value {
                 let len = match call.args().get(position + 1) {
                     Some(&Value::I32(len)) if len > 0 => Some(len as u32 as usize),
                     _ => None,
                 };
+                // A number below is an address only beside a length.
+                if (address as u32) < FIRST_ADDRESS && len.is_none_or(|len| len < LEAST) {
+                    continue;
+                }
                 self.look_at(call, key, (address as u32).into(), len, returns);
             }
         }
@@ -57,11 +63,11 @@ impl Handed {
 
     /// What was handed over so far is all: an entry ended.
     pub(super) fn end(&mut self, returns: &mut Returns) {
-        for (_, text) in std::mem::take(&mut self.spelled) {
-            returns.take(text.as_bytes());
+        for ((func, _), text) in std::mem::take(&mut self.spelled) {
+            self.take(func, text.as_bytes(), returns);
         }
-        for (_, pieces) in std::mem::take(&mut self.pieces) {
-            returns.take(&pieces);
+        for ((func, _), pieces) in std::mem::take(&mut self.pieces) {
+            self.take(func, &pieces, returns);
         }
     }
 
@@ -79,8 +85,15 @@ impl Handed {
     fn spelt(&mut self, key: Key, returns: &mut Returns) {
         let Some(text) = self.spelled.get_mut(&key).filter(|text| !text.is_empty()) else { return };
         let text = std::mem::take(text);
-        if text.len() >= LEAST && self.pay(key.0, text.len()) {
-            returns.take(text.as_bytes());
+        if text.len() >= LEAST {
+            self.take(key.0, text.as_bytes(), returns);
+        }
+    }
+
+    fn take(&mut self, func: FuncIndex, bytes: &[u8], returns: &mut Returns) {
+        if self.has_room(func) {
+            let spent = returns.take(bytes);
+            self.pay(func, spent);
         }
     }
 
@@ -92,19 +105,20 @@ impl Handed {
         len: Option<usize>,
         returns: &mut Returns,
     ) {
-        if self.all >= HANDED_SCANNED || self.looked.get(&key.0).is_some_and(|looked| *looked >= HANDED_EACH)
-        {
+        if !self.has_room(key.0) {
             return;
         }
-        let room = call.memory_len().saturating_sub(address).min(RETURNED_SCAN as u64);
+        let room = call.memory_len().saturating_sub(address).min(HANDED_BLANKS as u64);
         let room = len.map_or(room, |len| room.min(len as u64));
-        let Some(bytes) = call.read_memory(address, room) else { return };
+        let Some(all) = call.read_memory(address, room) else { return };
+        // Whoever wants nothing to be seen puts blanks in front.
+        let begun = all.trim_ascii_start();
+        self.pay(key.0, (all.len() - begun.len()) / LOOK);
+        let bytes = begun.get(..RETURNED_SCAN).unwrap_or(begun);
         let text = text_of(bytes);
-        if !self.pay(key.0, text.len().max(16)) {
-            return;
-        }
-        returns.take_hidden(bytes, len.is_some());
-        if text.len() >= 2 && len.is_none_or(|len| text.len() == len) {
+        let spent = returns.take_hidden(bytes, len.is_some());
+        self.pay(key.0, spent.max(LOOK));
+        if text.len() >= 2 && (len.is_none() || text.len() == bytes.len()) {
             self.add(key, text, returns);
         }
     }
@@ -116,20 +130,22 @@ impl Handed {
         }
         let pieces = self.pieces.entry(key).or_default();
         if pieces.len() + text.len() > RETURNED_SCAN {
-            returns.take(&std::mem::take(pieces));
+            let whole = std::mem::replace(pieces, text.to_vec());
+            self.take(key.0, &whole, returns);
+        } else {
+            pieces.extend_from_slice(text);
         }
-        pieces.extend_from_slice(text);
     }
 
-    /// Whether there is room for a look at so many bytes.
-    fn pay(&mut self, func: FuncIndex, len: usize) -> bool {
-        let looked = self.looked.entry(func).or_default();
-        if *looked >= HANDED_EACH || self.all >= HANDED_SCANNED {
-            return false;
-        }
-        *looked += len;
+    /// Whether there is room for another look at what a function is handed.
+    fn has_room(&self, func: FuncIndex) -> bool {
+        self.all < HANDED_SCANNED && self.looked.get(&func).is_none_or(|looked| *looked < HANDED_EACH)
+    }
+
+    /// So many bytes of it were looked at.
+    fn pay(&mut self, func: FuncIndex, len: usize) {
+        *self.looked.entry(func).or_default() += len;
         self.all += len;
-        true
     }
 }
 

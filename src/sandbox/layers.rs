@@ -15,6 +15,9 @@ const LEAST: usize = 24;
 const ESCAPES: usize = 3;
 const ESCAPES_SHARE: f64 = 0.5;
 
+/// Bytes of an entity at most, after its `&#`.
+const ENTITY: usize = 9;
+
 type Layer = fn(&[u8]) -> Option<Vec<u8>>;
 
 /// All of them, those that are told by the first bytes first.
@@ -113,10 +116,10 @@ fn percent(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut pieces = text.split('%');
     let mut out = pieces.next()?.as_bytes().to_vec();
     for piece in pieces {
-        match piece.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+        match piece.get(..2).and_then(|digits| hexadecimal_number(digits)) {
             Some(byte) => {
                 count += 1;
-                out.push(byte);
+                out.push(byte as u8);
                 out.extend_from_slice(&piece.as_bytes()[2..]);
             }
             None => {
@@ -126,6 +129,12 @@ fn percent(bytes: &[u8]) -> Option<Vec<u8>> {
         }
     }
     (count >= ESCAPES).then_some(out)
+}
+
+/// A number in hexadecimal digits and nothing else.
+fn hexadecimal_number(digits: &str) -> Option<u32> {
+    let are_digits = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    u32::from_str_radix(digits, 16).ok().filter(|_| are_digits)
 }
 
 /// A text of which half or more are escapes that begin so, each read by `read`: what it stands for, and its
@@ -152,12 +161,12 @@ fn escaped(bytes: &[u8], begin: &str, read: impl Fn(&str) -> Option<(u32, usize)
 /// `&#60;` and `&#x3c;`. A few of them are how HTML shows code.
 fn entities(bytes: &[u8]) -> Option<Vec<u8>> {
     escaped(bytes, "&#", |rest| {
-        let end = rest.get(..9).unwrap_or(rest).find(';')?;
+        let end = rest.bytes().take(ENTITY).position(|byte| byte == b';')?;
         let code = match rest.strip_prefix(['x', 'X']) {
-            Some(_) => u32::from_str_radix(rest.get(1..end)?, 16),
-            None => rest.get(..end)?.parse(),
+            Some(_) => hexadecimal_number(rest.get(1..end)?)?,
+            None => rest.get(..end).filter(|digits| !digits.starts_with('+'))?.parse().ok()?,
         };
-        Some((code.ok()?, end + 1))
+        Some((code, end + 1))
     })
 }
 
@@ -169,7 +178,7 @@ fn escapes(bytes: &[u8]) -> Option<Vec<u8>> {
             b'u' => 4,
             _ => return None,
         };
-        Some((u32::from_str_radix(rest.get(1..=len)?, 16).ok()?, len + 1))
+        Some((hexadecimal_number(rest.get(1..=len)?)?, len + 1))
     })
 }
 
@@ -183,7 +192,7 @@ fn numbers(bytes: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(bytes).ok().filter(|text| text.bytes().all(|byte| is_of_list(&byte)))?;
     let words = text.split(|sign: char| ",;[] \t\r\n".contains(sign)).filter(|word| !word.is_empty());
     let number = |word: &str| match word.strip_prefix("0x") {
-        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        Some(digits) => hexadecimal_number(digits),
         None => word.parse().ok(),
     };
     let out: Option<String> =

@@ -24,6 +24,9 @@ pub(super) const CARVE_SCANNED: u64 = 64 << 20;
 /// Bytes looked at where an export returned an address: the head of a page shows what it is.
 pub(super) const RETURNED_SCAN: usize = 64 << 10;
 
+/// Bytes looked at behind the layers of one text: it may be read in several ways, and each way again.
+pub(super) const BEHIND: usize = 1 << 20;
+
 /// Things kept that exports returned: each is looked through by rules.
 pub(super) const RETURNED_KEPT: usize = 16;
 
@@ -103,6 +106,9 @@ pub(super) const HANDED_SCANNED: usize = 4 << 20;
 
 /// Bytes of these for one function: a flood of calls of one hides no other.
 pub(super) const HANDED_EACH: usize = 512 << 10;
+
+/// Bytes in which what is handed over must begin, after blanks.
+pub(super) const HANDED_BLANKS: usize = 2 << 20;
 
 /// Arguments that are followed over calls; each keeps a text.
 pub(super) const HANDED_KEYS: usize = 64;

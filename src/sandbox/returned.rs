@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     fs::Contents,
     layers::{self, DEPTH},
-    limits::{RETURNED_BYTES, RETURNED_KEPT, RETURNED_SCAN, RETURNED_SCANNED},
+    limits::{BEHIND, RETURNED_BYTES, RETURNED_KEPT, RETURNED_SCAN, RETURNED_SCANNED},
 };
 use crate::Value;
 
@@ -30,6 +30,9 @@ pub(super) const LEAST: usize = 24;
 /// An address below this is a number.
 const FIRST_ADDRESS: u64 = 64;
 
+/// What says what bytes are.
+type Judge = fn(&[u8]) -> Option<Contents>;
+
 impl Returned {
     /// What bytes are, if they are any of it.
     pub(crate) fn of(bytes: Vec<u8>) -> Option<Self> {
@@ -37,12 +40,14 @@ impl Returned {
         Some(Self { contents, bytes })
     }
 
-    /// What stands in bytes or behind layers of encoding; an archive only if nothing is behind it.
-    fn behind(bytes: Vec<u8>, depth: usize, of: fn(&[u8]) -> Option<Contents>) -> Option<Self> {
+    /// What stands in bytes or behind layers of encoding; an archive only if nothing is behind it. `spent`
+    /// grows by the bytes that were looked at: a text may be read in several ways, again and again.
+    fn behind(bytes: Vec<u8>, depth: usize, of: Judge, spent: &mut usize) -> Option<Self> {
+        *spent += bytes.len();
         let plain = of(&bytes);
         let is_plain = plain.is_some_and(|contents| contents != Contents::Archive);
-        if !is_plain && depth > 0 {
-            let found = layers::peel(&bytes).find_map(|inner| Self::behind(inner, depth - 1, of));
+        if !is_plain && depth > 0 && *spent < BEHIND {
+            let found = layers::peel(&bytes).find_map(|inner| Self::behind(inner, depth - 1, of, spent));
             if let Some(found) = found.filter(|found| found.contents != Contents::Archive) {
                 return Some(found);
             }
@@ -76,8 +81,10 @@ impl Returns {
             let head = from.get(..window).unwrap_or_default();
             self.scanned += 256;
             for bytes in readings(head, len.is_some()).into_iter().flatten() {
-                self.scanned += bytes.len();
-                if let Some(returned) = Returned::behind(bytes, DEPTH, Contents::of) {
+                let mut spent = 0;
+                let found = Returned::behind(bytes, DEPTH, Contents::of, &mut spent);
+                self.scanned += spent;
+                if let Some(returned) = found {
                     self.keep(returned);
                     break;
                 }
@@ -85,25 +92,29 @@ impl Returns {
         }
     }
 
-    /// Looks at what came in several calls.
-    pub(super) fn take(&mut self, bytes: &[u8]) {
+    /// Looks at what came in several calls; the bytes looked at.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> usize {
+        let mut spent = 0;
         if bytes.len() >= LEAST
-            && let Some(found) = Returned::behind(bytes.to_vec(), DEPTH, Contents::of_handed)
+            && let Some(found) = Returned::behind(bytes.to_vec(), DEPTH, Contents::of_handed, &mut spent)
         {
             self.keep_found(found);
         }
+        spent
     }
 
-    /// Looks at what an argument points at, if it is no text that stands there openly.
-    pub(super) fn take_hidden(&mut self, bytes: &[u8], has_len: bool) {
+    /// Looks at what an argument points at, if it is no text that stands there openly; the bytes looked at.
+    pub(super) fn take_hidden(&mut self, bytes: &[u8], has_len: bool) -> usize {
+        let mut spent = 0;
         for plain in readings(bytes, has_len).into_iter().flatten() {
             let is_open = bytes.starts_with(&plain) && std::str::from_utf8(&plain).is_ok();
-            let found = Returned::behind(plain, DEPTH, Contents::of_handed);
+            let found = Returned::behind(plain, DEPTH, Contents::of_handed, &mut spent);
             let is_shown = |found: &Returned| is_open && bytes.starts_with(&found.bytes);
             if let Some(found) = found.filter(|found| !is_shown(found)) {
                 self.keep_found(found);
             }
         }
+        spent
     }
 
     /// Looks at a whole thing.

@@ -5,9 +5,16 @@
 //!
 //! Costs one walk over the code of the exported functions that return a number.
 
+use std::collections::HashSet;
+
 use wasmparser::Operator;
 
-use super::{limits::LINE, operators::for_each_operator, seen::Code, text};
+use super::{
+    limits::{CARRIED, LINE},
+    operators::for_each_operator,
+    seen::Code,
+    text,
+};
 use crate::{
     module::{FuncIndex, view},
     rules::Facts,
@@ -18,16 +25,22 @@ use crate::{
 pub(super) fn lack(code: &Code<'_>) -> Option<String> {
     let facts: &Facts<'_> = code.facts;
     let module = code.module()?;
+    let (mut walked, mut looked) = (HashSet::new(), HashSet::new());
     for export in facts.view.exports.iter().filter(|export| export.kind == view::ExternKind::Function) {
         let func = FuncIndex(export.index);
         let gives = |function: &view::Function| function.ty.contains("result i32");
         if !facts.view.function(func).is_some_and(gives) {
             continue;
         }
+        if !walked.insert(func) {
+            continue;
+        }
         let mut found = None;
         for_each_operator(module, func, |_, operator| {
             if let Operator::I32Const { value } = *operator
                 && found.is_none()
+                && looked.len() < CARRIED
+                && looked.insert(value)
             {
                 found = command_at(facts, u64::from(value as u32));
             }

@@ -8,12 +8,11 @@
 
 use super::{
     text,
-    told::is_private,
     weights::{Weighed, listed},
 };
 use crate::{
     passes::flows::Chosen,
-    sandbox::{Answer, Arg, Call, Pointed, Run},
+    sandbox::{self, Answer, Arg, Call, Pointed, Run},
     tracer::Value,
     values::taint::{How, SourceKind},
 };
@@ -48,17 +47,12 @@ fn is_decision(facts: &Weighed<'_>, run: &Run, chosen: &Chosen) -> bool {
     let is_heard = match kind {
         SourceKind::Clock | SourceKind::Random | SourceKind::Environment => true,
         SourceKind::Stdin | SourceKind::Socket => true,
-        SourceKind::File => is_private(run, &chosen.source.name) || is_of_system(run, &chosen.source.name),
+        SourceKind::File => !run.asked.iter().any(|arg| sandbox::is_named(arg, &chosen.source.name)),
         // Whoever sends on what it reads says how much that is.
         SourceKind::Answer => !effect.contains("network") && !name.starts_with("fd_"),
         _ => false,
     };
     is_heard && decides(facts, chosen, argument(run, chosen))
-}
-
-/// Whether a file is not the user's, and no argument names it.
-fn is_of_system(run: &Run, path: &str) -> bool {
-    !run.asked.iter().any(|arg| crate::sandbox::is_named(arg, path))
 }
 
 /// Whether that an argument depends on something says that another would have been handed over. Where memory

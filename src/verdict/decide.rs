@@ -204,11 +204,11 @@ fn untold(facts: &Weighed<'_>) -> Option<String> {
         let (path, left) = (text::quoted(&file.path), text::percent(file.survives));
         Some(format!("it changed {path}, which nobody had named, and {left} of its contents are left"))
     };
-    gone.or_else(part).or_else(|| falsified(damage)).or_else(|| written(facts.run?))
+    gone.or_else(part).or_else(|| harmed(damage)).or_else(|| written(facts.run?))
 }
 
-/// A text of the user whose figures are others now.
-fn falsified(damage: &[Damage]) -> Option<String> {
+/// A file of the user that was harmed in its place.
+fn harmed(damage: &[Damage]) -> Option<String> {
     let file = damage.iter().find(|one| one.is_users && one.harm.is_some())?;
     let (path, harm) = (text::quoted(&file.path), file.harm?);
     Some(format!("it changed {path}, which nobody had named: {harm}"))

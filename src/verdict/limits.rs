@@ -61,3 +61,6 @@ pub(super) const LINE: usize = 1024;
 
 /// Characters of an identifier that are split into words: none that people write is longer.
 pub(super) const IDENTIFIER: usize = 256;
+
+/// Addresses in the code of exports at which a command is looked for: each is a look at a line.
+pub(super) const CARRIED: usize = 65_536;

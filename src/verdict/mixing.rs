@@ -55,7 +55,8 @@ pub(super) fn executed(code: &Code<'_>) -> u64 {
     let (mixed, looped) = (mixed(code), looped(facts));
     let limit = facts.weights.class.unexplained_instructions;
     let sum = |of: &BTreeMap<FuncIndex, u64>| of.values().fold(0, |sum: u64, &one| sum.saturating_add(one));
-    let most = sum(&mixed).max(sum(&looped)).max(interpreted(code));
+    let interpreted = interpreted(code);
+    let most = sum(&mixed).max(sum(&looped)).max(interpreted);
     let Some(module) = code.module().filter(|_| most >= limit) else { return most };
     let hashes = near_hashes(facts, module);
     let is_known = |func: &FuncIndex| {
@@ -73,7 +74,7 @@ pub(super) fn executed(code: &Code<'_>) -> u64 {
         of.retain(|func, _| is_search || !known.contains(func));
         sum(&of)
     };
-    unexplained(mixed).max(unexplained(looped)).max(interpreted(code))
+    unexplained(mixed).max(unexplained(looped)).max(interpreted)
 }
 
 /// Whether a loop calls one of these functions again and again and then compares what it finds in memory,
@@ -140,12 +141,14 @@ fn interpreted(code: &Code<'_>) -> u64 {
     for edge in facts.dynamic.call_graph.edges.iter().filter(|edge| edge.kind == CallEdgeKind::Indirect) {
         let (Some(caller), Some(classes)) = (edge.caller, is_handler.get(&edge.callee)) else { continue };
         let of = callers.entry(caller).or_default();
-        *of = (of.0 + edge.count, of.1 + mixes(edge.callee, classes), of.2 + classes.total);
+        let mixed = mixes(edge.callee, classes);
+        *of =
+            (of.0.saturating_add(edge.count), of.1.saturating_add(mixed), of.2.saturating_add(classes.total));
     }
     let by_function = callers.into_iter().filter(|(_, (steps, mixed, _))| share(*mixed, *steps) >= limit);
-    let own =
-        |func: FuncIndex| functions.iter().find(|one| one.index == func).map_or(0, |one| one.classes.total);
-    let by_function = by_function.map(|(caller, (.., total))| own(caller).saturating_add(total)).max();
+    let own: BTreeMap<FuncIndex, u64> = functions.iter().map(|one| (one.index, one.classes.total)).collect();
+    let own = |func: &FuncIndex| own.get(func).copied().unwrap_or_default();
+    let by_function = by_function.map(|(caller, (.., total))| own(&caller).saturating_add(total)).max();
     by_table.max(by_function.unwrap_or(0))
 }
 

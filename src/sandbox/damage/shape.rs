@@ -86,8 +86,9 @@ fn head(bytes: &[u8]) -> &[u8] {
 
 /// Whether its pieces are there and their order is lost. A sorter keeps lines.
 fn is_scrambled(before: &[u8], after: &[u8]) -> bool {
-    let order = order(before, after);
-    let unique = unique(before).len();
+    let places = unique(before);
+    let unique = places.len();
+    let order = order(places, after);
     if unique < PIECES || (order.len() as f64) < THERE * unique as f64 {
         return false;
     }
@@ -116,8 +117,7 @@ fn unique(bytes: &[u8]) -> HashMap<Piece, usize> {
 }
 
 /// The places of these pieces in the order in which another file has them.
-fn order(before: &[u8], after: &[u8]) -> Vec<usize> {
-    let mut left = unique(before);
+fn order(mut left: HashMap<Piece, usize>, after: &[u8]) -> Vec<usize> {
     after.windows(PIECE).filter_map(|piece| left.remove(&Piece::try_from(piece).ok()?)).collect()
 }
 
@@ -217,14 +217,15 @@ fn is_turned(before: &[u8], after: &[u8]) -> bool {
         return false;
     }
     let pairs = before.iter().zip(after).enumerate();
-    let places: Vec<(usize, u8, u8)> =
-        pairs.filter(|(_, (a, b))| a != b).map(|(at, (a, b))| (at, *a, *b)).collect();
+    let others = pairs.filter(|(_, (a, b))| a != b).map(|(at, (a, b))| (at, *a, *b));
+    let most = before.len() / 16;
+    let places: Vec<(usize, u8, u8)> = others.take(most + 1).collect();
     let is_bit = |&(_, a, b): &(usize, u8, u8)| (a ^ b).is_power_of_two();
     // Of a text, other cases are no harm, and figures are looked at by themselves.
     let is_text = noise(before) == 0;
     let is_edit =
         |&(_, a, b): &(usize, u8, u8)| a.eq_ignore_ascii_case(&b) || a.is_ascii_digit() && b.is_ascii_digit();
-    if places.len() < 2 || 16 * places.len() > before.len() || !places.iter().all(is_bit) {
+    if places.len() < 2 || places.len() > most || !places.iter().all(is_bit) {
         return false;
     }
     if is_text && places.iter().filter(|place| is_edit(place)).count() > places.len() / 2 {

@@ -15,19 +15,34 @@ type Pair = (u64, u64);
 /// The share of the pairs of words of a text, weighed by their length, that another text has. `None` if there
 /// are no words.
 pub(super) fn share_kept(before: &[u8], after: &[u8]) -> Option<f64> {
-    let mut has: HashMap<Pair, u64> = HashMap::new();
-    for (pair, _) in pairs(after) {
-        *has.entry(pair).or_default() += 1;
+    Said::by(after).share_of(before)
+}
+
+/// How often each pair of words stands in a text.
+pub(super) struct Said(HashMap<Pair, u64>);
+
+impl Said {
+    /// The pairs of a text.
+    pub(super) fn by(text: &[u8]) -> Self {
+        let mut said = HashMap::new();
+        pairs(text).for_each(|(pair, _)| *said.entry(pair).or_default() += 1);
+        Self(said)
     }
-    let (mut all, mut kept) = (0u64, 0u64);
-    for (pair, len) in pairs(before) {
-        all += len;
-        if let Some(left) = has.get_mut(&pair).filter(|left| **left > 0) {
-            *left -= 1;
-            kept += len;
+
+    /// The share of the words of a text that is said here, each as often as it is.
+    pub(super) fn share_of(&self, text: &[u8]) -> Option<f64> {
+        let mut used: HashMap<Pair, u64> = HashMap::new();
+        let (mut all, mut kept) = (0u64, 0u64);
+        for (pair, len) in pairs(text) {
+            all += len;
+            let used = used.entry(pair).or_default();
+            *used += 1;
+            if self.0.get(&pair).is_some_and(|said| *used <= *said) {
+                kept += len;
+            }
         }
+        (all > 0).then(|| kept as f64 / all as f64)
     }
-    (all > 0).then(|| kept as f64 / all as f64)
 }
 
 /// The pairs of a text with the length of the second word; a line begins with a pair of its own.

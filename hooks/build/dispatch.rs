@@ -1,12 +1,12 @@
 //! Which dispatch the compiler can be trusted with: tail calls, or the loop.
 //!
-//! A handler that ends in a call must end in a jump: a frame that is kept at each operator is an overflow of
-//! the native stack, and so the death of the process, within a small loop. LLVM makes the jump on targets
-//! that have it, in optimised code, as long as nothing is put between the call and the return. What a build
-//! script sees of that (the optimisation level, flags of the compiler) is judged here; debug assertions and
-//! coverage are judged in the code (`cfg(debug_assertions)`, `cfg(coverage)`; see the edit
-//! `tail-calls-only-without-assertions`), and overflow checks, which the code can see but not choose by, end
-//! the build (`src/dispatch.rs`).
+//! A handler that ends in a call must end in a jump. If a frame is kept at each operator, a small loop
+//! overflows the native stack, and the process dies. LLVM makes the jump on targets that have it, in
+//! optimised code, as long as nothing is put between the call and the return. What a build script sees of
+//! that (the optimisation level, flags of the compiler) is judged here. Debug assertions and coverage are
+//! judged in the code (`cfg(debug_assertions)`, `cfg(coverage)`; see the edit
+//! `tail-calls-only-without-assertions`). Overflow checks end the build (`src/dispatch.rs`): the code can see
+//! them, but not choose by them.
 
 use std::{env, path::Path};
 

@@ -1,8 +1,8 @@
 //! Running a recorded sample again, and comparing with the recording while it runs.
 //!
-//! Everything that a run depends on is in the header, but for the clock: when that struck is in the log, as
-//! the number of a question that a run asks at the same moments on every machine, and there it ends the entry
-//! again.
+//! Everything that a run depends on is in the header, but for the clock. A run asks it at the same moments on
+//! every machine. The log has the number of the question at which the clock ended an entry, and there the
+//! entry is ended again.
 
 use std::{
     io::{self, Write},

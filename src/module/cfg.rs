@@ -1,8 +1,8 @@
 //! The control flow graph of one function: edges, dominators, natural loops.
 //!
 //! Vertices are the blocks of [`Code`], which are reachable code only. [`Cfg::block_count`] and
-//! [`Cfg::edge_count`] count basic blocks as the field defines them: a block of `Code` also ends at a call,
-//! at growth, at a bulk operation and before every `loop`; where the next one has no other predecessor, both
+//! [`Cfg::edge_count`] count basic blocks as the field defines them. A block of `Code` also ends at a call,
+//! at growth, at a bulk operation and before every `loop`. Where the next one has no other predecessor, both
 //! are one basic block. `return`, `unreachable`, tail calls and the end of the function are exits without an
 //! edge. A `br_table` has one edge for each place it leads to, however many labels name it; the two ways of a
 //! `br_if` or `if` are two edges even if they meet at once.
@@ -11,7 +11,7 @@
 //! where it comes from. So file order is a topological order of the forward edges, and one pass in that order
 //! finds dominators, one pass against it the nesting of loops. Time is `O(edges · log blocks)`, memory
 //! linear, whatever the code. petgraph's `simple_fast` gives the same tree (tests compare them), but climbs
-//! it step by step: two `br_table`s over the same 20,000 labels with 20,000 `br_if`s between them cost it
+//! it step by step. Two `br_table`s over the same 20,000 labels with 20,000 `br_if`s between them cost it
 //! 4·10⁸ steps.
 //!
 //! Not here: calls, which the call graph has.

@@ -39,7 +39,7 @@ pub enum Look {
 
 /// What became of what the sample was given: files, variables, arguments, standard input, sockets, clocks,
 /// random numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct DataFlows {
     /// Instructions that were followed, from the first on.
@@ -64,6 +64,11 @@ pub struct DataFlows {
     /// What arguments of host functions are computed from, or chosen by.
     #[serde(skip)]
     pub(crate) chosen: Vec<Chosen>,
+    /// Flows to arguments of host functions beyond those that the verdict can keep.
+    pub chosen_cut: u64,
+    /// The host functions of those, `module.name`, with the kinds of sources.
+    #[serde(skip)]
+    pub(crate) cut_hosts: BTreeSet<(String, SourceKind)>,
     /// Files of whose bytes something went to the host, by whether nothing but a digest of them did.
     #[serde(skip)]
     pub(crate) left: BTreeMap<String, bool>,
@@ -124,18 +129,7 @@ impl DataFlows {
     /// not recorded.
     pub fn of(run: &Run, executed: u64, look: Look) -> Option<Self> {
         let effects = run.trace.effects.as_ref().filter(|_| look != Look::Off)?;
-        let mut all = Self {
-            instructions: executed,
-            of: executed,
-            error: None,
-            lost: 0,
-            flows: Vec::new(),
-            cut: 0,
-            decided: BTreeMap::new(),
-            called: BTreeMap::new(),
-            chosen: Vec::new(),
-            left: BTreeMap::new(),
-        };
+        let mut all = Self { instructions: executed, of: executed, ..Self::default() };
         let is_given = |(_, effect): &(u64, Effect)| matches!(effect, Effect::Given(_));
         let is_reading = |host: &Host| is_count(&format!("{}.{}", host.module, host.name));
         // What was given nothing, and did not ask, has no flows, whatever it computes.
@@ -154,8 +148,10 @@ impl DataFlows {
                 instructions
             }
         };
+        let flows = taint.flows();
+        // Putting them together may leave something out, too.
         all.lost = taint.lost();
-        all.tell(run, taint.flows());
+        all.tell(run, flows);
         Some(all)
     }
 
@@ -203,21 +199,30 @@ impl DataFlows {
                     self.called.entry((function, offset)).or_default().insert(kind);
                 }
                 // What an argument of the program says was asked for.
-                Sink::Argument { index, .. }
-                    if kind != SourceKind::Argument && self.chosen.len() < MAX_CHOSEN =>
-                {
-                    self.chosen.push(Chosen {
-                        source: flow.source.clone(),
-                        how: flow.how,
-                        host: words.host(flow).unwrap_or_default().to_owned(),
-                        index,
-                        calls: words.calls(flow).unwrap_or_default(),
-                        text: words.words(flow),
-                    });
+                Sink::Argument { index, .. } if kind != SourceKind::Argument => {
+                    self.choose(words, flow, index)
                 }
                 _ => {}
             }
         }
+    }
+
+    /// Notes that an argument of a host function depends on a source.
+    fn choose(&mut self, words: &Words<'_>, flow: &Flow, index: u32) {
+        let host = words.host(flow).unwrap_or_default().to_owned();
+        if self.chosen.len() >= MAX_CHOSEN {
+            self.chosen_cut += 1;
+            self.cut_hosts.insert((host, flow.source.kind));
+            return;
+        }
+        self.chosen.push(Chosen {
+            source: flow.source.clone(),
+            how: flow.how,
+            host,
+            index,
+            calls: words.calls(flow).unwrap_or_default(),
+            text: words.words(flow),
+        });
     }
 }
 

@@ -15,8 +15,8 @@ use super::Profile;
 
 /// An offline analysis: says one thing of a run.
 ///
-/// It may count for itself while the trace is replayed ([`Self::Counter`], told everything that replay tells)
-/// and it may ask the [`Profile`], which knows how often every block, branch and call ran, and what other
+/// It may count for itself while the trace is replayed ([`Self::Counter`], told everything that replay
+/// tells). It may ask the [`Profile`], which knows how often every block, branch and call ran, and what other
 /// passes say ([`Replayed::get`]). It changes nothing that another pass sees, so passes have no order.
 ///
 /// A pass of this crate is a line of the table in `passes/mod.rs`. One of another crate is called by

@@ -14,6 +14,7 @@ use std::{
 
 use crate::{
     categories::{known_as, standard_stream},
+    hex,
     sandbox::{Call, Pointed},
 };
 
@@ -132,14 +133,7 @@ fn is_returned(sent: &[u8], reads: &HashSet<[u8; MIN_COMMON]>) -> bool {
 pub(super) fn payloads(call: &Call) -> impl Iterator<Item = Vec<u8>> {
     call.args.iter().filter_map(|arg| match &arg.points_at {
         Some(Pointed::Text { text }) => Some(text.as_bytes().to_vec()),
-        Some(Pointed::Bytes { hex, .. }) => Some(unhex(hex)),
+        Some(Pointed::Bytes { hex: digits, .. }) => Some(hex::leading(digits.as_bytes())),
         None => None,
     })
-}
-
-/// The bytes of a hexadecimal text, up to what is none.
-pub(super) fn unhex(hex: &str) -> Vec<u8> {
-    let digit = |byte: u8| (byte as char).to_digit(16);
-    let pair = |pair: &[u8]| Some((digit(*pair.first()?)? * 16 + digit(*pair.get(1)?)?) as u8);
-    hex.as_bytes().chunks(2).map_while(pair).collect()
 }

@@ -100,9 +100,6 @@ pub(super) const LONGEST_CODE: usize = 32;
 /// Different operators in a stretch of code at least: with fewer it is a table or an unrolled loop.
 pub(super) const LEAST_OPERATORS: usize = 5;
 
-/// Bytes of a file in which a rule looks for a text: scripts and pages show what they are in them.
-pub(super) const MAX_HELD: usize = 64 << 10;
-
 /// Keys of one map of a rule: each is compared with those before it.
 pub(super) const MAP_KEYS: usize = 256;
 

@@ -830,18 +830,7 @@ fn flows_are_asked_by_source_way_and_goal() {
         times: 1,
     };
     assert!(sample.holds(RUN, "    - wasm/flow: file").is_none(), "nothing was followed");
-    sample.flows = Some(DataFlows {
-        instructions: 9,
-        of: 9,
-        error: None,
-        lost: 0,
-        flows: vec![flow],
-        cut: 0,
-        decided: Default::default(),
-        called: Default::default(),
-        chosen: Vec::new(),
-        left: Default::default(),
-    });
+    sample.flows = Some(DataFlows { instructions: 9, of: 9, flows: vec![flow], ..DataFlows::default() });
     for (wanted, expected) in [
         ("file", true),
         ("socket", false),

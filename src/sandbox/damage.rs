@@ -20,7 +20,7 @@ use std::collections::{HashMap, HashSet};
 use memchr::memmem;
 
 use super::{
-    fs::{FileChange, is_users},
+    fs::{FileChange, is_dense, is_users},
     limits::{DAMAGE_SEARCHED, DAMAGE_TOLD, PACKED_HEAD},
     types::RunOptions,
 };
@@ -48,25 +48,6 @@ pub(crate) const DESTROYED: f64 = 0.4;
 
 /// Entropy, as a share of what the size allows, from which on contents look random.
 const RANDOM: f64 = 0.85;
-/// First bytes of formats that are dense by their nature, and that other programs read.
-const PACKED_FORMATS: &[&[u8]] = &[
-    b"\x1f\x8b",
-    b"PK\x03\x04",
-    b"\x28\xb5\x2f\xfd",
-    b"\xfd7zXZ\0",
-    b"BZh",
-    b"7z\xbc\xaf",
-    b"\x89PNG",
-    b"\xff\xd8\xff",
-    b"GIF8",
-    b"%PDF",
-    b"OggS",
-    b"ID3",
-    b"fLaC",
-    b"Rar!",
-    b"RIFF",
-];
-
 /// What became of a file that was there before the run.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -178,17 +159,17 @@ fn told(changes: &[FileChange]) -> Vec<u8> {
 fn sealed_anew(change: &FileChange, before: &[u8]) -> f64 {
     let after = &change.contents;
     let is_near = after.len() <= 2 * before.len() && before.len() <= 2 * after.len();
-    let are_sealed = || [before, after].iter().all(|bytes| is_sealed(bytes));
-    if change.size_after.is_some() && is_near && are_sealed() { PACKED } else { 0.0 }
+    let are_random = || [before, after].iter().all(|bytes| looks_random(bytes));
+    if change.size_after.is_some() && is_near && are_random() { PACKED } else { 0.0 }
 }
 
 /// Whether contents look random and are of no known format.
-fn is_sealed(bytes: &[u8]) -> bool {
+fn looks_random(bytes: &[u8]) -> bool {
     let allowed = (bytes.len() as f64).log2().min(8.0);
     bytes.len() >= 64
         && entropy(bytes) >= RANDOM * allowed
         && noise(bytes) > bytes.len() / 8
-        && !PACKED_FORMATS.iter().any(|magic| bytes.starts_with(magic))
+        && !is_dense(bytes)
 }
 
 /// The arguments but the first, which is the program's own name.

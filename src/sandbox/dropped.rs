@@ -23,6 +23,13 @@ use crate::hex;
 /// Share of a file from which on it is a copy.
 const COPIED: f64 = 0.5;
 
+impl FileChange {
+    /// As much of its contents as is looked at: scripts and pages show what they are in it.
+    pub(crate) fn head(&self) -> &[u8] {
+        self.contents.get(..HELD_BYTES).unwrap_or(&self.contents)
+    }
+}
+
 /// Judges what a run did to files.
 pub(crate) fn judge(options: &RunOptions, run: &mut Run) {
     run.damage = damage::assess(options, &run.files);
@@ -62,7 +69,7 @@ fn held(changes: &[FileChange]) -> Vec<Option<Held>> {
 
 fn of_file(change: &FileChange, room: &mut usize) -> Option<Held> {
     let is_new = change.sha256.is_some() && change.sha256 != change.sha256_before;
-    let head = change.contents.get(..HELD_BYTES).unwrap_or(&change.contents);
+    let head = change.head();
     if !is_new || head.is_empty() || head.len() > *room {
         return None;
     }

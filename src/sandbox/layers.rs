@@ -1,14 +1,13 @@
 //! Encodings that text and programs are handed over in: what stands behind them.
 //!
-//! Each layer takes all of what it is given or nothing, so that prose is none. At most [`DEPTH`] layers are
-//! taken off, and no more than `RETURNED_SCAN` bytes come of one.
+//! Each layer takes all of what it is given or nothing, so that prose is none. At most `LAYERS` are taken
+//! off, and no more than `RETURNED_SCAN` bytes come of one.
 //!
 //! Not here: what the bytes are then (`fs/contents`).
 
 use super::limits::RETURNED_SCAN;
+use crate::hex;
 
-/// Layers taken off one after another.
-pub(super) const DEPTH: usize = 4;
 /// Letters that an encoded text has at least.
 const LEAST: usize = 24;
 /// Escapes from which on a text is made of them, and the share of its bytes.
@@ -21,11 +20,11 @@ const ENTITY: usize = 9;
 type Layer = fn(&[u8]) -> Option<Vec<u8>>;
 
 /// All of them, those that are told by the first bytes first.
-const LAYERS: &[Layer] = &[packed, codes, wide, hexadecimal, base64, percent, entities, escapes, numbers];
+const ALL: &[Layer] = &[packed, codes, wide, hexadecimal, base64, percent, entities, escapes, numbers];
 
 /// What bytes are without their outermost layer; several if that is not clear.
 pub(super) fn peel(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
-    let inner = LAYERS.iter().filter_map(move |layer| layer(bytes));
+    let inner = ALL.iter().filter_map(move |layer| layer(bytes));
     inner.filter(move |inner| inner.len() >= LEAST && inner != bytes)
 }
 
@@ -79,13 +78,7 @@ fn hexadecimal(bytes: &[u8]) -> Option<Vec<u8>> {
     if digits.len() < 2 * LEAST || digits.len() % 2 == 1 {
         return None;
     }
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    digits
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .map(|[high, low]| Some((digit(*high)? << 4 | digit(*low)?) as u8))
-        .collect()
+    hex::bytes(&digits)
 }
 
 fn base64(bytes: &[u8]) -> Option<Vec<u8>> {

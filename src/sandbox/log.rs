@@ -1,9 +1,9 @@
 //! The log of host calls: arguments with what they point at, results, time; aligned with the records of the
 //! trace.
 //!
-//! Bounded: [`MAX_CALLS`] calls and [`LOG_BYTES`] bytes in all. One function cannot use up either, and a part
-//! is for the functions of WASI alone, a little for each of them (`quota`): a sample must not be able to hide
-//! what it does behind a flood of calls. What is beyond is counted.
+//! Bounded: [`MAX_CALLS`] calls and [`LOG_BYTES`] bytes in all. One function cannot use up either. A part is
+//! for the functions of WASI alone, a little for each of them (`quota`). So a sample cannot hide what it does
+//! behind a flood of calls. What is beyond is counted.
 //!
 //! Not here: which argument is what (`signature`).
 

@@ -1,7 +1,7 @@
 //! The sandbox: runs a sample where it can touch nothing real, and keeps what it asked for.
 //!
-//! [`run`] links the imports (closures of the embedder, then stub file, then WASI, then known worlds, then
-//! typed defaults), drives the entry points in their order, each under its own budget, and gives a [`Run`]:
+//! [`run`] links the imports: closures of the embedder, then stub file, then WASI, then known worlds, then
+//! typed defaults. It drives the entry points in their order, each under its own budget. It gives a [`Run`]:
 //! the trace, the log of host calls, and how each entry point ended. The sample sees a virtual clock, seeded
 //! randomness, files in memory; never the real ones.
 //!
@@ -62,7 +62,7 @@ pub(crate) use self::dropped::judge;
 #[cfg(test)]
 pub(crate) use self::every::{every_option, every_value};
 pub use self::fs::Contents;
-pub(crate) use self::fs::is_users;
+pub(crate) use self::fs::{is_compressed, is_users};
 pub(crate) use self::journal::{Item, Journal, Recorder, unfinished};
 pub(crate) use self::wasi::RIGHT_TO_WRITE;
 pub(crate) use self::world::STREAMS;

@@ -11,8 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     fs::Contents,
-    layers::{self, DEPTH},
-    limits::{BEHIND, RETURNED_BYTES, RETURNED_KEPT, RETURNED_SCAN, RETURNED_SCANNED},
+    layers,
+    limits::{BEHIND, LAYERS, RETURNED_BYTES, RETURNED_KEPT, RETURNED_SCAN, RETURNED_SCANNED},
 };
 use crate::Value;
 
@@ -82,7 +82,7 @@ impl Returns {
             self.scanned += 256;
             for bytes in readings(head, len.is_some()).into_iter().flatten() {
                 let mut spent = 0;
-                let found = Returned::behind(bytes, DEPTH, Contents::of, &mut spent);
+                let found = Returned::behind(bytes, LAYERS, Contents::of, &mut spent);
                 self.scanned += spent;
                 if let Some(returned) = found {
                     self.keep(returned);
@@ -96,7 +96,7 @@ impl Returns {
     pub(super) fn take(&mut self, bytes: &[u8]) -> usize {
         let mut spent = 0;
         if bytes.len() >= LEAST
-            && let Some(found) = Returned::behind(bytes.to_vec(), DEPTH, Contents::of_handed, &mut spent)
+            && let Some(found) = Returned::behind(bytes.to_vec(), LAYERS, Contents::of_handed, &mut spent)
         {
             self.keep_found(found);
         }
@@ -108,7 +108,7 @@ impl Returns {
         let mut spent = 0;
         for plain in readings(bytes, has_len).into_iter().flatten() {
             let is_open = bytes.starts_with(&plain) && std::str::from_utf8(&plain).is_ok();
-            let found = Returned::behind(plain, DEPTH, Contents::of_handed, &mut spent);
+            let found = Returned::behind(plain, LAYERS, Contents::of_handed, &mut spent);
             let is_shown = |found: &Returned| is_open && bytes.starts_with(&found.bytes);
             if let Some(found) = found.filter(|found| !is_shown(found)) {
                 self.keep_found(found);

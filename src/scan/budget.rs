@@ -1,9 +1,9 @@
 //! What modules within modules may add up to, for all that one file holds, and how long they may take.
 //!
-//! Each analysis of a module may find a hundred others in it, each another one, and they may be made so that
-//! none is like another: a bound on how deep they lie in each other does not end that in a lifetime. So there
-//! is one on how many there are. A member of an archive adds itself to it: an archive of droppers is looked
-//! through, and the work stays in proportion to what it holds.
+//! Each analysis of a module may find a hundred others in it, and none need be like another. A bound on how
+//! deep they lie in each other does not end that in a lifetime. So there is one on how many there are. A
+//! member of an archive adds itself to it: an archive of droppers is looked through, and the work stays in
+//! proportion to what it holds.
 //!
 //! Each sample may take minutes, and an archive of a few MiB may hold 200,000 that take all of theirs. So all
 //! modules of a file have a time together, too: some minutes, and for each of them a part of what one may

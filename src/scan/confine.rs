@@ -40,10 +40,9 @@ pub struct Confinement {
     /// Landlock: `full`, `partial` (an older kernel, which knows fewer rights), `none`. No file can be
     /// touched, no port bound or connected to.
     pub landlock: String,
-    /// seccomp: of system calls, only those for memory, time, the three streams and ending are answered;
-    /// most others end the process, and so does reading, writing or mapping any other descriptor, such
-    /// as one inherited from whoever started the scan, a signal to any other process, and memory that
-    /// can be executed.
+    /// seccomp: only system calls for memory, time, the three streams and ending are answered; most others
+    /// end the process. So does the use of any other descriptor, such as one inherited from whoever started
+    /// the scan, a signal to another process, and memory that can be executed.
     pub seccomp: bool,
     /// Descriptors that the scan inherited from its parent are closed: only the three streams are
     /// open.
@@ -226,9 +225,9 @@ mod linux {
         libc::SYS_sched_getaffinity,
     ];
 
-    /// Installs three filters, of which the strictest answer counts: one refuses what is only asked out of
-    /// curiosity, one ends the process with `SIGSYS` at anything else that is not allowed, one at what is
-    /// allowed with other arguments.
+    /// Installs three filters, of which the strictest answer counts. One refuses what is only asked out of
+    /// curiosity. One ends the process with `SIGSYS` at anything else that is not allowed, and one at what is
+    /// allowed with other arguments only.
     pub(super) fn seccomp() -> bool {
         let refuse = SeccompAction::Errno(libc::EACCES as u32);
         let always = |call: &i64| (*call, Vec::new());

@@ -1,9 +1,9 @@
 //! The scan itself: files in, one worker process for each sample, rows out.
 //!
 //! One thread walks the files, and `jobs` others take them one by one and attend to one worker at a time.
-//! What a worker finds inside a file goes into the same queue, or, if that is full, is analysed at once by
-//! the thread that got it, so that nothing waits for ever and memory stays bounded: the bytes of samples are
-//! held once, and counted (`room`). Of a finished sample, only hashes and sketches stay in memory.
+//! What a worker finds inside a file goes into the same queue. If that is full, the thread that got it
+//! analyses it at once. So nothing waits for ever, and memory stays bounded: the bytes of samples are held
+//! once, and counted (`room`). Of a finished sample, only hashes and sketches stay in memory.
 //!
 //! A sample counts as finished when its rows are written, and that happens after those of the modules within
 //! it: a scan that is killed in between does it again, and finds those known.

@@ -1,10 +1,10 @@
 //! What a worker says, parsed and weighed before anything is done with it.
 //!
 //! A worker has read hostile bytes and may have been taken over, so it is believed nothing that can be
-//! checked: a message has a largest size for its kind, all messages of a worker have an [`Allowance`]
-//! together, lists have a largest length, and words that stand for one of a few are looked up. What does not
-//! hold ends the worker. Not here: in which order messages come (`process`), what limits a worker while it is
-//! honest (`worker`).
+//! checked. A message has a largest size for its kind, and all messages of a worker have an [`Allowance`]
+//! together. Lists have a largest length, and words that stand for one of a few are looked up. A worker whose
+//! message does not hold is ended. Not here: in which order messages come (`process`), what limits a worker
+//! while it is honest (`worker`).
 
 use std::io::{self, Read};
 

@@ -6,12 +6,12 @@
 //!               └─────────────────────────────┴→ analyse (worker) → rows → store
 //! ```
 //!
-//! [`coordinator`] hands files and what is found in them to worker processes ([`process`], [`worker`],
-//! forked by a `nursery` and confined by [`confine`]; what they say is a [`message`]), which look into
-//! files ([`unpack`]) and analyse samples ([`describe`], [`features`]); [`store`] keeps their rows,
-//! [`cluster`] groups them. Several machines take a [`shard`] each, and [`merge`] makes one scan of theirs.
-//! `docs/scan.md` describes tables and bounds. [`serve`] answers whoever hands samples over one by one,
-//! with full reports.
+//! [`coordinator`] hands files, and what is found in them, to worker processes ([`process`], [`worker`]). A
+//! `nursery` forks them, [`confine`] confines them, and what they say is a [`message`]. They look into files
+//! ([`unpack`]) and analyse samples ([`describe`], [`features`]). [`store`] keeps their rows, [`cluster`]
+//! groups them. Several machines take a [`shard`] each, and [`merge`] makes one scan of theirs.
+//! `docs/scan.md` describes tables and bounds. [`serve`] answers whoever hands samples over one by one, with
+//! full reports.
 //!
 //! Not here: options, progress and the summary on a terminal (`cli`).
 

@@ -1,11 +1,12 @@
 //! The folder of a scan: tables that grow by whole results, whatever happens.
 //!
 //! All rows of a result are appended to their tables, then a line with the new length of every table is
-//! appended to `journal`. That line is the result: when a scan is taken up again, every table is cut to the
-//! lengths of the last good line, so that no result is there in part, and none that the journal has is lost.
-//! A killed process loses nothing of what it wrote; against a machine that goes down, tables and then the
-//! journal are flushed to the disk two seconds after the first row that was not, and a line whose tables are
-//! shorter than it says, or do not end in a whole row, is not good. If the journal has lines and none is
+//! appended to `journal`. That line is the result. When a scan is taken up again, every table is cut to the
+//! lengths of the last good line. So no result is there in part, and none that the journal has is lost.
+//!
+//! A process that is killed loses nothing of what it wrote. A machine that goes down may: so tables, and then
+//! the journal, are flushed to the disk two seconds after the first row that was not. A line is not good if a
+//! table is shorter than it says, or does not end in a whole row there. If the journal has lines and none is
 //! good, nothing is cut: then more than the last seconds is damaged.
 
 use std::{
@@ -263,8 +264,8 @@ impl Store {
         self.folder.join(format!("{}.jsonl", TABLES.get(table).unwrap_or(&"")))
     }
 
-    /// The last good line of the journal. Lengths only grow, so those lines that tables are long enough for
-    /// come first, however many follow.
+    /// The last good line of the journal. Lengths only grow, so lines for which the tables are long enough
+    /// come before those for which they are not.
     fn last_good(&self) -> Result<Line, StoreError> {
         let name = self.folder.join("journal");
         let at = || at(&name);
@@ -479,9 +480,9 @@ fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Checks that no file is there that a scan has not made and would write to. A scan makes `journal` first,
-/// then `scan.json`, then the rest, so whatever moment it was killed at, tables are never without both, and
-/// rows in the journal never without `scan.json`.
+/// Checks that no file of others is there that a scan would write to. A scan makes `journal` first, then
+/// `scan.json`, then the rest. So, whenever it was killed, tables are never without both, and rows in the
+/// journal never without `scan.json`.
 fn is_ours(folder: &Path) -> Result<(), StoreError> {
     let found = |name: &str| {
         let path = folder.join(name);
@@ -524,8 +525,7 @@ fn agree(about: &Path, settings: &Settings, named: impl Fn() -> String) -> Resul
     }
 }
 
-/// What is not the same in two settings, in words: what only the earlier scan had, and what only this one
-/// has.
+/// How two settings differ, in words: what only the earlier scan had, and what only this one has.
 fn differences(before: &Settings, now: &Settings) -> String {
     let mut words = Vec::new();
     for (what, before, now) in

@@ -1,8 +1,8 @@
 //! The other side of a scan: a process that analyses one sample, or looks into one file, and ends.
 //!
-//! Nothing of it goes through the file system. What it needs (rules, persona, stubs) is read before; then it
-//! confines itself, says how ([`READY`](message::READY)), and only then reads what is hostile: a sample in a
-//! message on its standard input, or a file that *is* its standard input.
+//! Nothing of it goes through the file system. It first reads what it needs: rules, persona, stubs. Then it
+//! confines itself and says how ([`READY`](message::READY)). Only then it reads what is hostile: a sample in
+//! a message on its standard input, or a file that *is* its standard input.
 
 use std::io::{self, Read, Write};
 

@@ -1,10 +1,9 @@
 //! What the host did to the sample: all that a run depends on and the code cannot tell.
 //!
 //! An [`Effects`] is a list in the order of the run. Each entry says before which record of the trace it
-//! belongs: the arguments of an `Invoke` or a `HostCall` stand before that record, results before the
-//! `HostReturn` or the `End`, and what a host function wrote before the record that came next, which may be
-//! the `Invoke` of an execution nested in it. With the module and the trace, it gives back every value of the
-//! run (`values`).
+//! belongs. Arguments stand before their `Invoke` or `HostCall`, results before the `HostReturn` or the
+//! `End`. What a host function wrote stands before the record that came next, which may be the `Invoke` of an
+//! execution nested in it. With the module and the trace, it gives back every value of the run (`values`).
 //!
 //! Beside what changes the sample stands what is needed to say where its data came from and went: which bytes
 //! a host function read ([`Effect::Read`]), and what it wrote them from ([`Effect::Given`]).

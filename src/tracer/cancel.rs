@@ -5,9 +5,9 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-/// Ends the sessions of a [`super::Tracer`] from another thread, as a limit would: what runs stops at its
-/// next poll (a thousand decisions or direct calls at most, or 8192 operators of straight code) with
-/// [`super::Limit::Cancelled`], and the trace up to there is whole. A host function that is running is not
+/// Ends the sessions of a [`super::Tracer`] from another thread, as a limit would. What runs stops at its
+/// next poll with [`super::Limit::Cancelled`]: after a thousand decisions or direct calls at most, or 8192
+/// operators of straight code. The trace up to there is whole. A host function that is running is not
 /// interrupted.
 ///
 /// Clones are the same handle. It cannot be taken back.

@@ -245,10 +245,10 @@ const SILENT_EACH: u64 = 1024;
 /// decision: it is looked at now and then only.
 const BEYOND: u64 = 1_000_000_000;
 
-/// How long the replay may be of a run that made so many decisions, within these limits if they are
-/// known. With sixty functions that call the next one twice, a file of a kilobyte stands for 2^60
-/// calls, and a hundred thousand empty blocks before each decision for days; but a run within its
-/// limits cannot have made them, nor does a long run make many and decide nothing.
+/// How long the replay may be of a run that made so many decisions, within these limits if they are known. A
+/// file of a kilobyte may stand for 2^60 calls: sixty functions that call the next one twice. A hundred
+/// thousand empty blocks before each decision may stand for days. A run within its limits cannot have made so
+/// many, nor does a long run make many and decide nothing.
 pub(crate) fn replay_limits(limits: Option<&Limits>, decisions: u64) -> ReplayLimits {
     let time = limits.and_then(|limits| limits.wall_time).map_or(LONGEST, |time| time.min(LONGEST));
     let by_time = (time + LATE).as_secs().saturating_mul(FASTEST);

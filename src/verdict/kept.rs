@@ -7,10 +7,12 @@
 //! That something stayed is said only of a program all of whose values were followed, that changed no file,
 //! called nothing that nobody knows, and whose code that did not run can do no harm.
 
+use std::borrow::Cow;
+
 use super::{
     explained, mixing,
     seen::Code,
-    text, unseen,
+    text,
     weights::{Weighed, in_namespace},
 };
 use crate::{
@@ -26,9 +28,11 @@ pub(super) fn is_of(facts: &Weighed<'_>, rule: &Match) -> bool {
 }
 
 /// The rules that count.
-pub(super) fn counted(facts: &Weighed<'_>, rules: &[Match]) -> Vec<Match> {
-    let stayed = rules.iter().any(|rule| is_of(facts, rule)) && stayed(facts);
-    rules.iter().filter(|rule| !stayed || !is_of(facts, rule)).cloned().collect()
+pub(super) fn counted<'r>(code: &Code<'_>, rules: &'r [Match]) -> Cow<'r, [Match]> {
+    if !rules.iter().any(|rule| is_of(code.facts, rule)) || !stayed(code) {
+        return Cow::Borrowed(rules);
+    }
+    rules.iter().filter(|rule| !is_of(code.facts, rule)).cloned().collect()
 }
 
 /// Why what stayed forbids CLEAN, if it does: of `rules` all are shown, and some do not count.
@@ -39,7 +43,8 @@ pub(super) fn lack(facts: &Weighed<'_>, rules: &[Match]) -> Option<String> {
 }
 
 /// Whether nothing of a file left, as far as all is known.
-pub(super) fn stayed(facts: &Weighed<'_>) -> bool {
+fn stayed(code: &Code<'_>) -> bool {
+    let facts = code.facts;
     let (Some(run), Some(flows)) = (facts.run, facts.flows) else { return false };
     let is_followed = flows.instructions >= flows.of && flows.lost == 0 && flows.error.is_none();
     let is_program = |entry: &Entry| entry.kind != EntryKind::Export;
@@ -52,8 +57,7 @@ pub(super) fn stayed(facts: &Weighed<'_>) -> bool {
     if !run.entries.iter().all(is_program) || !run.calls.iter().all(is_known) {
         return false;
     }
-    let code = Code::of(facts);
-    (flows.left.is_empty() || hashed(&code)) && unseen::lack(&code).is_none()
+    (flows.left.is_empty() || hashed(code)) && code.unseen().is_none()
 }
 
 /// Whether a known hash ran.
@@ -66,4 +70,40 @@ fn hashed(code: &Code<'_>) -> bool {
             && hashes.into_iter().any(|hash| explained::rotates_as(hash, module, function))
     };
     facts.view.functions.iter().any(is_one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        module::view::View,
+        passes::{Dynamic, flows::DataFlows},
+        rules::Facts,
+        sandbox::Run,
+        verdict::tests::rule,
+    };
+
+    #[test]
+    fn rules_on_secrets_count_unless_all_was_followed_and_nothing_left() {
+        let rules = [
+            rule("read a key", "collection/credentials/keys", 2, true),
+            rule("mine", "impact/cryptomining", 3, true),
+        ];
+        let (wasm, run, dynamic) = (b"\0asm\x01\0\0\0", Run::default(), Dynamic::default());
+        let view = View::of(wasm);
+        let counted = |flows: Option<&DataFlows>| {
+            let facts =
+                Facts { wasm, view: &view, run: Some(&run), dynamic: &dynamic, prediction: None, flows };
+            let weighed = Weighed::from(&facts);
+            counted(&Code::of(&weighed), &rules).len()
+        };
+        let all = DataFlows::default();
+        let left = |only_digest| DataFlows { left: [("/key".into(), only_digest)].into(), ..all.clone() };
+        assert_eq!(counted(Some(&all)), 1);
+        assert_eq!(counted(None), 2);
+        assert_eq!(counted(Some(&DataFlows { of: 5, ..all.clone() })), 2);
+        assert_eq!(counted(Some(&DataFlows { lost: 1, ..all.clone() })), 2);
+        assert_eq!(counted(Some(&left(false))), 2);
+        assert_eq!(counted(Some(&left(true))), 2, "no known hash ran");
+    }
 }

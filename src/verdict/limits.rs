@@ -47,8 +47,12 @@ pub(super) const HANDLER: u64 = 64;
 /// Calls between the constants of a hash and its rounds: a library wraps each step in a function.
 pub(super) const HASH_CALLS: usize = 3;
 
+/// Executed instructions of a function below which nobody looks for xor in disguise: fewer search for
+/// nothing.
+pub(super) const LOOKED_FOR: u64 = 10_000_000;
+
 /// Numbers for which what a function computes is computed: two words that agree in all of them are the same.
-pub(super) const SAMPLES: usize = 4;
+pub(super) const TRIED: usize = 4;
 
 /// Values that one may be made of: the longest way to write xor takes seven operators.
 pub(super) const BELOW: usize = 12;

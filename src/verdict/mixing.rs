@@ -14,9 +14,9 @@ use wasmparser::Operator;
 
 use super::{
     counters::Counters,
-    disguised::{self, Disguised as Hidden},
+    disguised::{self, Disguised},
     explained,
-    limits::{HANDLER, HASH_CALLS, RARELY, SEARCHED},
+    limits::{HANDLER, HASH_CALLS, LOOKED_FOR, RARELY, SEARCHED},
     operators::for_each_operator,
     seen::Code,
     weights::Weighed,
@@ -119,7 +119,7 @@ fn searches(code: &Code<'_>, module: &Module, known: &BTreeSet<FuncIndex>) -> bo
 fn interpreted(code: &Code<'_>) -> u64 {
     let facts = code.facts;
     let limit = facts.weights.threshold.interpreted_share;
-    let mut seen = Disguised { code, shares: BTreeMap::new() };
+    let mut seen = Unmasked { code, shares: BTreeMap::new() };
     let mut mixes = |func: FuncIndex, classes: &Classes| {
         let Classes { xor, rotate, .. } = seen.undone(func, classes);
         xor.saturating_add(rotate)
@@ -172,7 +172,7 @@ fn mixed(code: &Code<'_>) -> BTreeMap<FuncIndex, u64> {
     let mut most: BTreeMap<FuncIndex, u64> = BTreeMap::new();
     let functions = facts.dynamic.functions.iter().map(|function| (function.index, &*function.classes));
     let loops = facts.dynamic.loops.iter().map(|of| (of.place.function, &of.classes));
-    let mut seen = Disguised { code, shares: BTreeMap::new() };
+    let mut seen = Unmasked { code, shares: BTreeMap::new() };
     for (func, classes) in functions.chain(loops) {
         let mixes = |classes: &Classes| is_mixing(classes, limits.mixing_share, limits.mixing_bit_share);
         if mixes(classes) || mixes(&seen.undone(func, classes)) {
@@ -207,9 +207,6 @@ pub(super) fn near_hashes<'f>(facts: &Facts<'f>, module: &Module) -> BTreeMap<Fu
     near
 }
 
-/// Instructions below which nobody looks for xor in disguise.
-const LOOKED_FOR: u64 = 10_000_000;
-
 /// The code of a function, with xor for what is one.
 fn unmasked(code: &Code<'_>, function: &view::Function) -> Classes {
     let classes = *function.classes;
@@ -218,13 +215,13 @@ fn unmasked(code: &Code<'_>, function: &view::Function) -> Classes {
         classes.logic.min(classes.arithmetic * 2) >= code.facts.weights.threshold.mixing_instructions;
     let found = match code.module().filter(|_| may_be) {
         Some(module) => disguised(module, function.index),
-        None => Hidden::default(),
+        None => Disguised::default(),
     };
     unhidden(classes, found)
 }
 
 /// Counts what was found as the operators that it stands for.
-fn unhidden(mut classes: Classes, Hidden { xors, rotations }: Hidden) -> Classes {
+fn unhidden(mut classes: Classes, Disguised { xors, rotations }: Disguised) -> Classes {
     classes.xor = classes.xor.saturating_add(xors);
     classes.logic = classes.logic.saturating_sub(xors.saturating_mul(2));
     classes.arithmetic = classes.arithmetic.saturating_sub(xors.saturating_add(rotations));
@@ -234,13 +231,13 @@ fn unhidden(mut classes: Classes, Hidden { xors, rotations }: Hidden) -> Classes
 }
 
 /// Finds xor and rotations that are written as something else.
-struct Disguised<'a> {
+struct Unmasked<'a> {
     code: &'a Code<'a>,
     /// Such xor and rotations for each instruction of a function.
     shares: BTreeMap<FuncIndex, [f64; 2]>,
 }
 
-impl Disguised<'_> {
+impl Unmasked<'_> {
     /// What was executed in a function, with xor for what is one.
     fn undone(&mut self, func: FuncIndex, classes: &Classes) -> Classes {
         let undone = *classes;
@@ -251,11 +248,11 @@ impl Disguised<'_> {
         let Some(module) = self.code.module() else { return undone };
         let each = *self.shares.entry(func).or_insert_with(|| {
             let all = facts.view.function(func).map_or(0, |function| function.classes.total);
-            let Hidden { xors, rotations } = disguised(module, func);
+            let Disguised { xors, rotations } = disguised(module, func);
             [xors, rotations].map(|found| share(found, all))
         });
         let [xors, rotations] = each.map(|each| (each * classes.total as f64) as u64);
-        unhidden(undone, Hidden { xors, rotations })
+        unhidden(undone, Disguised { xors, rotations })
     }
 }
 
@@ -277,7 +274,7 @@ fn disguised_vectors(module: &Module, func: FuncIndex) -> u64 {
 }
 
 /// All of a function.
-fn disguised(module: &Module, func: FuncIndex) -> Hidden {
+fn disguised(module: &Module, func: FuncIndex) -> Disguised {
     let mut found = disguised::of(module, func);
     found.xors += disguised_vectors(module, func);
     found

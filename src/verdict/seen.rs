@@ -116,11 +116,12 @@ pub(super) struct Code<'a> {
     pub(super) facts: &'a Weighed<'a>,
     module: OnceCell<Option<Module>>,
     seen: OnceCell<Seen>,
+    pub(super) unseen: OnceCell<Option<String>>,
 }
 
 impl<'a> Code<'a> {
     pub(super) fn of(facts: &'a Weighed<'a>) -> Self {
-        Self { facts, module: OnceCell::new(), seen: OnceCell::new() }
+        Self { facts, module: OnceCell::new(), seen: OnceCell::new(), unseen: OnceCell::new() }
     }
 
     /// The module, if it is valid: that of the run, else parsed when first asked for.

@@ -1,9 +1,9 @@
-//! What did not run could do: effects that code which nobody saw reaches, and the branch that kept it from
+//! What code could do that did not run: the effects that it reaches, and the branch that kept it from
 //! running.
 //!
-//! CLEAN is earned by capability. Code that cannot reach an effect need not run; code that can write, delete,
-//! send or start something must, and so must loops that do nothing but mix bits. A call is reached if its
-//! instruction can be reached from an export, the start function or a table; it ran if the trace has it.
+//! CLEAN is earned by capability. Code that cannot reach an effect need not run. Code that can write, delete,
+//! send or start something must run, and so must loops that do nothing but mix bits. A call is reached if its
+//! instruction can be reached from an export, the start function or a table. It ran if the trace has it.
 //!
 //! Costs one walk over the code of functions that call such imports.
 
@@ -56,8 +56,14 @@ impl Effect {
     }
 }
 
-/// Why what did not run forbids CLEAN, if it does.
-pub(super) fn lack(code: &Code<'_>) -> Option<String> {
+impl Code<'_> {
+    /// Why what did not run forbids CLEAN, if it does.
+    pub(super) fn unseen(&self) -> Option<&str> {
+        self.unseen.get_or_init(|| lack(self)).as_deref()
+    }
+}
+
+fn lack(code: &Code<'_>) -> Option<String> {
     let effects = effects(code);
     if !effects.is_empty() {
         let more = effects.len().saturating_sub(UNSEEN_TOLD) as u64;
@@ -121,10 +127,10 @@ fn guarding(facts: &Facts<'_>, module: &Module, seen: &Seen, site: Place) -> Opt
     guard(facts, module, seen, seen.way_to(facts, module, site)?)
 }
 
-/// Calls that did not run, of functions that ran and have an effect, behind a branch that followed what the
-/// host said, or a count of what was done before: a program that deletes a file of its own by the function
-/// with which it deletes those of others has run all calls of the host. Other branches around such calls are
-/// those of errors.
+/// Calls of functions that have an effect, where the function ran and the call did not. A program that
+/// deletes its own files and those of others by one function has run all calls of the host. So such calls
+/// count if they stand behind a branch that followed what the host said, or behind a count of what was done
+/// before. Other branches around them are those of errors.
 fn uses(
     facts: &Facts<'_>,
     module: &Module,
@@ -160,8 +166,8 @@ fn uses(
     uses
 }
 
-/// Calls that did not run of functions whose effect nobody knows, or that write what may be a file, behind a
-/// branch that followed what the host said of time or surroundings.
+/// Calls that did not run, behind a branch that followed what the host said of time or surroundings. Nobody
+/// knows what the function does, or it writes what may be a file.
 fn dated(
     weights: &Weights,
     facts: &Facts<'_>,
@@ -228,7 +234,7 @@ fn writes(import: &str) -> bool {
         || import.contains("output-stream.") && import.contains("write")
 }
 
-/// Whether a function is none of those of which it is known that they do nothing to others.
+/// Whether a function may do something to others: it is not known to do nothing.
 fn does_unknown(weights: &Weights, import: &view::ImportInfo) -> bool {
     let calls = &weights.calls;
     let name = import.name.trim_start_matches('_');
@@ -311,9 +317,9 @@ fn choice(
     found
 }
 
-/// Functions that did not run and from which calls lead to an effect, though all of its calls ran: exports
-/// that nobody called, and functions to which an indirect call that ran may lead. One that may lead to many
-/// speaks for none of them, unless the host said which.
+/// Functions that did not run, and from which calls lead to an effect although all calls of the effect ran.
+/// They are exports that nobody called, and functions to which an indirect call that ran may lead. A call
+/// that may lead to many functions speaks for none of them, unless the host said which.
 fn uncalled(facts: &Facts<'_>, reaching: &BTreeMap<FuncIndex, (String, String)>, seen: &Seen) -> Vec<Effect> {
     let can = |func: &FuncIndex| reaching.contains_key(func) && !seen.ran.contains(func);
     let mut ways: BTreeMap<FuncIndex, String> = BTreeMap::new();
@@ -415,21 +421,15 @@ fn kinds(weights: &Weights, facts: &Facts<'_>) -> BTreeMap<FuncIndex, (String, S
 
 /// Whether a script is handed over that stands in the data and does nothing.
 fn is_harmless(weights: &Weights, facts: &Facts<'_>, constants: Option<(u32, u32)>) -> bool {
-    let Some((address, len)) = constants.map(|(address, len)| (u64::from(address), u64::from(len))) else {
-        return false;
-    };
-    let text = facts.view.data.iter().find_map(|segment| {
-        let start = address.checked_sub(segment.address?)?;
-        let end = start.checked_add(len).filter(|&end| end <= segment.size)?;
-        let at = |position: u64| usize::try_from(segment.offset.checked_add(position)?).ok();
-        facts.wasm.get(at(start)?..at(end)?)
+    let text = constants.and_then(|(address, len)| {
+        facts.view.data_at(facts.wasm, u64::from(address))?.get(..usize::try_from(len).ok()?)
     });
     text.is_some_and(|text| weights.class.harmless_scripts.iter().any(|script| script.as_bytes() == text))
 }
 
-/// Functions that do little but mix bits, and that did not run, where that says something: nothing explains
-/// them, and they are much of the code, or an export begins with them that nobody called, or code that ran
-/// decided not to call them. A large library holds hashes and checksums that nobody asked for.
+/// Functions that do little but mix bits, that did not run and that nothing explains. They count if they are
+/// much of the code, if an export begins with them that nobody called, or if code that ran decided not to
+/// call them. Others do not: a large library holds hashes and checksums that nobody asked for.
 fn unseen_mixing(code: &Code<'_>) -> Option<String> {
     let (facts, weights): (&Facts<'_>, _) = (code.facts, code.facts.weights);
     let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
@@ -473,9 +473,9 @@ fn unseen_mixing(code: &Code<'_>) -> Option<String> {
     Some(format!("code that does nothing but mix bits did not run: {func} ({asked}){others}"))
 }
 
-/// What may have asked for a function. An export that nobody called, or code that ran and took another
-/// branch, is one call or two away. A branch that followed what the host said of time, surroundings or files
-/// may be any number of calls away.
+/// What may have asked for a function: an export that nobody called, or code that ran and took another
+/// branch, one call or two away. Or a branch that followed what the host said of time, surroundings or files,
+/// any number of calls away.
 fn asked_by(facts: &Facts<'_>, module: &Module, seen: &Seen, func: FuncIndex) -> Option<String> {
     let callers = |func: FuncIndex| seen.asking.get(&func).into_iter().flatten().copied();
     let near = callers(func).map(|one| (one, func)).take(UNSEEN_WAY);

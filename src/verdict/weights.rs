@@ -61,6 +61,7 @@ pub(super) struct ClassTable {
     pub(super) idle: Vec<String>,
     pub(super) harmless_scripts: Vec<String>,
     pub(super) kept: Vec<String>,
+    pub(super) persisting: Vec<String>,
     pub(super) large_bytes: usize,
 }
 

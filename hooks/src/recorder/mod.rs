@@ -1,9 +1,9 @@
 //! The recorder: what the patched handlers write to, and where it goes.
 //!
 //! One [`Recorder`] lives in each store, beside the execution context and not inside it, so that an execution
-//! nested in a host call goes on in the same streams. Handlers push decisions into a 64-bit window; a full
+//! nested in a host call goes on in the same streams. Handlers push decisions into a 64-bit window. A full
 //! window becomes a word of the current chunk, and full chunks go to the [`Sink`], which copies what it
-//! keeps: the chunk is reused, so recording stays in a few warm cache lines. Rare events go to the sink as
+//! keeps. The chunk is reused, so recording stays in a few warm cache lines. Rare events go to the sink as
 //! they happen. What is pushed when, and the layout of a word, is `docs/trace-stream.md`.
 //!
 //! Silence is bounded: the sink is asked whether to go on ([`Sink::poll`]) at least every [`WORDS_PER_POLL`]

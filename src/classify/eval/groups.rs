@@ -2,9 +2,9 @@
 //! test set stands in the training set.
 //!
 //! Two samples are *exact* duplicates if they made the same calls in the same order. They are *near*
-//! duplicates, one group, if the calls are the same once each run of repeated calls counts as one call, or if
-//! at least [`SIMILAR`] of the call n-grams (1 to 3) of either are shared (Jaccard), also by way of a third
-//! sample.
+//! duplicates, one group, if the calls are the same once each run of repeated calls counts as one call. They
+//! are, too, if at least [`SIMILAR`] of the call n-grams (1 to 3) of either are shared (Jaccard). Both hold
+//! by way of a third sample as well.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -1,10 +1,10 @@
 //! Version 1 of the trace file, in types of its own: what the structured chunks hold, field by field, as
 //! postcard writes it (`docs/trace-format.md`).
 //!
-//! A type of the program ([`Stored`]) is written as its type here, and read through it, so that the program
-//! can change and files cannot: a field that is new there does not compile until it is said here what becomes
-//! of it. What came after version 1 has a name and stands after the object (`later`); a file without it is
-//! read as if it had been given its default.
+//! A type of the program ([`Stored`]) is written as its type here, and read through it. So the program can
+//! change, and files cannot. A field that is new there does not compile until it is said here what becomes of
+//! it. What came after version 1 has a name and stands after the object (`later`); a file without it is read
+//! as if it had been given its default.
 //!
 //! Here nothing may change: not the order of fields or variants, and not their types.
 //!

@@ -27,8 +27,9 @@ const PREVIEW1: &[&str] = &["wasi_snapshot_preview1", "wasi_unstable"];
 pub(super) struct Choice<'g, 'a> {
     graph: &'g Graph<'a>,
     outlines: Vec<Outline<'a>>,
-    /// Who filled an element of a table last: of the instance with the table, the table and the element; of
-    /// the one that filled it, the position of the import that it put there, or `None` if that is no import.
+    /// Who filled an element of a table last. The key is the instance with the table, the table and the
+    /// element. The value is the instance that filled it, with the position of the import that it put there,
+    /// or `None` if that is no import.
     filled: HashMap<(usize, u32, u64), Option<(usize, usize)>>,
     /// What is left of [`MAX_NAME_BYTES`].
     room: Cell<usize>,

@@ -1,8 +1,8 @@
 //! Exceptions in code that has none.
 //!
-//! What is thrown is kept in globals behind the sample's own: `pending` is the number of the tag plus 1, 0
-//! when nothing is thrown; `exception` is what a reference to it holds (`tags`); operands that find no room
-//! there are in *slots*, globals of each type that all tags share, since one exception at most is under way.
+//! What is thrown is kept in globals behind the sample's own. `pending` is the number of the tag plus 1, or 0
+//! when nothing is thrown. `exception` is what a reference to it holds (`tags`). Operands that find no room
+//! there are in *slots*, globals of each type. All tags share them, since one exception at most is under way.
 //!
 //! ```text
 //! (func …                               (func …
@@ -17,8 +17,8 @@
 //! ```
 //!
 //! Each `try` has one landing pad, which goes on to that around it, so the code stays linear. What is added
-//! decides nothing for the recorder, but for two things: a catch that leads to a loop records that it does,
-//! so that nothing goes round in silence, and what throws an exception again says which.
+//! decides nothing for the recorder, but for two things. A catch that leads to a loop records that it does,
+//! so that nothing goes round in silence. What throws an exception again says which.
 //!
 //! Nothing stops between a `throw` and the first operator of its handler: there is no place to name.
 

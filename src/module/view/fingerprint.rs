@@ -1,9 +1,9 @@
 //! Fingerprints of functions: what a body does, without what linking changes.
 //!
-//! Hashed are the type, the locals and every operator with its immediates. Left out are indices of functions,
-//! globals, types and data (the *types* of what is called stand for them, and a function of WASI its name),
-//! and numbers that may be addresses, because each program lays them out in its own way. So a function of a
-//! library has one fingerprint in all programs that one build of the library is linked into.
+//! Hashed are the type, the locals and every operator with its immediates. Each program lays out its
+//! functions, globals, types and data in its own way. So their indices are left out, and numbers that may be
+//! addresses. The *types* of what is called stand for its index, and a function of WASI has its name. So a
+//! function of a library has one fingerprint in all programs that one build of the library is linked into.
 //!
 //! Anyone can copy a function, so an equal fingerprint says what code is there and nothing of what it is for.
 //!

@@ -166,6 +166,22 @@ impl View {
         Self::read(module.bytes(), module.component(), module.heavy(), Validity::of_module(module))
     }
 
+    /// The data segment that is put at an address before anything runs, and where in it that is.
+    pub(crate) fn segment_at(&self, address: u64) -> Option<(&DataSegment, u64)> {
+        self.data.iter().find_map(|segment| {
+            let at = address.checked_sub(segment.address?).filter(|at| *at < segment.size)?;
+            Some((segment, at))
+        })
+    }
+
+    /// What lies at an address before anything runs, up to the end of its segment; `wasm` is the sample.
+    pub(crate) fn data_at<'w>(&self, wasm: &'w [u8], address: u64) -> Option<&'w [u8]> {
+        let (segment, at) = self.segment_at(address)?;
+        let start = usize::try_from(segment.offset.checked_add(at)?).ok()?;
+        let end = usize::try_from(segment.offset.checked_add(segment.size)?).ok()?;
+        wasm.get(start..end.min(wasm.len()))
+    }
+
     fn read(
         wasm: &[u8],
         component: Option<&super::component::Component>,

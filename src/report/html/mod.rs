@@ -49,9 +49,9 @@ use page::Page;
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// Writes the page of a report. `run` is the run that the report is of, if there was one: counts of blocks,
-/// call stacks and its course are taken from its trace, in three more replays, and what memory it touched
-/// from its values if it is short.
+/// Writes the page of a report. `run` is the run that the report is of, if there was one. Counts of blocks,
+/// call stacks and its course are taken from its trace, in three more replays. What memory it touched is
+/// taken from its values, if it is short.
 ///
 /// # Errors
 ///

@@ -52,9 +52,9 @@ pub(super) fn hanging(text: &str, columns: usize, indent: usize) -> String {
     wrap(text, columns.saturating_sub(indent).max(20)).join(&format!("\n{}", " ".repeat(indent)))
 }
 
-/// Widths of the columns of a table with these cells that make it at most `columns` wide, `gap` of them
-/// beside each column: as wide as the contents where there is room, else the widest give way first, as far as
-/// their longest words allow.
+/// Widths for the columns of a table with these cells, so that it is at most `columns` wide, `gap` of them
+/// beside each column. Columns are as wide as the contents where there is room. Else the widest give way
+/// first, as far as their longest words allow.
 pub(super) fn widths(rows: &[Vec<String>], columns: usize, gap: usize) -> Vec<usize> {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let greatest = |of: &dyn Fn(&str) -> usize, column: usize| {

@@ -2,7 +2,7 @@
 
 use crate::categories::known_as;
 use crate::sandbox::{
-    Call, ChangeKind, Damage, FileChange, Harm, Leak, LeakPlace, Pointed, TokenUse, is_named,
+    Call, ChangeKind, Damage, FileChange, Harm, Leak, LeakPlace, Pointed, TokenUse, is_compressed, is_named,
 };
 
 use super::{Index, Subject, run::measured, share};
@@ -34,19 +34,6 @@ const RANDOM: &[&str] =
     &["random_get", "getentropy", "_getentropy", "Math.random", "getRandomValues", "runtime.getRandomData"];
 /// Calls that write.
 const WRITES: &[&str] = &["fd_write", "fd_pwrite"];
-/// First bytes of formats that are dense without being encrypted: gzip, zip, zstandard, xz, bzip2, 7z, lz4,
-/// PNG, JPEG.
-const PACKED: &[&[u8]] = &[
-    b"\x1f\x8b",
-    b"PK\x03\x04",
-    b"\x28\xb5\x2f\xfd",
-    b"\xfd7zXZ\0",
-    b"BZh",
-    b"7z\xbc\xaf",
-    b"\x04\x22\x4d\x18",
-    b"\x89PNG",
-    b"\xff\xd8\xff",
-];
 /// Bytes below which entropy says little.
 const LEAST: u64 = 64;
 
@@ -179,14 +166,9 @@ pub(super) fn files_dense_created(index: &Index<'_>, subject: Subject<'_>) -> Op
     let dense = |file: &&FileChange| {
         let is_dense =
             file.entropy_after.zip(file.size_after).is_some_and(|(entropy, size)| is_dense(entropy, size));
-        file.change == ChangeKind::Created && is_dense && !is_packed(&file.contents)
+        file.change == ChangeKind::Created && is_dense && !is_compressed(&file.contents)
     };
     of_run(subject, || files(index, dense))
-}
-
-/// Whether contents begin as files do that are dense by their nature: compressed, archived, pictures.
-fn is_packed(contents: &[u8]) -> bool {
-    PACKED.iter().any(|magic| contents.starts_with(magic))
 }
 
 /// Whether the file was there before, with something in it, and holds something else now (or did before it

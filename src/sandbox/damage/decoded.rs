@@ -4,6 +4,7 @@ use super::{
     super::limits::{DAMAGE_DECODED, DAMAGE_MEMBERS},
     pieces::PIECE,
 };
+use crate::hex;
 
 /// What contents can be turned back into.
 pub(in crate::sandbox) fn decoded(bytes: &[u8]) -> Vec<Vec<u8>> {
@@ -12,18 +13,9 @@ pub(in crate::sandbox) fn decoded(bytes: &[u8]) -> Vec<Vec<u8>> {
     if text.len() >= PIECE && text.len() <= DAMAGE_DECODED as usize && text.is_ascii() {
         use base64::Engine as _;
         decoded.extend(base64::engine::general_purpose::STANDARD.decode(&text).ok());
-        decoded.extend(unhex(&text));
+        decoded.extend(hex::bytes(&text));
     }
     decoded
-}
-
-fn unhex(text: &[u8]) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let pairs = text.chunks(2).map(|pair| match *pair {
-        [high, low] => Some((digit(high)? << 4 | digit(low)?) as u8),
-        _ => None,
-    });
-    pairs.collect()
 }
 
 /// What known compressors make of contents again.

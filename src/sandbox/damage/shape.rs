@@ -73,7 +73,7 @@ pub(super) fn harm(before: &[u8], after: &[u8]) -> Option<Harm> {
     if is_padded(before, after) {
         return Some(Harm::Padded);
     }
-    if is_sealed(before, after) {
+    if is_encrypted(before, after) {
         return Some(Harm::Sealed);
     }
     is_turned(before, after).then_some(Harm::Turned)
@@ -199,7 +199,7 @@ fn is_elsewhere(part: &[u8], after: &[u8]) -> bool {
 }
 
 /// Whether parts of what is no text look random now that did not.
-fn is_sealed(before: &[u8], after: &[u8]) -> bool {
+fn is_encrypted(before: &[u8], after: &[u8]) -> bool {
     if before.len() != after.len() || noise(before) == 0 {
         return false;
     }

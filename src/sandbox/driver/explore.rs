@@ -1,12 +1,12 @@
 //! Calls with arguments that belong together: an object and an input, room for output and how much of it.
 //!
-//! What is called does not say what it wants, so the orders in which libraries take such things are tried,
-//! with inputs that the sample knows ([`super::inputs`]), and after them mixtures that the seed of the run
-//! decides, of exports and of what the sample told its host of alike. A call that showed new code stays, and
-//! those after it find what it left, and are near to it as often as not ([`super::plan`]); any other is
-//! undone, though some only after the call that follows: one gives room, the next reads what is in it. What
-//! a call wrote is an input of later ones: what was packed can be unpacked. A buffer that a call gave is
-//! filled with input, as its host would ([`super::handing`]).
+//! An export does not say what it wants. So the orders in which libraries take such things are tried, with
+//! inputs that the sample knows ([`super::inputs`]). Mixtures follow that the seed of the run decides.
+//! Functions that the sample told its host of are treated as exports are. A call that showed new code stays,
+//! so those after it find what it left; half of them are near to it ([`super::plan`]). Any other call is
+//! undone, some only after the call that follows: one gives room, the next reads what is in it. What a call
+//! wrote is an input of later ones: what was packed can be unpacked. A buffer that a call gave is filled with
+//! input, as its host would ([`super::handing`]).
 //!
 //! Only where much of the code has not run, and while there is news of it.
 

@@ -1,7 +1,7 @@
 //! The driver: which exports are called, in which order, with what, and for how long.
 //!
-//! First what the toolchain wants to run first, then the program's own entry point; then, because most
-//! hostile modules have none and their page drives them, the other exports: those that make objects, those
+//! First comes what the toolchain wants to run first, then the program's own entry point. Most hostile
+//! modules have none, and their page drives them. So the other exports follow: those that make objects, those
 //! that fill them, and the rest by the loops that they reach. An export that does next to nothing with
 //! made-up arguments is tried with others.
 //!

@@ -6,6 +6,7 @@
 //!
 //! Costs a look at the head, and of text one pass for each list of words.
 
+use super::formats;
 use crate::text::vocabulary;
 
 vocabulary! {
@@ -79,17 +80,7 @@ fn program(bytes: &[u8]) -> Option<Contents> {
 }
 
 fn archive(bytes: &[u8]) -> Option<Contents> {
-    let is_one = matches!(
-        bytes,
-        [b'P', b'K', 3, 4, ..=63, ..]
-            | [0x1f, 0x8b, 8, ..=31, ..]
-            | [b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c, ..]
-            | [0xfd, b'7', b'z', b'X', b'Z', 0, ..]
-            | [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', b'&', ..]
-            | [b'R', b'a', b'r', b'!', 0x1a, 7, ..]
-            | [0x28, 0xb5, 0x2f, 0xfd, ..]
-    );
-    is_one.then_some(Contents::Archive)
+    formats::is_archive(bytes).then_some(Contents::Archive)
 }
 
 /// A page of HTML has one of these.

@@ -11,6 +11,7 @@ mod contents;
 mod deleted;
 mod dir;
 mod error;
+mod formats;
 mod limits;
 mod path;
 mod start;
@@ -18,6 +19,8 @@ mod start;
 pub use self::change::{ChangeKind, ChangedKind, FileChange};
 pub(crate) use self::change::{Left, is_users};
 pub use self::contents::Contents;
+pub(crate) use self::formats::is_compressed;
+pub(super) use self::formats::is_dense;
 pub(super) use self::{changes::Changes, dir::Dir, error::Error, path::Place};
 use self::{
     changes::Measure,

@@ -11,7 +11,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::sandbox::types::Drive;
+use crate::{hex, sandbox::types::Drive};
 
 use super::{Conduct, Document, Honeytoken, MIN_TOKEN, Peer, Persona, PersonaError, Socket, SocketKind};
 
@@ -354,17 +354,10 @@ fn bytes(span: &Range<usize>, content: Content) -> Result<Vec<u8>, Wrong> {
         Content { text: None, base64: Some(text), hex: None } => {
             STANDARD.decode(plain(text)).map_err(|_| wrong("this is not base64"))
         }
-        Content { text: None, base64: None, hex: Some(text) } => {
-            unhex(&plain(text)).ok_or_else(|| wrong("these are no hexadecimal digits in pairs"))
-        }
+        Content { text: None, base64: None, hex: Some(text) } => hex::bytes(plain(text).as_bytes())
+            .ok_or_else(|| wrong("these are no hexadecimal digits in pairs")),
         _ => Err(wrong("contents are one of `text`, `base64`, `hex`")),
     }
-}
-
-fn unhex(digits: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    let pairs = digits.as_bytes().chunks(2);
-    pairs.map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect()
 }
 
 #[cfg(test)]

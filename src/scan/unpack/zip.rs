@@ -1,11 +1,11 @@
 //! Zip archives, with the password that samples are passed around with; what begins with a program and ends
 //! with a zip, too.
 //!
-//! The list at the end names what an archive wants to be known for. Members that it leaves out, or that share
-//! a name (then it counts for the last only), have headers of their own, and are found by those; so are those
-//! whose headers say something else than the list. Then everything is searched but the contents of members
-//! that lie there as they are: behind the end of what is compressed, and in fields of headers, there may be
-//! anything.
+//! The list at the end names what an archive wants to be known for. It may leave members out, and of those
+//! that share a name it counts for the last only. Such members have headers of their own, and are found by
+//! those. So are members whose headers say something else than the list. Then everything is searched but the
+//! contents of members that lie there as they are: behind the end of what is compressed, and in fields of
+//! headers, there may be anything.
 
 use std::{
     cell::Cell,

@@ -9,9 +9,9 @@
 //! Entries whose frames differ stand beside each other. Whatever would read a record, end an invocation,
 //! reach a limit or fail is left to the plain walk, so errors are those of the plain walk, at the same place.
 //!
-//! Memory is bounded by [`MAX_CHUNKS`] and the limits beside it. For time each shelf has a `Mood`: what is
-//! sought in vain is paid from what was saved and from an allowance for each word, and where that is not
-//! enough nothing is sought for a while, each time for twice as long. A crafted trace can make it learn in
+//! Memory is bounded by [`MAX_CHUNKS`] and the limits beside it. Time is bounded by a `Mood` of each shelf.
+//! What is sought in vain is paid from what was saved, and from an allowance for each word. Where that is not
+//! enough, nothing is sought for a while, each time for twice as long. A crafted trace can make it learn in
 //! vain for as long as it pays for that by words that came before.
 //!
 //! Way not taken: chunks only. Eight of them for a word are about as fast as the plain walk of a loop.

@@ -8,9 +8,9 @@
 //! Where an invocation is cut short is found without looking at each block: its place sets a barrier in the
 //! decision stream, and only when the window is spent are block and place compared.
 //!
-//! Hostile traces: every cycle of blocks reads a decision, direct calls are counted against the trace's own
-//! count, and they and the blocks between decisions against the limit of silent steps; the call stack is
-//! bounded, and the rest consumes records.
+//! A hostile trace cannot keep it going. Every cycle of blocks reads a decision. Direct calls are counted
+//! against the trace's own count, and they and the blocks between decisions against the limit of silent
+//! steps. The call stack is bounded, and the rest consumes records.
 
 mod checkpoint;
 mod explore;

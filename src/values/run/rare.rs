@@ -10,7 +10,7 @@ use super::super::{
     vector,
     visitor::Visitor,
 };
-use super::to_trap;
+use super::traps::to_trap;
 
 impl Machine<'_> {
     pub(super) fn here(&self, slot: u32) -> u64 {

@@ -1,6 +1,8 @@
 //! Where the loop ends other than by its instructions: traps, wrong decisions, the marked instruction.
 
-use crate::trace::{End, FuncKey, Record, TracePosition, Trap};
+use wasmi_core::TrapCode;
+
+use crate::trace::{End, FuncKey, Record, TracePosition, Trap, recorded::DecisionReader};
 
 use super::super::error::Ending;
 use super::super::{
@@ -9,6 +11,38 @@ use super::super::{
     machine::{Machine, Result, is_bulk},
     visitor::Visitor,
 };
+
+/// The trap that the engine has this code for.
+pub(super) fn to_trap(code: TrapCode) -> Trap {
+    match code {
+        TrapCode::UnreachableCodeReached => Trap::Unreachable,
+        TrapCode::MemoryOutOfBounds => Trap::OutOfBoundsMemoryAccess,
+        TrapCode::TableOutOfBounds => Trap::OutOfBoundsTableAccess,
+        TrapCode::IndirectCallToNull => Trap::UninitializedElement,
+        TrapCode::IntegerDivisionByZero => Trap::IntegerDivideByZero,
+        TrapCode::IntegerOverflow => Trap::IntegerOverflow,
+        TrapCode::BadConversionToInteger => Trap::InvalidConversionToInteger,
+        TrapCode::BadSignature => Trap::IndirectCallTypeMismatch,
+        TrapCode::StackOverflow => Trap::CallStackExhausted,
+        TrapCode::GrowthOperationLimited => Trap::GrowthLimited,
+        TrapCode::OutOfSystemMemory => Trap::OutOfSystemMemory,
+        _ => Trap::OutOfFuel,
+    }
+}
+
+/// What is wrong with the label that a `br_table` went to, if it is not the recorded one.
+#[inline(always)]
+pub(super) fn wrong_label(
+    decisions: &mut DecisionReader<'_>,
+    width: u32,
+    label: u32,
+) -> Option<ValuesErrorKind> {
+    match decisions.bits(width) {
+        Ok(recorded) if recorded == u64::from(label) => None,
+        Ok(recorded) => Some(ValuesErrorKind::Label { computed: label.into(), recorded }),
+        Err(error) => Some(error.into()),
+    }
+}
 
 impl Machine<'_> {
     #[cold]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::text::vocabulary;
 
 use super::encoding::{self, Encoding, Out};
-use super::label::Labels;
-use super::limits::{DIGESTED, MAX_DIGEST, SINK_SAMPLED};
+use super::label::{Label, Labels};
+use super::limits::{DIGESTED, MAX_DIGEST};
 use super::sink::{Received, Sink, Sinks};
 use super::source::{Source, Sources, tidy};
 use super::step::{Path, Step};
@@ -52,7 +52,7 @@ pub struct Flow {
 impl Flow {
     /// Bytes of the source.
     pub fn len(&self) -> u64 {
-        self.ranges.iter().map(|(start, end)| end - start).sum()
+        len(&self.ranges)
     }
 
     /// Whether there is none, which no flow has.
@@ -118,7 +118,7 @@ impl Gathered {
 
 /// All flows, by source, then by sink.
 pub(super) fn all(labels: &Labels, sources: &Sources, sinks: &Sinks, keys: &BTreeMap<u32, u8>) -> Vec<Flow> {
-    let mut gathered: BTreeMap<(u32, How, Sink), Gathered> = BTreeMap::new();
+    let mut gathered: BTreeMap<(Sink, u32, How), Gathered> = BTreeMap::new();
     let mut received = sinks.received();
     received.sort_unstable_by_key(|(key, _)| *key);
     for ((sink, path), received) in &received {
@@ -132,14 +132,15 @@ pub(super) fn all(labels: &Labels, sources: &Sources, sinks: &Sinks, keys: &BTre
                 found.entry(source).or_default().push(range);
             }
             for (source, ranges) in found {
-                let flow = gathered.entry((source, how, sink)).or_default();
+                let flow = gathered.entry((sink, source, how)).or_default();
                 flow.add(path, received);
                 flow.ranges.extend(ranges);
             }
         }
     }
     let (by_source, outgoing) = (keys_of(sources, keys), outgoing(labels, sources, sinks));
-    let flows = gathered.into_iter().filter_map(|((number, how, sink), gathered)| {
+    let mut digests = Digests { labels, sources, sinks, of_sink: None };
+    let flows = gathered.into_iter().filter_map(|((sink, number, how), gathered)| {
         let source = sources.source(number)?.clone();
         let ranges = tidy(gathered.ranges);
         let steps: Vec<Step> = gathered.path.steps().collect();
@@ -158,45 +159,66 @@ pub(super) fn all(labels: &Labels, sources: &Sources, sinks: &Sinks, keys: &BTre
             encodings.extend(encoding::characters(out));
         }
         let Gathered { count, times, first, last, .. } = gathered;
-        let is_digest = is_digest(labels, sources, sinks, sink, number, &ranges);
+        let is_digest = digests.has(sink, number, &ranges);
         let records = (first, last);
-        Some(Flow { source, ranges, how, steps, encodings, sink, count, times, records, is_digest })
+        let flow = Flow { source, ranges, how, steps, encodings, sink, count, times, records, is_digest };
+        Some((number, flow))
     });
-    flows.collect()
+    let mut flows: Vec<_> = flows.collect();
+    flows.sort_by_key(|(number, flow)| (*number, flow.how, flow.sink));
+    flows.into_iter().map(|(_, flow)| flow).collect()
 }
 
-/// Whether what a sink was given of a source is no longer than a digest, and each byte of it depends on all
-/// that any does.
-fn is_digest(
-    labels: &Labels,
-    sources: &Sources,
-    sinks: &Sinks,
-    sink: Sink,
-    source: u32,
-    ranges: &[(u64, u64)],
-) -> bool {
-    let len = |ranges: &[(u64, u64)]| ranges.iter().map(|(start, end)| end - start).sum::<u64>();
-    let all = len(ranges);
-    let Some(sample) = sinks.samples.get(&sink).filter(|_| all >= DIGESTED) else { return false };
-    if sample.len() >= SINK_SAMPLED {
-        return false;
-    }
-    let mut known = BTreeMap::new();
-    let mut count = 0;
-    for &(_, label) in sample {
-        let of = *known.entry(label).or_insert_with(|| {
-            let node = labels.node(label);
-            let found = sources.resolve(&labels.ranges(&[node.value, node.address]));
-            len(&tidy(
-                found.into_iter().filter(|(from, _)| *from == source).map(|(_, range)| range).collect(),
-            ))
-        });
-        count += usize::from(of > 0);
-        if count > MAX_DIGEST || of > 0 && of < all {
+/// Tells whether sinks were given digests. One sink is asked of after another, each for all its sources, so
+/// that a label is resolved once.
+struct Digests<'t> {
+    labels: &'t Labels,
+    sources: &'t Sources,
+    sinks: &'t Sinks,
+    of_sink: Option<(Sink, BTreeMap<Label, BTreeMap<u32, u64>>)>,
+}
+
+impl Digests<'_> {
+    /// Whether what a sink was given of a source is no longer than a digest, and each byte of it depends on
+    /// all that any does. What is known in part only excuses nothing.
+    fn has(&mut self, sink: Sink, source: u32, ranges: &[(u64, u64)]) -> bool {
+        let all = len(ranges);
+        let sinks = self.sinks;
+        let Some(excerpt) = sinks.excerpts.get(&sink).filter(|_| all >= DIGESTED) else { return false };
+        if excerpt.is_cut {
             return false;
         }
+        if self.of_sink.as_ref().is_none_or(|(of, _)| *of != sink) {
+            self.of_sink = Some((sink, BTreeMap::new()));
+        }
+        let mut count = 0;
+        for &(_, label) in &excerpt.bytes {
+            let of = self.bytes_of(label, source);
+            count += usize::from(of > 0);
+            if count > MAX_DIGEST || of > 0 && of < all {
+                return false;
+            }
+        }
+        count > 0 && !self.labels.is_cut()
     }
-    count > 0
+
+    /// How many bytes of a source a label depends on.
+    fn bytes_of(&mut self, label: Label, source: u32) -> u64 {
+        let Some((_, known)) = &mut self.of_sink else { return 0 };
+        let by_source = known.entry(label).or_insert_with(|| {
+            let node = self.labels.node(label);
+            let mut found: BTreeMap<u32, Vec<_>> = BTreeMap::new();
+            for (source, range) in self.sources.resolve(&self.labels.ranges(&[node.value, node.address])) {
+                found.entry(source).or_default().push(range);
+            }
+            found.into_iter().map(|(source, ranges)| (source, len(&tidy(ranges)))).collect()
+        });
+        by_source.get(&source).copied().unwrap_or(0)
+    }
+}
+
+fn len(ranges: &[(u64, u64)]) -> u64 {
+    ranges.iter().map(|(start, end)| end - start).sum()
 }
 
 /// Key bytes by source and position.
@@ -219,8 +241,8 @@ fn keys_of(sources: &Sources, keys: &BTreeMap<u32, u8>) -> BTreeMap<u32, Vec<(u6
 /// depends on many, or on several sources, is a character of no encoding.
 fn outgoing(labels: &Labels, sources: &Sources, sinks: &Sinks) -> BTreeMap<(Sink, u32), Vec<Out>> {
     let mut all: BTreeMap<(Sink, u32), Vec<Out>> = BTreeMap::new();
-    for (&sink, sample) in &sinks.samples {
-        for &(byte, label) in sample {
+    for (&sink, excerpt) in &sinks.excerpts {
+        for &(byte, label) in &excerpt.bytes {
             let Some(few) = labels.few(label) else { continue };
             let mut found: Vec<(u32, u64)> = few.iter().filter_map(|&byte| sources.at(byte)).collect();
             found.sort_unstable();

@@ -1,9 +1,9 @@
 //! Labels: what a byte was made from, and by which operations.
 //!
-//! A label is none, one source byte, or a node: three sets of source bytes (those whose value it was computed
-//! from, those that only chose where it was read, those that only chose whether it was computed) and the
-//! operations on the way, in the order in which each was met first. Sets are lists of ranges while they are
-//! short, and unions of two others beyond. Equal nodes and equal lists exist once.
+//! A label is none, one source byte, or a node. A node has three sets of source bytes: those whose value it
+//! was computed from, those that only chose where it was read, and those that only chose whether it was
+//! computed. It has the operations on the way, too, in the order in which each was met first. Sets are lists
+//! of ranges while they are short, and unions of two others beyond. Equal nodes and equal lists exist once.
 
 use std::cell::Cell;
 
@@ -99,6 +99,11 @@ impl Labels {
     /// How often only a part was kept, or told.
     pub(super) fn lost(&self) -> u64 {
         self.lost + self.walked.get().saturating_sub(MAX_WALKED)
+    }
+
+    /// Whether sets were walked through in part only.
+    pub(super) fn is_cut(&self) -> bool {
+        self.walked.get() > MAX_WALKED
     }
 
     /// Whether there is none yet.

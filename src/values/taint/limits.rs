@@ -54,10 +54,10 @@ pub(super) const MAX_SHADOW_SLOTS: usize = 1 << 22;
 pub(super) const MAX_SINKS: usize = 1 << 16;
 
 /// Bytes that a sink was given which are kept with their labels, to recognise encodings: 32 MiB of all.
-pub(super) const MAX_SAMPLED: usize = 1 << 22;
+pub(super) const MAX_KEPT: usize = 1 << 22;
 
 /// Bytes kept of one sink.
-pub(super) const SINK_SAMPLED: usize = 1 << 16;
+pub(super) const SINK_KEPT: usize = 1 << 16;
 
 /// Bytes whose key was seen that are kept, to recognise repeating keys.
 pub(super) const MAX_KEYS: usize = 1 << 16;

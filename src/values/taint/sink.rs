@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use crate::{module::FuncIndex, text::vocabulary, trace::FuncKey};
 
 use super::label::{Label, Labels};
-use super::limits::{AGAIN, MAX_RECENT_SINKS, MAX_SAMPLED, MAX_SINKS, SINK_SAMPLED};
+use super::limits::{AGAIN, MAX_KEPT, MAX_RECENT_SINKS, MAX_SINKS, SINK_KEPT};
 use super::places::Places;
 use super::step::Path;
 use super::words::{WordId, Words};
@@ -126,6 +126,14 @@ struct Again {
 
 const NEVER: Again = Again { sink: Sink::Result, word: WordId::CLEAN, index: 0, times: 0, last: 0 };
 
+/// The first bytes that a sink was given, with their labels, in the order in which memory was read.
+#[derive(Debug, Default)]
+pub(super) struct Excerpt {
+    pub(super) bytes: Vec<(u8, Label)>,
+    /// Whether it was given more.
+    pub(super) is_cut: bool,
+}
+
 /// What all sinks were given.
 #[derive(Debug)]
 pub(super) struct Sinks {
@@ -134,9 +142,8 @@ pub(super) struct Sinks {
     recent: Places<Lately>,
     /// Of those that take a place each, at the one place that instruction and word give it.
     again: Box<[Again]>,
-    /// Bytes with their labels, in the order in which memory was read.
-    pub(super) samples: HashMap<Sink, Vec<(u8, Label)>>,
-    sampled: usize,
+    pub(super) excerpts: HashMap<Sink, Excerpt>,
+    kept: usize,
     /// Values that there was no place for.
     pub(super) lost: u64,
     times: u64,
@@ -150,8 +157,8 @@ impl Default for Sinks {
             known: HashMap::new(),
             recent: Places::new(none, MAX_RECENT_SINKS),
             again: vec![NEVER; AGAIN].into(),
-            samples: HashMap::new(),
-            sampled: 0,
+            excerpts: HashMap::new(),
+            kept: 0,
             lost: 0,
             times: 0,
         }
@@ -273,10 +280,11 @@ impl Sinks {
     }
 
     /// Keeps what a host function read, to recognise how it is encoded.
-    pub(super) fn sample(&mut self, sink: Sink, bytes: &[u8], labels: &[Label]) {
-        let sample = self.samples.entry(sink).or_default();
-        let room = (SINK_SAMPLED - sample.len()).min(MAX_SAMPLED - self.sampled).min(bytes.len());
-        sample.extend(bytes.iter().copied().zip(labels.iter().copied()).take(room));
-        self.sampled += room;
+    pub(super) fn keep(&mut self, sink: Sink, bytes: &[u8], labels: &[Label]) {
+        let excerpt = self.excerpts.entry(sink).or_default();
+        let room = (SINK_KEPT - excerpt.bytes.len()).min(MAX_KEPT - self.kept).min(bytes.len());
+        excerpt.bytes.extend(bytes.iter().copied().zip(labels.iter().copied()).take(room));
+        excerpt.is_cut |= room < bytes.len();
+        self.kept += room;
     }
 }

@@ -64,8 +64,7 @@ pub(super) struct Given {
 pub(super) fn apply(labels: &mut Labels, how: Vector, operands: &[Wide], given: &Given) -> [Word; 2] {
     let [a, rest @ ..] = operands else { return splat(how, given) };
     let b = rest.first().unwrap_or(a);
-    let mut lanes = [Label::NONE; 16];
-    match how {
+    let lanes = match how {
         Vector::Extract { lane, is_signed } => {
             let start = (given.index * lane).min(16 - lane);
             let word = a.lane(start, lane).word;
@@ -76,8 +75,33 @@ pub(super) fn apply(labels: &mut Labels, how: Vector, operands: &[Wide], given: 
             return [scalar::to_byte(labels, &[([all; 8], 1)], Step::Compare), CLEAN];
         }
         Vector::Bitmask(lane) => return [bitmask(labels, a, lane), CLEAN],
+        Vector::Splat(_) => return splat(how, given),
+        Vector::Replace(_) | Vector::Shuffle | Vector::Swizzle => moved(labels, how, [a, b], given),
+        Vector::Not | Vector::Bitwise(_) | Vector::Bitselect => bits(labels, how, operands, b),
+        Vector::Shift(..) | Vector::Add { .. } | Vector::Lanes(..) => {
+            arithmetic(labels, how, (operands, [a, b]), given)
+        }
+        Vector::Narrow(_) | Vector::Widen { .. } | Vector::Multiply { .. } | Vector::Convert { .. } => {
+            resized(labels, how, a, b)
+        }
+    };
+    slots(&lanes)
+}
+
+/// Lanes of so many bytes, each with the labels that `of` gives where it starts.
+fn by_lane(width: usize, mut of: impl FnMut(usize) -> Word) -> Lanes {
+    let mut lanes = [Label::NONE; 16];
+    for start in (0..16).step_by(width) {
+        lanes[start..start + width].copy_from_slice(&of(start)[..width]);
+    }
+    lanes
+}
+
+/// What only puts bytes elsewhere.
+fn moved(labels: &mut Labels, how: Vector, [a, b]: [&Wide; 2], given: &Given) -> Lanes {
+    let mut lanes = a.lanes;
+    match how {
         Vector::Replace(lane) => {
-            lanes = a.lanes;
             let start = (given.index * lane).min(16 - lane);
             lanes[start..start + lane].copy_from_slice(&given.scalar.word[..lane]);
         }
@@ -87,73 +111,83 @@ pub(super) fn apply(labels: &mut Labels, how: Vector, operands: &[Wide], given: 
                 *label = both[usize::from(pick) % 32];
             }
         }
-        Vector::Swizzle => swizzle(labels, a, b, &mut lanes),
-        Vector::Not => {
-            for (to, &from) in lanes.iter_mut().zip(&a.lanes) {
-                *to = labels.step(from, Step::Xor);
-            }
-        }
+        _ => swizzle(labels, a, b, &mut lanes),
+    }
+    lanes
+}
+
+/// What works bit by bit.
+fn bits(labels: &mut Labels, how: Vector, operands: &[Wide], b: &Wide) -> Lanes {
+    let mut lanes = [Label::NONE; 16];
+    let Some(a) = operands.first() else { return lanes };
+    match how {
+        Vector::Not => lanes = a.lanes.map(|from| labels.step(from, Step::Xor)),
         Vector::Bitwise(how) => {
             for (index, to) in lanes.iter_mut().enumerate() {
                 let (left, right) = ((a.bytes[index], a.lanes[index]), (b.bytes[index], b.lanes[index]));
                 *to = scalar::bit_byte(labels, how, left, right);
             }
         }
-        Vector::Bitselect => bitselect(labels, operands, &mut lanes),
+        _ => bitselect(labels, operands, &mut lanes),
+    }
+    lanes
+}
+
+/// What works on lanes of one width.
+fn arithmetic(
+    labels: &mut Labels,
+    how: Vector,
+    (operands, [a, b]): (&[Wide], [&Wide; 2]),
+    given: &Given,
+) -> Lanes {
+    match how {
         Vector::Shift(shift, lane) => {
-            for start in (0..16).step_by(lane) {
-                let word = shifted(labels, shift, &a.lane(start, lane).word, &given.scalar, lane);
-                lanes[start..start + lane].copy_from_slice(&word[..lane]);
-            }
+            by_lane(lane, |start| shifted(labels, shift, &a.lane(start, lane).word, &given.scalar, lane))
         }
-        Vector::Add { lane, is_sub } => {
-            for start in (0..16).step_by(lane) {
-                let (left, right) = (a.lane(start, lane), b.lane(start, lane));
-                let word = scalar::add(labels, &left, &right, lane, is_sub);
-                lanes[start..start + lane].copy_from_slice(&word[..lane]);
-            }
-        }
-        Vector::Lanes(step, lane) => {
-            for start in (0..16).step_by(lane) {
-                let label = operands.iter().fold(Label::NONE, |sum, operand| {
-                    let one = operand.all(labels, start, lane);
-                    labels.union(sum, one)
-                });
-                lanes[start..start + lane].fill(labels.step(label, step));
-            }
-        }
-        Vector::Narrow(lane) => {
-            for (index, to) in lanes.iter_mut().enumerate() {
-                let source = if index < 8 { a } else { b };
-                let start = (index % 8) / lane * 2 * lane;
-                let label = source.all(labels, start, 2 * lane);
-                *to = labels.step(label, Step::Lanes);
-            }
-        }
-        Vector::Widen { lane, is_high, is_signed } => {
-            for start in (0..16).step_by(lane) {
-                let from = start / 2 + if is_high { 8 } else { 0 };
-                let word = a.lane(from, lane / 2).word;
-                let word = scalar::extend(&word, lane / 2, lane, is_signed);
-                lanes[start..start + lane].copy_from_slice(&word[..lane]);
-            }
-        }
-        Vector::Multiply { lane, is_high } => {
-            for start in (0..16).step_by(lane) {
-                let from = start / 2 + if is_high { 8 } else { 0 };
-                let (left, right) = (a.all(labels, from, lane / 2), b.all(labels, from, lane / 2));
-                lanes[start..start + lane].fill(labels.join(left, right, Step::Multiply));
-            }
-        }
+        Vector::Add { lane, is_sub } => by_lane(lane, |start| {
+            let (left, right) = (a.lane(start, lane), b.lane(start, lane));
+            scalar::add(labels, &left, &right, lane, is_sub)
+        }),
+        Vector::Lanes(step, lane) => by_lane(lane, |start| {
+            let label = operands.iter().fold(Label::NONE, |sum, operand| {
+                let one = operand.all(labels, start, lane);
+                labels.union(sum, one)
+            });
+            [labels.step(label, step); 8]
+        }),
+        _ => a.lanes,
+    }
+}
+
+/// What makes lanes of another width.
+fn resized(labels: &mut Labels, how: Vector, a: &Wide, b: &Wide) -> Lanes {
+    let from = |start: usize, is_high: bool| start / 2 + if is_high { 8 } else { 0 };
+    match how {
+        Vector::Narrow(lane) => std::array::from_fn(|index| {
+            let source = if index < 8 { a } else { b };
+            let start = (index % 8) / lane * 2 * lane;
+            let label = source.all(labels, start, 2 * lane);
+            labels.step(label, Step::Lanes)
+        }),
+        Vector::Widen { lane, is_high, is_signed } => by_lane(lane, |start| {
+            let word = a.lane(from(start, is_high), lane / 2).word;
+            scalar::extend(&word, lane / 2, lane, is_signed)
+        }),
+        Vector::Multiply { lane, is_high } => by_lane(lane, |start| {
+            let from = from(start, is_high);
+            let (left, right) = (a.all(labels, from, lane / 2), b.all(labels, from, lane / 2));
+            [labels.join(left, right, Step::Multiply); 8]
+        }),
         Vector::Convert { from, to } => {
+            let mut lanes = [Label::NONE; 16];
             for lane in 0..2 {
                 let label = a.all(labels, lane * from, from);
                 lanes[lane * to..(lane + 1) * to].fill(labels.step(label, Step::Float));
             }
+            lanes
         }
-        Vector::Splat(_) => return splat(how, given),
+        _ => a.lanes,
     }
-    slots(&lanes)
 }
 
 fn splat(how: Vector, given: &Given) -> [Word; 2] {

@@ -224,7 +224,7 @@ impl Visitor for Taint<'_> {
                 for &label in read.iter().filter(|label| label.is_some()) {
                     self.sinks.take(&mut self.labels, sink, label, record);
                 }
-                self.sinks.sample(sink, bytes, read);
+                self.sinks.keep(sink, bytes, read);
             }
             address += bytes.len() as u64;
         }

@@ -7,7 +7,9 @@ use crate::{
     module::Place,
     rules::{Facts, Family, Match},
     verdict::{
-        kept, text,
+        kept,
+        seen::Code,
+        text,
         weights::{Weighed, in_namespace},
     },
 };
@@ -201,7 +203,7 @@ pub(super) fn ransomware_memory(facts: &Weighed<'_>, rules: &[Match]) -> Option<
 /// Strings of a family in the data, and a rule of the same family that the run proved. The family with most
 /// strings.
 pub(super) fn family_strings(facts: &Weighed<'_>, rules: &[Match]) -> Option<Correlation> {
-    let rules = &kept::counted(facts, rules);
+    let rules = &kept::counted(&Code::of(facts), rules);
     let families = facts.weights.strings.iter().filter_map(|(&family, words)| {
         let proved: Vec<_> =
             of_family(facts, rules, family).filter(|rule| rule.dynamic && rule.severity >= 2).collect();

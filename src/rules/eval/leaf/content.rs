@@ -1,12 +1,13 @@
 //! Texts and bytes: in the file, in a function, or given to host calls.
 
 use crate::{
+    hex,
     module::{CodeOffset, FuncIndex, Place},
     sandbox::{Arg, Pointed},
 };
 
 use super::super::{
-    super::{derived::unhex, index::Index, rule::Pattern},
+    super::{index::Index, rule::Pattern},
     Evaluator, Found, Instance, quoted,
     sequence::show_call,
     shorten,
@@ -23,7 +24,9 @@ fn kept_len(arg: &Arg) -> usize {
 /// Whether the pattern is in what an argument points at.
 fn is_in(pattern: &Pattern, arg: &Arg) -> bool {
     match &arg.points_at {
-        Some(Pointed::Bytes { hex, .. }) => pattern.find(&unhex(hex)).next().is_some(),
+        Some(Pointed::Bytes { hex: digits, .. }) => {
+            pattern.find(&hex::leading(digits.as_bytes())).next().is_some()
+        }
         Some(Pointed::Text { text }) => pattern.find(text.as_bytes()).next().is_some(),
         None => false,
     }

@@ -4,7 +4,6 @@ use crate::sandbox::{ChangeKind, ChangedKind, FileChange};
 
 use super::super::{
     super::{
-        limits::MAX_HELD,
         places,
         rule::{FileFeature, Pattern, ReturnedFeature},
     },
@@ -52,7 +51,7 @@ impl Evaluator<'_> {
     /// Whether the wanted text stands in a file, as far as it is looked at; `None` if that takes too much.
     fn has_text(&self, file: &FileFeature, change: &FileChange) -> Option<bool> {
         let Some(text) = &file.text else { return Some(true) };
-        let head = change.contents.get(..MAX_HELD).unwrap_or(&change.contents);
+        let head = change.head();
         self.budget.spend_search(head.len(), text.weight()).then(|| text.is_match(head))
     }
 

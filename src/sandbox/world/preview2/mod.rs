@@ -1,9 +1,9 @@
 //! WASI 0.2 as a core module imports it: each function of `wasi:*@0.2` with its arguments in the canonical
 //! ABI, on the same files, streams, clock and sockets as preview1.
 //!
-//! A result that does not fit into one value is written to where the last argument points: a byte that says
-//! which case it is (0 is success), and behind it, as far as its alignment wants, what belongs to that case.
-//! Lists lie in memory that the module's own `cabi_realloc` gives.
+//! A result that does not fit into one value is written to where the last argument points. A byte says which
+//! case it is (0 is success). What belongs to that case follows, where its alignment wants it. Lists lie in
+//! memory that the module's own `cabi_realloc` gives.
 //!
 //! Not here: which function an import of a component's program is (`module::component`).
 

@@ -75,6 +75,26 @@ impl Walk {
             self.stage = Stage::default();
         }
         match *op {
+            Operator::If { .. } | Operator::BrIf { .. } => {
+                let value = self.pop();
+                self.tested(reader, value);
+                self.stack.clear();
+            }
+            Operator::Call { function_index } => self.call(reader, function_index),
+            Operator::Unreachable => {
+                if let Some(sites) = just_called.and_then(|func| reader.sites.get_mut(func as usize)) {
+                    sites.last += 1;
+                }
+                self.stack.clear();
+            }
+            _ if self.variable(reader, op) || self.number(reader, op) || self.memory(reader, op) => {}
+            _ => self.stack.clear(),
+        }
+    }
+
+    /// Does an operator on locals and globals, or a constant; whether it is one.
+    fn variable(&mut self, reader: &mut Reader, op: &Operator<'_>) -> bool {
+        match *op {
             Operator::I32Const { value } => self.push(Value::Const(value)),
             Operator::I64Const { .. } | Operator::F32Const { .. } | Operator::F64Const { .. } => {
                 self.push(Value::Unknown);
@@ -98,98 +118,90 @@ impl Walk {
             }
             Operator::GlobalSet { global_index } => self.set_global(reader, global_index),
             Operator::Drop => _ = self.pop(),
-            Operator::I32Add | Operator::I32Sub => {
-                let (right, left) = (self.pop(), self.pop());
-                self.push(match (left, right) {
-                    (Value::Global(global, _), _) | (_, Value::Global(global, _)) => {
-                        Value::Global(global, true)
-                    }
-                    _ => Value::Unknown,
-                });
+            _ => return false,
+        }
+        true
+    }
+
+    /// Does arithmetic or a comparison; whether it is one.
+    fn number(&mut self, reader: &mut Reader, op: &Operator<'_>) -> bool {
+        use Operator as O;
+        match op {
+            O::I32GtS | O::I32GtU | O::I32GeS | O::I32GeU | O::I32LtS | O::I32LtU | O::I32LeS | O::I32LeU => {
+                self.compare(reader);
+                return true;
             }
-            Operator::I32GtS
-            | Operator::I32GtU
-            | Operator::I32GeS
-            | Operator::I32GeU
-            | Operator::I32LtS
-            | Operator::I32LtU
-            | Operator::I32LeS
-            | Operator::I32LeU => self.compare(reader),
-            Operator::I32Eqz => {
+            O::I32Eqz => {
                 let value = self.pop();
                 self.tested(reader, value);
                 self.push(Value::Unknown);
+                return true;
             }
-            Operator::I32Eq | Operator::I32Ne => {
-                let (right, left) = (self.pop(), self.pop());
-                for (one, other) in [(left, right), (right, left)] {
-                    if matches!(other, Value::Const(0)) {
-                        self.tested(reader, one);
-                    }
-                }
-                self.push(Value::Unknown);
+            O::I32Add | O::I32Sub | O::I32Eq | O::I32Ne | O::I32And | O::I32Or | O::I32Xor => {}
+            O::I32Shl | O::I32ShrS | O::I32ShrU | O::I32Mul => {}
+            _ => return false,
+        }
+        let (right, left) = (self.pop(), self.pop());
+        let sum = match (left, right) {
+            (Value::Global(global, _), _) | (_, Value::Global(global, _)) => Value::Global(global, true),
+            _ => Value::Unknown,
+        };
+        if matches!(op, O::I32Eq | O::I32Ne) {
+            for (one, _) in
+                [(left, right), (right, left)].iter().filter(|(_, other)| *other == Value::Const(0))
+            {
+                self.tested(reader, *one);
             }
-            Operator::I32And
-            | Operator::I32Or
-            | Operator::I32Xor
-            | Operator::I32Shl
-            | Operator::I32ShrS
-            | Operator::I32ShrU
-            | Operator::I32Mul => {
-                _ = (self.pop(), self.pop());
-                self.push(Value::Unknown);
+        }
+        self.push(if matches!(op, O::I32Add | O::I32Sub) { sum } else { Value::Unknown });
+        true
+    }
+
+    /// Does a load or a store; whether it is one.
+    fn memory(&mut self, reader: &mut Reader, op: &Operator<'_>) -> bool {
+        use Operator as O;
+        match *op {
+            O::I32Load { ref memarg } => self.load(reader, memarg.offset),
+            O::I32Store { ref memarg } => self.store(reader, memarg.offset),
+            O::F64Store { .. } | O::F32Store { .. } | O::I64Store { .. } | O::I32Store8 { .. } => {
+                self.scratch_store(reader);
             }
-            Operator::I32Load { ref memarg } => {
-                let address = self.pop();
-                if let Value::Global(global, false) = address
-                    && memarg.offset == 0
-                {
-                    reader.vote_global(global, GlobalRole::Break);
-                }
-                if let Some(flag) = word(address, memarg.offset) {
-                    self.stage.read(flag);
-                }
-                self.push(Value::Unknown);
-            }
-            Operator::I32Store { ref memarg } => {
-                let (value, address) = (self.pop(), self.pop());
-                if memarg.offset == 0 && value == address {
-                    self.note_main(reader, value);
-                }
-                if let (Value::Const(0), Some(flag)) = (value, word(address, memarg.offset)) {
-                    reader.zero(&mut self.stage, flag);
-                }
-                match address {
-                    Value::Global(global, false) if memarg.offset == 0 => {
-                        reader.vote_global(global, GlobalRole::Break);
-                    }
-                    Value::Result(func) => reader.vote_function(func, FunctionRole::Address),
-                    _ => {}
-                }
-            }
-            Operator::F64Store { .. }
-            | Operator::F32Store { .. }
-            | Operator::I64Store { .. }
-            | Operator::I32Store8 { .. } => self.scratch_store(reader),
-            Operator::F64Load { .. } | Operator::F32Load { .. } | Operator::I64Load { .. } => {
+            O::F64Load { .. } | O::F32Load { .. } | O::I64Load { .. } => {
                 let address = self.pop();
                 self.scratch(reader, address);
                 self.push(Value::Unknown);
             }
-            Operator::MemorySize { .. } => self.push(Value::Unknown),
-            Operator::If { .. } | Operator::BrIf { .. } => {
-                let value = self.pop();
-                self.tested(reader, value);
-                self.stack.clear();
-            }
-            Operator::Call { function_index } => self.call(reader, function_index),
-            Operator::Unreachable => {
-                if let Some(sites) = just_called.and_then(|func| reader.sites.get_mut(func as usize)) {
-                    sites.last += 1;
-                }
-                self.stack.clear();
-            }
-            _ => self.stack.clear(),
+            O::MemorySize { .. } => self.push(Value::Unknown),
+            _ => return false,
+        }
+        true
+    }
+
+    fn load(&mut self, reader: &mut Reader, offset: u64) {
+        let address = self.pop();
+        if let Value::Global(global, false) = address
+            && offset == 0
+        {
+            reader.vote_global(global, GlobalRole::Break);
+        }
+        if let Some(flag) = word(address, offset) {
+            self.stage.read(flag);
+        }
+        self.push(Value::Unknown);
+    }
+
+    fn store(&mut self, reader: &mut Reader, offset: u64) {
+        let (value, address) = (self.pop(), self.pop());
+        if offset == 0 && value == address {
+            self.note_main(reader, value);
+        }
+        if let (Value::Const(0), Some(flag)) = (value, word(address, offset)) {
+            reader.zero(&mut self.stage, flag);
+        }
+        match address {
+            Value::Global(global, false) if offset == 0 => reader.vote_global(global, GlobalRole::Break),
+            Value::Result(func) => reader.vote_function(func, FunctionRole::Address),
+            _ => {}
         }
     }
 

@@ -1,11 +1,10 @@
 //! Modules written down in text: base64 (data URLs too), hexadecimal, hexdumps, lists of numbers, objects
 //! whose keys count, string literals with escapes, and all of that in UTF-16.
 //!
-//! A regular expression, which takes linear time, finds where one begins; a reader takes over from there and
-//! stops at the first byte that does not belong, and begins anew within the same run where the first
-//! beginning was a decoy. Where a text can be read in several ways, that one counts in which a whole module
-//! comes out. What comes out is looked at like any other file, so that a packed script within a data URL is
-//! entered too.
+//! A regular expression, which takes linear time, finds where one begins. A reader takes over from there and
+//! stops at the first byte that does not belong. Where the beginning was a decoy, it begins anew within the
+//! same run. Where a text can be read in several ways, that one counts in which a whole module comes out.
+//! What comes out is looked at like any other file, so that a packed script within a data URL is entered too.
 
 mod digits;
 mod dump;

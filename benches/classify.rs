@@ -15,16 +15,16 @@ use std::hint::black_box;
 use criterion::Criterion;
 use wasmspoor::{
     categories::Mode,
-    classify::{Encoding, Features, ModelFile, ModelKind, Sample, TrainingOptions},
+    classify::{Example, Features, ModelFile, ModelKind, TrainingOptions, Vectorizer},
 };
 
 const SAMPLES: usize = 523;
 
 fn main() {
     let samples = samples();
-    let refs: Vec<&Sample> = samples.iter().collect();
+    let refs: Vec<&Example> = samples.iter().collect();
     let labels: Vec<bool> = samples.iter().map(|sample| sample.malicious).collect();
-    let encoding = Encoding::fit(Features::LogNgrams, Mode::Full, &refs).expect("there are n-grams");
+    let encoding = Vectorizer::fit(Features::LogNgrams, Mode::Full, &refs).expect("there are n-grams");
     let matrix = encoding.matrix(&refs).expect("the numbers are small");
     let options = |kind| TrainingOptions {
         kind: Some(kind),
@@ -62,7 +62,7 @@ fn main() {
 }
 
 /// Runs of both classes that share most calls.
-fn samples() -> Vec<Sample> {
+fn samples() -> Vec<Example> {
     let calls = [
         "fd_write",
         "fd_read",
@@ -85,7 +85,7 @@ fn samples() -> Vec<Sample> {
         let own =
             if malicious { ["args_get", "path_unlink_file"] } else { ["environ_sizes_get", "sched_yield"] };
         let calls = own.into_iter().chain(common).map(str::to_owned).collect();
-        Sample { name: i.to_string(), malicious, origin: format!("{}", i % 7), calls, trace: None }
+        Example { name: i.to_string(), malicious, origin: format!("{}", i % 7), calls, trace: None }
     };
     (0..SAMPLES).map(sample).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::{error::Error, time::Instant};
 
-use wasmspoor::module::view::{Encoding, View};
+use wasmspoor::module::view::{TextEncoding, View};
 
 fn main() -> Result<(), Box<dyn Error>> {
     for path in std::env::args_os().skip(1) {
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             );
         }
         println!("  {} strings, {} more", view.strings.len(), view.strings_cut);
-        for text in view.strings.iter().filter(|text| text.encoding != Encoding::Plain) {
+        for text in view.strings.iter().filter(|text| text.encoding != TextEncoding::Plain) {
             println!("  {}: {}", text.encoding, text.text.escape_debug());
         }
         for ioc in &view.iocs {

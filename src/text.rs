@@ -16,5 +16,5 @@ pub use escape::{clip, escape, line};
 pub use json::{LEVELS, json_len, write_json, write_json_line};
 pub(crate) use vocabulary::vocabulary;
 #[cfg(feature = "analysis")]
-pub(crate) use vocabulary::{inline_schema, text_in_json};
+pub(crate) use vocabulary::{inline_schema, named, text_in_json};
 pub use words::{counted, cut, cut_counted, grouped, noun, percent, plural, quoted, share, some, thrown};

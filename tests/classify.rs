@@ -16,7 +16,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use wasmspoor::{
     classify::{
-        Matrix, ModelFile, ModelKind, Sample, TrainingOptions, behaviour, behaviour_model, eval, runs, sample,
+        Example, Matrix, ModelFile, ModelKind, TrainingOptions, behaviour, behaviour_model, eval, runs,
+        sample,
     },
     sandbox,
 };
@@ -147,7 +148,7 @@ fn data() -> String {
         calls.push(if malicious { "path_unlink_file" } else { "clock_time_get" });
         let calls = calls.into_iter().map(str::to_owned).collect();
         let sample =
-            Sample { name: i.to_string(), malicious, origin: format!("{}", i % 3), calls, trace: None };
+            Example { name: i.to_string(), malicious, origin: format!("{}", i % 3), calls, trace: None };
         serde_json::to_string(&sample).unwrap() + "\n"
     };
     (0..40).map(line).collect()

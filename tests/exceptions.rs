@@ -13,7 +13,7 @@ use valued::{checked, load, script};
 use wasmspoor::{
     InvokeError, LoadError, Options, Outcome, Tracer, Type, Value,
     trace::{ControlEffect, Event, Trace, Trap},
-    values::{Level, Slicer, Step, Timeline, Ty},
+    values::{Definition, Level, Slicer, Timeline, Ty},
 };
 
 fn run(text: &str) -> (Outcome, Trace) {
@@ -375,8 +375,8 @@ fn slice(body: &str, address: u64) -> Vec<String> {
     let mut slicer = Slicer::new(total, false);
     timeline.walk(0, total, &mut slicer).unwrap();
     let slice = slicer.of_memory(0, address, 4);
-    let name = |step: &Step| match step {
-        Step::Instruction { opcode, value, .. } => format!("{} {value}", opcode.mnemonic()),
+    let name = |step: &Definition| match step {
+        Definition::Instruction { opcode, value, .. } => format!("{} {value}", opcode.mnemonic()),
         other => format!("{other:?}"),
     };
     slice.steps.iter().map(name).collect()

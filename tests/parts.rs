@@ -14,16 +14,11 @@ use std::{
     time::Duration,
 };
 
-use command::{lines, spoor, table, text, told};
+use command::{lines, module, spoor, table, text, told};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 const TABLES: [&str; 6] = ["samples", "paths", "functions", "host_calls", "findings", "clusters"];
-
-/// A module whose export `name` returns a number: small, and different for each name.
-fn module(name: &str) -> Vec<u8> {
-    wat::parse_str(format!("(module (func (export \"{name}\") (result i32) (i32.const 7)))")).unwrap()
-}
 
 fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));

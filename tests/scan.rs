@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use command::{lines, spoor, table, text};
+use command::{lines, module, spoor, table, text};
 use serde_json::Value;
 use wasmspoor_needs::needs;
 
@@ -65,11 +65,6 @@ fn scan(words: &[&str]) -> (Vec<Value>, Value, Option<i32>) {
     let summary = rows.pop().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
     assert_eq!(summary["table"], "summary");
     (rows, summary, output.status.code())
-}
-
-/// A module whose export `name` returns a number: small, and different for each name.
-fn module(name: &str) -> Vec<u8> {
-    wat::parse_str(format!("(module (func (export \"{name}\") (result i32) (i32.const 7)))")).unwrap()
 }
 
 /// Runs for ever and records a bit each time round.

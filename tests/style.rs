@@ -1,5 +1,5 @@
 //! Lines of at most 110 columns: comments everywhere, and prose. Code is held by `cargo fmt --check`; what
-//! remains longer are texts that the code holds, tables, links and listings.
+//! remains longer are texts that the code holds, tables, links and listings. Functions and files are short.
 
 use std::{
     fs,
@@ -67,4 +67,71 @@ fn prose_is_at_most_110_columns_wide() {
         }));
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// The lines of a file of the program before its tests; none of a file of tests.
+fn program(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let is_tests = path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs");
+    let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    let end = lines.windows(2).position(|pair| pair[0] == "#[cfg(test)]" && pair[1].ends_with('{'));
+    if is_tests { Vec::new() } else { lines[..end.unwrap_or(lines.len())].to_vec() }
+}
+
+/// The program: what ships, without benches, examples and what tests it.
+fn programs() -> impl Iterator<Item = (PathBuf, Vec<String>)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["src", "hooks", "parquet"].map(|folder| root.join(folder));
+    let ours = files(&["rs"]).into_iter();
+    let ours = ours.filter(move |path| folders.iter().any(|folder| path.starts_with(folder)));
+    ours.map(|path| (path.clone(), program(&path)))
+}
+
+/// How many lines each function of these has, from the line with `fn` to its brace.
+fn functions(lines: &[String]) -> Vec<usize> {
+    let is_start = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().take_while(|word| *word != "fn").collect();
+        let is_before = |word: &&str| {
+            ["const", "async", "unsafe", "default", "extern", "\"C\""].contains(word)
+                || word.starts_with("pub")
+                || ["self)", "super)", "crate)"].contains(word)
+        };
+        line.split_whitespace().any(|word| word == "fn") && words.iter().all(|word| is_before(&word))
+    };
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate().filter(|(_, line)| is_start(line)) {
+        let indent = line.len() - line.trim_start().len();
+        let rest = lines[at..].iter().enumerate();
+        let mut ends = rest.filter(|(place, line)| {
+            let is_one_line = *place == 0 && line.ends_with('}');
+            is_one_line || line.len() == indent + 1 && line.ends_with('}') || line.ends_with(';')
+        });
+        // A declaration ends in its head.
+        let end = ends.find(|(place, line)| {
+            !line.ends_with(';') || !lines[at..=at + place].iter().any(|line| line.ends_with('{'))
+        });
+        if let Some((place, line)) = end
+            && !line.ends_with(';')
+        {
+            found.push(place + 1);
+        }
+    }
+    found
+}
+
+#[test]
+fn functions_and_files_are_short() {
+    let (mut all, mut long, mut large) = (0, 0, Vec::new());
+    for (path, lines) in programs() {
+        let lengths = functions(&lines);
+        all += lengths.len();
+        long += lengths.iter().filter(|length| **length > 25).count();
+        if lines.len() > 700 {
+            large.push(format!("{}: {} lines", path.display(), lines.len()));
+        }
+    }
+    assert!(all > 6000, "{all} functions");
+    assert!(long * 100 <= all * 7, "{long} of {all} functions have more than 25 lines");
+    assert!(large.is_empty(), "{}", large.join("\n"));
+    println!("{:.2} % of {all} functions have at most 25 lines", 100.0 - 100.0 * long as f64 / all as f64);
 }

@@ -13,7 +13,7 @@ use wasmspoor::{
     trace::effects::Effect,
     values::{
         Machine,
-        taint::{Encoding, Flow, How, Sink, SourceKind, Step, Taint, TaintOptions},
+        taint::{Encoding, Flow, How, Operation, Sink, SourceKind, Taint, TaintOptions},
     },
 };
 use wasmspoor_needs::needs;
@@ -57,7 +57,7 @@ fn of_stdin(body: &str, control: bool) -> Vec<Flow> {
 }
 
 /// Ranges, way and operations of a flow.
-type Told<'f> = (&'f [(u64, u64)], How, &'f [Step]);
+type Told<'f> = (&'f [(u64, u64)], How, &'f [Operation]);
 
 /// What is told of the flows to what is written.
 fn written(flows: &[Flow]) -> Vec<Told<'_>> {
@@ -67,7 +67,7 @@ fn written(flows: &[Flow]) -> Vec<Told<'_>> {
 
 #[test]
 fn known_flows_through_calls_globals_branches_and_memory() {
-    type Expected<'a> = &'a [(&'a [(u64, u64)], How, &'a [Step])];
+    type Expected<'a> = &'a [(&'a [(u64, u64)], How, &'a [Operation])];
     let rows: &[(&str, &str, Expected)] = &[
         (
             "a store of a word, and one byte of it written",
@@ -93,13 +93,13 @@ fn known_flows_through_calls_globals_branches_and_memory() {
                (i32.xor (i32.load8_u (i32.add (i32.const 1024) (local.get $i))) (i32.const 90)))
                (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 32))))
              (call $put (i32.const 2048) (i32.const 32))",
-            &[(&[(0, 32)], How::Value, &[Step::Xor])],
+            &[(&[(0, 32)], How::Value, &[Operation::Xor])],
         ),
         (
             "a table look-up",
             "(i32.store8 (i32.const 2048) (i32.load8_u (i32.add (i32.const 3000) (i32.load8_u (i32.const 1024)))))
              (call $put (i32.const 2048) (i32.const 1))",
-            &[(&[(0, 1)], How::Address, &[Step::Add, Step::Lookup])],
+            &[(&[(0, 1)], How::Address, &[Operation::Add, Operation::Lookup])],
         ),
         (
             "a tail call and an indirect one",
@@ -119,7 +119,7 @@ fn known_flows_through_calls_globals_branches_and_memory() {
             "(i32.store8 (i32.const 2048) (i8x16.extract_lane_u 5
                (i8x16.add (v128.load (i32.const 1024)) (v128.load (i32.const 1040)))))
              (call $put (i32.const 2048) (i32.const 1))",
-            &[(&[(5, 6), (21, 22)], How::Value, &[Step::Add])],
+            &[(&[(5, 6), (21, 22)], How::Value, &[Operation::Add])],
         ),
         (
             "a shuffle",
@@ -748,7 +748,7 @@ fn weakness_tests_print_what_their_names_say() {
     // Letters that are written or read beside a buffer: constants of the program.
     for weakness in ["CWE121", "CWE122", "CWE124", "CWE126", "CWE127"] {
         let of_letters = flows(weakness, &options(b""), SourceKind::Immediate);
-        let is_printed = |flow: &&Flow| flow.count > 5 && flow.steps == [Step::Add, Step::Lookup];
+        let is_printed = |flow: &&Flow| flow.count > 5 && flow.steps == [Operation::Add, Operation::Lookup];
         assert_eq!(of_letters.iter().filter(is_printed).count(), 1, "{weakness}: {of_letters:?}");
     }
 }

@@ -11,8 +11,8 @@ use wasmspoor::{
     sandbox::{self, RunOptions},
     trace::{FuncKey, InstanceIndex, Trace},
     values::{
-        At, FindBytes, FindValue, Fused, LastWriters, Level, Machine, Nothing, Slicer, Step, Timeline, Ty,
-        Visitor, Writer, signature,
+        At, Definition, FindBytes, FindValue, Fused, LastWriters, Level, Machine, Nothing, Slicer, Timeline,
+        Ty, Visitor, Writer, signature,
     },
 };
 
@@ -501,12 +501,12 @@ fn a_slice_has_what_a_value_comes_from_and_nothing_else() {
     let mut slicer = Slicer::new(total, false);
     timeline.walk(0, total, &mut slicer).unwrap();
     let names = |slice: &wasmspoor::values::Slice| -> Vec<String> {
-        let name = |step: &Step| match step {
-            Step::Instruction { opcode, value, .. } => format!("{} {value}", opcode.mnemonic()),
-            Step::Write(Writer::Segment { .. }) => "segment".into(),
-            Step::Write(_) => "host write".into(),
-            Step::Argument { index, .. } => format!("argument {index}"),
-            Step::Result { .. } => "result".into(),
+        let name = |step: &Definition| match step {
+            Definition::Instruction { opcode, value, .. } => format!("{} {value}", opcode.mnemonic()),
+            Definition::Write(Writer::Segment { .. }) => "segment".into(),
+            Definition::Write(_) => "host write".into(),
+            Definition::Argument { index, .. } => format!("argument {index}"),
+            Definition::Result { .. } => "result".into(),
         };
         slice.steps.iter().map(name).collect()
     };

@@ -24,47 +24,48 @@ pub const TABLES: [Table; 6] = [
     Table { name: "clusters", columns: ClusterRow::columns },
 ];
 
-/// Why a sample has no result, or a place could not be looked into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum FailureKind {
-    /// The worker crashed: a signal, a panic, an answer that makes no sense.
-    Crash,
-    /// The worker asked for more memory than it may have.
-    OutOfMemory,
-    /// The worker took more time than it may.
-    Timeout,
-    /// The worker made a system call that is forbidden to it.
-    Forbidden,
-    /// The file, or the folder, could not be read.
-    Unreadable,
-    /// Larger than what is looked at.
-    TooLarge,
-    /// An archive, or a member of one, that is broken.
-    Broken,
-    /// An archive whose members have another password than the usual one.
-    Encrypted,
-    /// Compressed in a way that is not known here.
-    Unsupported,
-    /// A limit of unpacking was reached; the text says which, and how much was left out.
-    Cut,
+/// Defines an enum whose variants have a name in JSON and in messages, by one table.
+macro_rules! named {
+    (
+        $(#[$meta:meta])*
+        pub enum $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)+ }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        pub enum $name { $($(#[$variant_meta])* #[serde(rename = $word)] $variant,)+ }
+
+        impl $name {
+            /// The name in JSON and in messages.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+    };
 }
 
-impl FailureKind {
-    /// The name in JSON and in messages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Crash => "crash",
-            Self::OutOfMemory => "out_of_memory",
-            Self::Timeout => "timeout",
-            Self::Forbidden => "forbidden",
-            Self::Unreadable => "unreadable",
-            Self::TooLarge => "too_large",
-            Self::Broken => "broken",
-            Self::Encrypted => "encrypted",
-            Self::Unsupported => "unsupported",
-            Self::Cut => "cut",
-        }
+named! {
+    /// Why a sample has no result, or a place could not be looked into.
+    pub enum FailureKind {
+        /// The worker crashed: a signal, a panic, an answer that makes no sense.
+        Crash = "crash",
+        /// The worker asked for more memory than it may have.
+        OutOfMemory = "out_of_memory",
+        /// The worker took more time than it may.
+        Timeout = "timeout",
+        /// The worker made a system call that is forbidden to it.
+        Forbidden = "forbidden",
+        /// The file, or the folder, could not be read.
+        Unreadable = "unreadable",
+        /// Larger than what is looked at.
+        TooLarge = "too_large",
+        /// An archive, or a member of one, that is broken.
+        Broken = "broken",
+        /// An archive whose members have another password than the usual one.
+        Encrypted = "encrypted",
+        /// Compressed in a way that is not known here.
+        Unsupported = "unsupported",
+        /// A limit of unpacking was reached; the text says which, and how much was left out.
+        Cut = "cut",
     }
 }
 

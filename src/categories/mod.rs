@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use profile::{
-    CallSite, CategoryProfile, Cell, MAX_SITES, MAX_STEPS, Profiles, Step, name, wasi_function,
+    CallSite, CategoryProfile, CategoryRun, Cell, MAX_SITES, MAX_STEPS, Profiles, name, wasi_function,
 };
 pub(crate) use profile::{known_as, named_function, standard_stream};
 

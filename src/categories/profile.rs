@@ -26,7 +26,7 @@ pub struct CategoryProfile {
     /// Calls by level and group; what did not occur is not listed.
     pub matrix: Vec<Cell>,
     /// The calls in their order as categories, equal ones in a row taken together.
-    pub sequence: Vec<Step>,
+    pub sequence: Vec<CategoryRun>,
     /// Steps beyond [`MAX_STEPS`].
     pub sequence_cut: u64,
 }
@@ -47,7 +47,7 @@ pub struct Cell {
 
 /// Equal categories in a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Step {
+pub struct CategoryRun {
     /// Such as `D-1`, or `U`.
     pub category: String,
     /// Calls in a row.
@@ -208,7 +208,7 @@ impl<'r> Builder<'r> {
         });
         let matrix: Vec<_> = cells.collect();
         let sequence =
-            self.steps.into_iter().map(|(category, calls)| Step { category: name(category), calls });
+            self.steps.into_iter().map(|(category, calls)| CategoryRun { category: name(category), calls });
         CategoryProfile {
             calls: matrix.iter().map(|cell| cell.calls).sum(),
             sequence: sequence.collect(),

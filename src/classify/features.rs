@@ -10,51 +10,37 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::MAX_N;
 pub use super::limits::MAX_NGRAMS;
-use super::{Error, Sample, matrix::Matrix, trace};
-use crate::categories::{self, Category, Mode};
+use super::{Error, Example, matrix::Matrix, trace};
+use crate::{
+    categories::{self, Category, Mode},
+    text::named,
+};
 
-/// What the numbers are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-#[serde(rename_all = "kebab-case")]
-pub enum Features {
-    /// Whether each category occurs.
-    Presence,
-    /// How often.
-    Count,
-    /// The logarithm of that.
-    ///
-    /// The natural one, of 1 + the count.
-    Log,
-    /// How often each sequence of one to three categories occurs.
-    Ngrams,
-    /// The logarithm of that.
-    ///
-    /// The natural one, of 1 + the count.
-    LogNgrams,
-    /// As log, and how the run ended, which errors its calls got, what its loops did; needs runs.
-    ///
-    /// [`trace::NAMES`] lists them.
-    Trace,
+named! {
+    /// What the numbers are.
+    pub enum Features {
+        /// Whether each category occurs.
+        Presence = "presence",
+        /// How often.
+        Count = "count",
+        /// The logarithm of that.
+        ///
+        /// The natural one, of 1 + the count.
+        Log = "log",
+        /// How often each sequence of one to three categories occurs.
+        Ngrams = "ngrams",
+        /// The logarithm of that.
+        ///
+        /// The natural one, of 1 + the count.
+        LogNgrams = "log-ngrams",
+        /// As log, and how the run ended, which errors its calls got, what its loops did; needs runs.
+        ///
+        /// [`trace::NAMES`] lists them.
+        Trace = "trace",
+    }
 }
 
 impl Features {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Presence, Self::Count, Self::Log, Self::Ngrams, Self::LogNgrams, Self::Trace];
-
-    /// Its name in files and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Presence => "presence",
-            Self::Count => "count",
-            Self::Log => "log",
-            Self::Ngrams => "ngrams",
-            Self::LogNgrams => "log-ngrams",
-            Self::Trace => "trace",
-        }
-    }
-
     fn scale(self, count: u64) -> f64 {
         match self {
             Self::Presence => f64::from(u8::from(count > 0)),
@@ -71,12 +57,12 @@ impl Features {
 /// How a run becomes a row: what, in which mode, and the name of each column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Names", into = "Names")]
-pub struct Encoding {
+pub struct Vectorizer {
     names: Names,
     columns: HashMap<Ngram, usize>,
 }
 
-/// The part of an [`Encoding`] that is written to files.
+/// The part of an [`Vectorizer`] that is written to files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Names {
@@ -93,13 +79,13 @@ fn code(category: Option<Category>) -> u8 {
     category.map_or(u8::MAX, |category| category.level as u8 * 16 + category.group)
 }
 
-impl Encoding {
+impl Vectorizer {
     /// The columns for these samples. Only n-grams depend on them: give the training set, never what is to be
     /// predicted.
     ///
     /// # Errors
     /// If there is no column, or features of the run are wanted and a sample was not run.
-    pub fn fit(features: Features, mode: Mode, samples: &[&Sample]) -> Result<Self, Error> {
+    pub fn fit(features: Features, mode: Mode, samples: &[&Example]) -> Result<Self, Error> {
         if features == Features::Trace && samples.iter().any(|sample| sample.trace.is_none()) {
             return Err(Error::data(
                 "features `trace` need runs: give folders of samples, not call sequences",
@@ -156,7 +142,7 @@ impl Encoding {
     ///
     /// # Errors
     /// If there are too many.
-    pub fn matrix(&self, samples: &[&Sample]) -> Result<Matrix, Error> {
+    pub fn matrix(&self, samples: &[&Example]) -> Result<Matrix, Error> {
         Matrix::new(
             self.names.names.len(),
             samples.iter().map(|sample| self.row(&sample.calls, sample.trace.as_ref())),
@@ -164,7 +150,7 @@ impl Encoding {
     }
 }
 
-impl TryFrom<Names> for Encoding {
+impl TryFrom<Names> for Vectorizer {
     type Error = Error;
 
     fn try_from(names: Names) -> Result<Self, Error> {
@@ -191,8 +177,8 @@ impl TryFrom<Names> for Encoding {
     }
 }
 
-impl From<Encoding> for Names {
-    fn from(encoding: Encoding) -> Self {
+impl From<Vectorizer> for Names {
+    fn from(encoding: Vectorizer) -> Self {
         encoding.names
     }
 }
@@ -241,7 +227,7 @@ fn category_names(mode: Mode) -> Vec<String> {
     categories.iter().map(Category::to_string).chain(unknown).collect()
 }
 
-fn ngram_names(mode: Mode, samples: &[&Sample]) -> Vec<String> {
+fn ngram_names(mode: Mode, samples: &[&Example]) -> Vec<String> {
     let mut frequency: BTreeMap<Ngram, usize> = BTreeMap::new();
     for sample in samples {
         let mut seen = BTreeSet::new();
@@ -269,9 +255,9 @@ fn code_name(code: u8) -> String {
 mod tests {
     use super::*;
 
-    fn sample(calls: &[&str]) -> Sample {
+    fn sample(calls: &[&str]) -> Example {
         let calls = calls.iter().map(|&call| call.to_owned()).collect();
-        Sample { name: String::new(), malicious: false, origin: String::new(), calls, trace: None }
+        Example { name: String::new(), malicious: false, origin: String::new(), calls, trace: None }
     }
 
     #[test]
@@ -287,7 +273,7 @@ mod tests {
             (Features::Ngrams, Mode::Full, vec![("B-1>D-2>U", 1.0), ("D-2>U", 1.0), ("U", 1.0)]),
             (Features::LogNgrams, Mode::Full, vec![("B-1", 3f64.ln())]),
         ] {
-            let encoding = Encoding::fit(features, mode, &[&sample]).unwrap();
+            let encoding = Vectorizer::fit(features, mode, &[&sample]).unwrap();
             let row = encoding.row(&sample.calls, None);
             for (name, value) in expected {
                 let column = encoding.names().iter().position(|known| known == name);
@@ -317,7 +303,7 @@ mod tests {
     fn foreign_names_are_refused() {
         let encode = |features, names: &[&str]| {
             let names = names.iter().map(|&name| name.to_owned()).collect();
-            Encoding::try_from(Names { features, mode: Mode::Full, names })
+            Vectorizer::try_from(Names { features, mode: Mode::Full, names })
         };
         assert!(encode(Features::Ngrams, &["A-1", "A-1>B-1>C-1"]).is_ok());
         assert!(encode(Features::Trace, &["A-1", "trap.memory"]).is_ok());
@@ -336,8 +322,8 @@ mod tests {
 
     #[test]
     fn no_call_is_no_evidence() {
-        let paper = Encoding::fit(Features::Count, Mode::Paper, &[]).unwrap();
-        let full = Encoding::fit(Features::Count, Mode::Full, &[]).unwrap();
+        let paper = Vectorizer::fit(Features::Count, Mode::Paper, &[]).unwrap();
+        let full = Vectorizer::fit(Features::Count, Mode::Full, &[]).unwrap();
         for (calls, in_paper, in_full) in
             [(&[][..], false, false), (&["proc_exit"], false, true), (&["fd_write"], true, true)]
         {
@@ -347,7 +333,7 @@ mod tests {
                 "{calls:?}"
             );
         }
-        assert!(Encoding::fit(Features::Ngrams, Mode::Full, &[&sample(&[])]).is_err());
-        assert!(Encoding::fit(Features::Trace, Mode::Full, &[&sample(&["fd_write"])]).is_err());
+        assert!(Vectorizer::fit(Features::Ngrams, Mode::Full, &[&sample(&[])]).is_err());
+        assert!(Vectorizer::fit(Features::Trace, Mode::Full, &[&sample(&["fd_write"])]).is_err());
     }
 }

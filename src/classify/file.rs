@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::limits::MAX_MODEL_BYTES;
 use super::{
-    Encoding, Error, Features, Model, ModelKind, Sample, card,
+    Error, Example, Features, Model, ModelKind, Vectorizer, card,
     eval::{self, metrics::Scores},
     sample,
     trace::TraceFeatures,
@@ -56,7 +56,7 @@ pub struct TrainingOptions {
 pub struct ModelFile {
     schema: String,
     /// What its columns are.
-    pub encoding: Encoding,
+    pub encoding: Vectorizer,
     /// Seed of training.
     pub seed: u32,
     /// What it was trained on.
@@ -109,11 +109,11 @@ impl HeldOut {
 }
 
 /// The samples with evidence. What is not learnt from is not in the hash of the training set either.
-fn learnt_from(samples: &[Sample], features: Features, mode: Mode) -> Result<Vec<Sample>, Error> {
-    let all: Vec<&Sample> = samples.iter().collect();
+fn learnt_from(samples: &[Example], features: Features, mode: Mode) -> Result<Vec<Example>, Error> {
+    let all: Vec<&Example> = samples.iter().collect();
     // With or without n-grams the evidence is the same.
-    let encoding = Encoding::fit(features, mode, &all)?;
-    let mut used: Vec<Sample> =
+    let encoding = Vectorizer::fit(features, mode, &all)?;
+    let mut used: Vec<Example> =
         samples.iter().filter(|sample| encoding.has_evidence(&sample.calls)).cloned().collect();
     if features != Features::Trace {
         used.iter_mut().for_each(|sample| sample.trace = None);
@@ -126,12 +126,12 @@ impl ModelFile {
     ///
     /// # Errors
     /// If the samples are too few, of one class, or do not fit features or kind.
-    pub fn train(samples: &[Sample], options: &TrainingOptions) -> Result<Self, Error> {
+    pub fn train(samples: &[Example], options: &TrainingOptions) -> Result<Self, Error> {
         let kind = options.kind.unwrap_or(ModelKind::Boosting);
         let features = options.features.unwrap_or(Features::Presence);
         let used = learnt_from(samples, features, options.mode)?;
-        let refs: Vec<&Sample> = used.iter().collect();
-        let encoding = Encoding::fit(features, options.mode, &refs)?;
+        let refs: Vec<&Example> = used.iter().collect();
+        let encoding = Vectorizer::fit(features, options.mode, &refs)?;
         let labels: Vec<bool> = used.iter().map(|sample| sample.malicious).collect();
         let model = kind.train(&encoding.matrix(&refs)?, &labels, options.seed)?;
         let how = eval::EvaluationOptions { kinds: vec![kind], features, mode: options.mode, splits: SPLITS };
@@ -195,7 +195,7 @@ impl ModelFile {
 }
 
 impl Training {
-    fn of(samples: &[Sample], left_out: usize) -> Self {
+    fn of(samples: &[Example], left_out: usize) -> Self {
         let mut origins = BTreeMap::new();
         samples.iter().for_each(|sample| *origins.entry(sample.origin.clone()).or_default() += 1);
         Self {

@@ -1,6 +1,6 @@
 //! Samples from runs: what the sandbox saw, as a classifier takes it.
 
-use super::{Sample, trace::TraceFeatures};
+use super::{Example, trace::TraceFeatures};
 use crate::{
     LoadError,
     categories::{is_wasi, named_function},
@@ -20,9 +20,9 @@ fn is_from_wasi(module: &str) -> bool {
 }
 
 /// A run as a labelled sample.
-pub fn sample(name: &str, label: Label, run: &Run, dynamic: &Dynamic) -> Sample {
+pub fn sample(name: &str, label: Label, run: &Run, dynamic: &Dynamic) -> Example {
     let calls = calls(run).into_iter().map(str::to_owned).collect();
-    Sample {
+    Example {
         name: name.to_owned(),
         malicious: label.malicious,
         origin: label.origin,

@@ -12,7 +12,7 @@ use super::{Error, matrix::MAX_ROWS, trace::TraceFeatures};
 
 /// A labelled run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Sample {
+pub struct Example {
     /// What it is called.
     pub name: String,
     /// 1 for malicious, 0 for benign.
@@ -48,7 +48,7 @@ mod label {
 ///
 /// # Errors
 /// If it is longer than [`MAX_DATA_BYTES`], has more than [`MAX_ROWS`] samples, or a line is not a sample.
-pub fn parse(text: &[u8]) -> Result<Vec<Sample>, Error> {
+pub fn parse(text: &[u8]) -> Result<Vec<Example>, Error> {
     if text.len() > MAX_DATA_BYTES {
         return Err(Error::data(format!("the data have {} bytes, more than {MAX_DATA_BYTES}", text.len())));
     }
@@ -57,7 +57,7 @@ pub fn parse(text: &[u8]) -> Result<Vec<Sample>, Error> {
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let sample: Sample = serde_json::from_slice(line)
+        let sample: Example = serde_json::from_slice(line)
             .map_err(|error| Error::Line { line: index + 1, reason: error.to_string() })?;
         if let Some(value) = sample.trace.as_ref().and_then(TraceFeatures::bad_value) {
             return Err(Error::Line { line: index + 1, reason: Error::Value { value }.to_string() });
@@ -71,7 +71,7 @@ pub fn parse(text: &[u8]) -> Result<Vec<Sample>, Error> {
 }
 
 /// SHA-256, in hexadecimal, of the samples as lines of a data file.
-pub fn sha256(samples: &[Sample]) -> String {
+pub fn sha256(samples: &[Example]) -> String {
     let mut hash = Sha256::new();
     for sample in samples {
         // A sample is strings and finite numbers, which always can be written.

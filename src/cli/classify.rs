@@ -13,7 +13,7 @@ use wasmspoor::{
     analysis::Analysis,
     categories::Mode,
     classify::{
-        Features, MAX_MODEL_BYTES, ModelFile, ModelKind, Prediction, Sample, TrainingOptions,
+        Example, Features, MAX_MODEL_BYTES, ModelFile, ModelKind, Prediction, TrainingOptions,
         eval::{self, EvaluationReport, Leakage, metrics::Scores},
         runs::{self, Label},
         sample::{MAX_DATA_BYTES, parse},
@@ -182,7 +182,7 @@ fn evaluate(arguments: &Eval, out: &mut impl Write) -> Result<Exit, Failure> {
 
 impl Data {
     /// The samples of all files and folders.
-    fn read(&self) -> Result<Vec<Sample>, Failure> {
+    fn read(&self) -> Result<Vec<Example>, Failure> {
         let mut samples = Vec::new();
         for path in &self.data {
             let text = read_at_most(path, MAX_DATA_BYTES).map_err(unusable)?;
@@ -223,7 +223,7 @@ fn labelled(folder: &str) -> (&str, Option<bool>) {
 }
 
 /// Runs the samples of a folder, by name. Those that are left out are counted on standard error.
-fn run_folder(folder: &str, samples: &mut Vec<Sample>) -> anyhow::Result<()> {
+fn run_folder(folder: &str, samples: &mut Vec<Example>) -> anyhow::Result<()> {
     let (folder, label) = labelled(folder);
     let (mut unlabelled, mut silent, mut failed) = (0, 0, 0);
     for path in &modules_in(folder).with_context(|| folder.to_owned())? {

@@ -59,7 +59,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = u64::MAX, hide_default_value = true)]
     to: u64,
     #[command(flatten)]
-    sample: report::Sample,
+    sample: report::DetachedSample,
     /// Only instructions with this mnemonic, such as i32.xor; may be repeated
     #[arg(long, value_name = "MNEMONIC", value_parser = mnemonic)]
     opcode: Vec<String>,

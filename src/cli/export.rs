@@ -41,7 +41,7 @@ pub(super) struct Arguments {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
-    recorded: report::Sample,
+    recorded: report::DetachedSample,
     #[command(flatten)]
     symbols: symbols::Arguments,
     #[command(flatten)]

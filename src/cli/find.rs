@@ -14,7 +14,7 @@ use super::limits::FOUND_SHOWN;
 use super::{
     Exit, Failure,
     output::Object,
-    report::Sample,
+    report::DetachedSample,
     valued::{self, WriterJson},
 };
 
@@ -36,7 +36,7 @@ pub(super) struct Arguments {
     /// The trace file
     file: PathBuf,
     #[command(flatten)]
-    sample: Sample,
+    sample: DetachedSample,
     #[command(flatten)]
     what: What,
     /// Print one JSON object; its fields are described in docs/json.md

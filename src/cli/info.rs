@@ -15,7 +15,7 @@ use wasmspoor::{
     trace::ReplayErrorKind,
 };
 
-use super::{Exit, Failure, input::Progress, output::Object, record, report::Sample};
+use super::{Exit, Failure, input::Progress, output::Object, record, report::DetachedSample};
 
 /// Say what is in a trace file: how the sample was run, sizes by stream, and whether every chunk is whole
 #[derive(Debug, Args)]
@@ -29,7 +29,7 @@ pub(super) struct Arguments {
     /// The trace file
     file: PathBuf,
     #[command(flatten)]
-    sample: Sample,
+    sample: DetachedSample,
     /// Print one JSON object; its fields are described in docs/json.md
     #[arg(long)]
     json: bool,
@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
 
 /// Instructions that can be replayed of a file that is cut off; `None` without the sample, or if what is
 /// there does not fit it.
-fn truncated_after(file: &Path, sample: &Sample) -> Option<u64> {
+fn truncated_after(file: &Path, sample: &DetachedSample) -> Option<u64> {
     let run = sample.open(file).ok()?.run.ok()?;
     match run.trace.counts().err()?.kind() {
         ReplayErrorKind::Truncated { instructions, .. } => Some(*instructions),

@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     /// The trace file
     file: PathBuf,
     #[command(flatten)]
-    sample: Sample,
+    sample: DetachedSample,
     /// Further rules: files (.yml, .yar) or folders; may be repeated
     #[arg(long, value_name = "PATH")]
     rules: Vec<PathBuf>,
@@ -55,13 +55,13 @@ pub(super) struct Arguments {
 /// The sample of a file that does not hold it
 #[derive(Debug, Args)]
 #[group(skip)]
-pub(super) struct Sample {
+pub(super) struct DetachedSample {
     /// The sample, if the trace file does not hold it
     #[arg(long, value_name = "FILE")]
     sample: Option<PathBuf>,
 }
 
-impl Sample {
+impl DetachedSample {
     /// Opens a trace file with this sample.
     pub(super) fn open(&self, file: &Path) -> Result<wasmspoor::file::Recorded, Failure> {
         let sample = self.sample.as_ref().map(|sample| input::read(sample)).transpose();

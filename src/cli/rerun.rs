@@ -8,7 +8,7 @@ use wasmspoor::{
     text::{self, grouped, line},
 };
 
-use super::{Exit, Failure, input::Progress, output::Object, report::Sample};
+use super::{Exit, Failure, input::Progress, output::Object, report::DetachedSample};
 
 /// Run a recorded sample again as it was run, and compare every decision, record and host call
 #[derive(Debug, Args)]
@@ -25,7 +25,7 @@ pub(super) struct Arguments {
     /// The trace file
     file: PathBuf,
     #[command(flatten)]
-    sample: Sample,
+    sample: DetachedSample,
     /// Print one JSON object; its fields are described in docs/json.md
     #[arg(long)]
     json: bool,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Args;
-use wasmspoor::text::line;
+use wasmspoor::{scan::unpack, text::line};
 
 use super::{
     Exit, Failure,
@@ -136,10 +136,7 @@ fn analyse(arguments: &Arguments, screen: &Screen, out: &mut dyn Write) -> Resul
 
 /// Says who reads what is no module but may hold some.
 fn say_if_archive(analysed: &Analysed) {
-    const HEADS: [&[u8]; 4] = [b"PK\x03\x04", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ"];
-    let bytes = &analysed.analysis.wasm;
-    let is_tar = bytes.get(257..262).is_some_and(|magic| magic == b"ustar");
-    if is_tar || HEADS.iter().any(|head| bytes.starts_with(head)) {
+    if unpack::is_container(&analysed.analysis.wasm) {
         let name = line(&analysed.name);
         crate::cli::complain!("spoor: {name}: this is packed: `spoor scan` looks into archives");
     }

@@ -7,13 +7,13 @@ use serde::Serialize;
 use wasmspoor::{
     text::{self, grouped},
     trace::Trace,
-    values::{Activation, Level, Slice, Slicer, State, Step, Timeline},
+    values::{Activation, Definition, Level, Slice, Slicer, State, Timeline},
 };
 
 use super::{
     Exit, Failure,
     output::Object,
-    report::Sample,
+    report::DetachedSample,
     valued::{self, Range, WriterJson},
 };
 
@@ -34,7 +34,7 @@ pub(super) struct Arguments {
     /// The trace file
     file: PathBuf,
     #[command(flatten)]
-    sample: Sample,
+    sample: DetachedSample,
     /// The moment: before event N, as `spoor dump --from` counts
     #[arg(long, value_name = "EVENT", allow_negative_numbers = true, value_parser = valued::number)]
     at: u64,
@@ -137,17 +137,17 @@ fn slots(frame: &Activation, operand: Option<usize>) -> Result<Vec<usize>, Failu
     }
 }
 
-fn words(trace: &Trace, step: &Step) -> String {
+fn words(trace: &Trace, step: &Definition) -> String {
     match step {
-        Step::Instruction { event, function, offset, opcode, value } => {
+        Definition::Instruction { event, function, offset, opcode, value } => {
             let (event, mnemonic) = (grouped(*event), opcode.mnemonic());
             format!("event {event}, wasm-function[{function}]:{:#x} {mnemonic} → {value:#x}", offset.0)
         }
-        Step::Write(writer) => valued::writer(trace, Some(writer)),
-        Step::Argument { event, func, index } => {
+        Definition::Write(writer) => valued::writer(trace, Some(writer)),
+        Definition::Argument { event, func, index } => {
             format!("before event {}, argument {index} of {}", grouped(*event), valued::callee(trace, *func))
         }
-        Step::Result { event, func } => {
+        Definition::Result { event, func } => {
             format!(
                 "before event {}, result of host function {}",
                 grouped(*event),
@@ -179,19 +179,19 @@ fn print(trace: &Trace, slice: &Slice, out: &mut impl Write) -> Result<(), Failu
 }
 
 fn output(trace: &Trace, at: u64, slice: &Slice) -> Output {
-    let step = |step: &Step| match step {
-        Step::Instruction { event, function, offset, opcode, value } => StepJson::Instruction {
+    let step = |step: &Definition| match step {
+        Definition::Instruction { event, function, offset, opcode, value } => StepJson::Instruction {
             event: *event,
             function: function.0,
             offset: offset.0,
             opcode: opcode.mnemonic(),
             value: *value,
         },
-        Step::Write(writer) => StepJson::Write(WriterJson::of(trace, Some(writer))),
-        Step::Argument { event, func, index } => {
+        Definition::Write(writer) => StepJson::Write(WriterJson::of(trace, Some(writer))),
+        Definition::Argument { event, func, index } => {
             StepJson::Argument { event: *event, callee: valued::callee(trace, *func), index: *index }
         }
-        Step::Result { event, func } => {
+        Definition::Result { event, func } => {
             StepJson::Result { event: *event, host: valued::callee(trace, *func) }
         }
     };

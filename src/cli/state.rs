@@ -15,7 +15,7 @@ use super::limits::STATE_MEMORY;
 use super::{
     Exit, Failure,
     output::Object,
-    report::Sample,
+    report::DetachedSample,
     valued::{self, Range},
 };
 
@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     /// The trace file
     file: PathBuf,
     #[command(flatten)]
-    sample: Sample,
+    sample: DetachedSample,
     /// The moment: before event N
     #[arg(long, value_name = "EVENT", allow_negative_numbers = true, value_parser = valued::number)]
     at: u64,

@@ -11,7 +11,7 @@ use wasmspoor::{
     text::{self, line},
     values::{
         Machine,
-        taint::{Encoding, Flow, How, Sink, SinkKind, Source, SourceKind, Step, Taint, TaintOptions},
+        taint::{Encoding, Flow, How, Operation, Sink, SinkKind, Source, SourceKind, Taint, TaintOptions},
     },
 };
 
@@ -60,7 +60,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    sample: report::Sample,
+    sample: report::DetachedSample,
     #[command(flatten)]
     how: sample::Arguments,
 }
@@ -227,7 +227,7 @@ struct FlowJson<'a> {
     ranges: &'a [(u64, u64)],
     bytes: u64,
     how: How,
-    steps: &'a [Step],
+    steps: &'a [Operation],
     encodings: &'a [Encoding],
     sink: SinkKind,
     host: Option<&'a str>,

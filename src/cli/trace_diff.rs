@@ -12,7 +12,7 @@ use wasmspoor::{
 };
 
 use super::limits::MAX_LOST;
-use super::{Exit, Failure, input::Progress, output::Object, report::Sample};
+use super::{Exit, Failure, input::Progress, output::Object, report::DetachedSample};
 
 /// Compare two recorded runs of a sample: where they part, and what only one of them did
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     /// The second trace file
     b: PathBuf,
     #[command(flatten)]
-    sample: Sample,
+    sample: DetachedSample,
     /// Print one JSON object; its fields are described in docs/json.md
     #[arg(long)]
     json: bool,

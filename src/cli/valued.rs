@@ -16,11 +16,11 @@ use wasmspoor::{
 use super::{
     Exit, Failure,
     input::Progress,
-    report::{self, Sample},
+    report::{self, DetachedSample},
 };
 
 /// Opens a trace file and gets what the host did: from the file, or by running the sample again.
-pub(super) fn open(sample: &Sample, file: &Path) -> Result<Recorded, Failure> {
+pub(super) fn open(sample: &DetachedSample, file: &Path) -> Result<Recorded, Failure> {
     let mut recorded = sample.open(file)?;
     recorded.run.iter().for_each(|run| report::tell_lost(file, run));
     let progress = Progress::begin("running again", file);

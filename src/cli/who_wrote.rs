@@ -14,7 +14,7 @@ use super::limits::COPIES_FOLLOWED;
 use super::{
     Exit, Failure,
     output::Object,
-    report::Sample,
+    report::DetachedSample,
     valued::{self, Range, WriterJson},
 };
 
@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "[MEMORY:]ADDR:LEN", value_parser = valued::range)]
     range: Range,
     #[command(flatten)]
-    sample: Sample,
+    sample: DetachedSample,
     /// The moment: before event N, as `spoor dump --from` counts
     #[arg(long, value_name = "EVENT", allow_negative_numbers = true, value_parser = valued::number)]
     at: u64,

@@ -159,6 +159,12 @@ impl Module {
         Ok(())
     }
 
+    /// Validates the bodies of heavy functions, too: all of what [`Self::validate`] leaves out.
+    pub(crate) fn validate_heavy(&self) -> wasmparser::Result<()> {
+        self.validate()?;
+        self.heavy.validate_heavy(self.core(), &self.bytes, lowered_features())
+    }
+
     /// Notes that somebody else validated it.
     pub(crate) fn set_valid(&self) {
         _ = self.is_valid.set(());

@@ -108,6 +108,29 @@ impl Heavy {
         wasm: &[u8],
         features: WasmFeatures,
     ) -> wasmparser::Result<()> {
+        Self::validate_bodies(core, wasm, features, |func| !self.has(func))
+    }
+
+    /// Validates what [`Self::validate_around`] leaves out.
+    pub(crate) fn validate_heavy(
+        &self,
+        core: Core<'_>,
+        wasm: &[u8],
+        features: WasmFeatures,
+    ) -> wasmparser::Result<()> {
+        match self.functions.is_empty() {
+            true => Ok(()),
+            false => Self::validate_bodies(core, wasm, features, |func| self.has(func)),
+        }
+    }
+
+    /// Validates `wasm`, and of the bodies of its core module those that are wanted.
+    fn validate_bodies(
+        core: Core<'_>,
+        wasm: &[u8],
+        features: WasmFeatures,
+        is_wanted: impl Fn(u32) -> bool,
+    ) -> wasmparser::Result<()> {
         let runs = core.offset..core.offset.saturating_add(core.bytes.len() as u64);
         let features = match Parser::is_component(wasm) {
             true => features | component_features(),
@@ -119,7 +142,7 @@ impl Heavy {
         let mut functions = Vec::new();
         for payload in parser.parse_all(wasm) {
             if let ValidPayload::Func(function, body) = validator.payload(&payload?)?
-                && !self.has(function.index)
+                && is_wanted(function.index)
                 && runs.contains(&body.range().start)
             {
                 functions.push((function, body));
@@ -530,7 +553,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_of_heavy_functions_are_not_validated() {
+    fn bodies_of_heavy_functions_are_validated_apart() {
         let code = format!(
             "(drop (f32.add (i32.const 1) (i32.const 2))) unreachable {}",
             "call $wide ".repeat(5_000)
@@ -538,7 +561,9 @@ mod tests {
         let wasm = module(&code);
         let heavy = Heavy::of(&wasm);
         assert!(heavy.validate_around(Core::of(&wasm), &wasm, WasmFeatures::all()).is_ok());
+        assert!(heavy.validate_heavy(Core::of(&wasm), &wasm, WasmFeatures::all()).is_err());
         assert!(Heavy::default().validate_around(Core::of(&wasm), &wasm, WasmFeatures::all()).is_err());
+        assert!(Heavy::default().validate_heavy(Core::of(&wasm), &wasm, WasmFeatures::all()).is_ok());
         let light = module("(drop (f32.add (i32.const 1) (i32.const 2)))");
         assert!(Heavy::of(&light).validate_around(Core::of(&light), &light, WasmFeatures::all()).is_err());
     }

@@ -71,9 +71,9 @@ columns! {
     /// Of the functions, those that ran.
     functions_run = |report| report.dynamic.coverage.functions_run.to_string();
     /// Share of the reachable basic blocks that ran, in percent; empty without code.
-    blocks_run_percent = |report| percent(report.dynamic.coverage.blocks_run, report.dynamic.coverage.blocks);
+    blocks_run_percent = |report| in_percent(report.dynamic.coverage.blocks_run, report.dynamic.coverage.blocks);
     /// Share of the reachable instructions that were executed, in percent; empty without code.
-    instructions_run_percent = |report| percent(report.dynamic.coverage.instructions_run, report.dynamic.coverage.instructions);
+    instructions_run_percent = |report| in_percent(report.dynamic.coverage.instructions_run, report.dynamic.coverage.instructions);
     /// Executed exclusive ors.
     xor = |report| report.dynamic.metrics.classes.xor.to_string();
     /// Executed rotations.
@@ -168,7 +168,7 @@ fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.collect::<Vec<_>>().join("; ")
 }
 
-fn percent(part: u64, whole: u64) -> String {
+fn in_percent(part: u64, whole: u64) -> String {
     if whole == 0 { String::new() } else { format!("{:.1}", share(part, whole) * 100.0) }
 }
 

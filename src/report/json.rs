@@ -32,7 +32,7 @@ use super::{
     LibraryReport, libraries,
     limits::{RETURNED_HEAD, SOURCE_PLACES},
     options::{OptionsUsed, options_used},
-    timeline::{self, Step},
+    timeline::{self, TimelineEntry},
 };
 
 /// Name and version of the layout of [`Report`]. Fields may be added within a version; none is removed or
@@ -113,7 +113,7 @@ pub struct Report<'a> {
     /// Host calls that are not in `host_calls`.
     pub host_calls_cut: u64,
     /// What it did, in the order of virtual time: the log with what says nothing folded.
-    pub timeline: Vec<Step>,
+    pub timeline: Vec<TimelineEntry>,
     /// Steps that are not in `timeline`.
     pub timeline_cut: u64,
     /// WASI calls by risk level and function group, if there were any; `spoor categories` explains them.

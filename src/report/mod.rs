@@ -54,7 +54,7 @@ pub use libraries::LibraryReport;
 pub use names::{GHIDRA_BASE, Names, ghidra, location};
 pub use options::{Exact, LimitsUsed, OptionsError, OptionsUsed, options_used};
 pub use persona::{PersonaContents, PersonaDrive, PersonaFile, PersonaPeer, PersonaSocket};
-pub use timeline::Step;
+pub use timeline::TimelineEntry;
 #[cfg(feature = "cli")]
 pub(crate) use why::{Why, marks as rule_marks, severity};
 

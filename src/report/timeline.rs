@@ -19,7 +19,7 @@ use crate::{
 
 /// Something that the sample did, with one call or several in a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Step {
+pub struct TimelineEntry {
     /// Virtual time of the first call, in nanoseconds since the start of the run.
     pub time_ns: u64,
     /// Virtual time of the last call.
@@ -92,7 +92,7 @@ const VERBS: &[(&str, &str)] = &[
 
 /// A step and what later calls are folded by.
 struct Open {
-    step: Step,
+    step: TimelineEntry,
     /// Everything but the bytes; `None` for questions.
     same: Option<(String, Option<String>, Option<String>)>,
     asked: BTreeSet<String>,
@@ -100,8 +100,8 @@ struct Open {
 }
 
 /// The steps of a run, with the thread of each call if there are others, and how many are left out.
-pub(super) fn of(run: Option<&Run>, threads: &[u32]) -> (Vec<Step>, u64) {
-    let mut steps: Vec<Step> = Vec::new();
+pub(super) fn of(run: Option<&Run>, threads: &[u32]) -> (Vec<TimelineEntry>, u64) {
+    let mut steps: Vec<TimelineEntry> = Vec::new();
     let (mut open, mut cut): (Option<Open>, u64) = (None, 0);
     let mut close = |open: Option<Open>| match open {
         Some(open) if steps.len() < TIMELINE_STEPS => steps.push(open.close()),
@@ -122,7 +122,7 @@ impl Open {
     fn of(call: &Call, thread: Option<u32>) -> Self {
         let name = format!("{}.{}", call.module, call.name);
         Self {
-            step: Step {
+            step: TimelineEntry {
                 time_ns: call.time_ns,
                 until_ns: call.time_ns,
                 entry: call.entry,
@@ -152,7 +152,7 @@ impl Open {
         true
     }
 
-    fn close(self) -> Step {
+    fn close(self) -> TimelineEntry {
         let Self { mut step, same, asked, bytes } = self;
         let Some((did, result, errno)) = same else {
             step.call = asked.into_iter().collect::<Vec<_>>().join(", ");

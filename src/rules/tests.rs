@@ -345,7 +345,7 @@ fn a_rule_of_bytes_and_run_sees_both() {
         text: "stratum+tcp://a".into(),
         offset: 20,
         address: None,
-        encoding: view::Encoding::Plain,
+        encoding: view::TextEncoding::Plain,
     });
     let mixed = "    - and:\n      - string: /^stratum/\n      - api: a\n";
     let both = "{static: file, dynamic: process}";
@@ -535,7 +535,7 @@ fn without_a_run_only_the_bytes_match() {
         text: "stratum+tcp://a".into(),
         offset: 20,
         address: None,
-        encoding: view::Encoding::Plain,
+        encoding: view::TextEncoding::Plain,
     });
     let features = "    - string: /^stratum/\n";
     let found = sample.holds("{static: file, dynamic: file}", features).expect("a match");
@@ -550,7 +550,7 @@ fn the_run_is_better_evidence_than_the_bytes() {
         text: "stratum+tcp://a".into(),
         offset: 20,
         address: None,
-        encoding: view::Encoding::Plain,
+        encoding: view::TextEncoding::Plain,
     });
     let found =
         sample.holds("{static: file, dynamic: process}", "    - string: /^stratum/\n").expect("a match");

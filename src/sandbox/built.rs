@@ -13,6 +13,7 @@ use memchr::memmem;
 
 use super::{
     fs::Contents,
+    handed::text_of,
     layers,
     limits::{BUILT_HITS, BUILT_SCANNED, RETURNED_SCAN},
     returned::Returns,
@@ -118,9 +119,8 @@ fn found(memory: &[u8], at: usize) -> Option<(usize, usize)> {
             is_whole(&text).then(|| (at, 2 * String::from_utf8_lossy(&text).encode_utf16().count()))
         }
         _ => {
-            let is_text = |byte: &u8| *byte >= b' ' && *byte != 0x7f || matches!(byte, b'\t' | b'\n' | b'\r');
-            let len = window.iter().position(|byte| !is_text(byte)).unwrap_or(window.len());
-            is_whole(&window[..len]).then_some((at, len))
+            let text = text_of(window);
+            is_whole(text).then_some((at, text.len()))
         }
     }
 }

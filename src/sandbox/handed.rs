@@ -162,7 +162,7 @@ fn code(value: &Value) -> Option<char> {
 }
 
 /// The text at the beginning of bytes.
-fn text_of(bytes: &[u8]) -> &[u8] {
+pub(super) fn text_of(bytes: &[u8]) -> &[u8] {
     let is_text = |byte: &u8| *byte >= b' ' && *byte != 0x7f || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c);
     let len = bytes.iter().position(|byte| !is_text(byte)).unwrap_or(bytes.len());
     &bytes[..len]

@@ -185,7 +185,7 @@ fn bytes(call: &Caller<'_>, address: u64, len: u64) -> Option<Pointed> {
 }
 
 fn describe(head: &[u8], len: u64) -> Pointed {
-    if len <= MAX_POINTED as u64 && is_text(head) {
+    if len <= MAX_POINTED as u64 && is_printable(head) {
         return text(head);
     }
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -241,13 +241,13 @@ fn guess(call: &Caller<'_>, index: usize, address: u64) -> Option<Pointed> {
     }
     if let Some(len @ 4..=0x10_0000) = self::address(call, index + 1) {
         let head = call.read_memory(address, len.min(MEASURED as u64));
-        if let Some(head) = head.filter(|head| address >= 1024 || is_text(head)) {
+        if let Some(head) = head.filter(|head| address >= 1024 || is_printable(head)) {
             let all_zero = head.iter().all(|&byte| byte == 0);
             return (!all_zero).then(|| describe(head, len));
         }
     }
     let string = c_string(call, address)?;
-    (string.len() >= 4 && string.len() < MAX_POINTED && is_text(string)).then(|| text(string))
+    (string.len() >= 4 && string.len() < MAX_POINTED && is_printable(string)).then(|| text(string))
 }
 
 /// The number of bytes that an argument of an unknown function points at, if it looks as if it did.
@@ -260,7 +260,7 @@ pub(super) fn guessed(call: &Caller<'_>, index: usize, address: u64) -> Option<u
 }
 
 /// Whether bytes are UTF-8 without control characters other than white space.
-fn is_text(bytes: &[u8]) -> bool {
+fn is_printable(bytes: &[u8]) -> bool {
     let plain = |&byte: &u8| byte >= b' ' && byte != 0x7f || matches!(byte, b'\t' | b'\n' | b'\r' | 0x1b);
     bytes.iter().all(plain) && std::str::from_utf8(bytes).is_ok()
 }

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     fs::Contents,
+    handed::text_of,
     layers,
     limits::{BEHIND, LAYERS, RETURNED_BYTES, RETURNED_KEPT, RETURNED_SCAN, RETURNED_SCANNED},
 };
@@ -188,8 +189,7 @@ fn readings(head: &[u8], has_len: bool) -> [Option<Vec<u8>>; 2] {
     if Contents::is_binary(head) || is_packed {
         return [Some(head.to_vec()), None];
     }
-    let is_text = |byte: &u8| *byte >= b' ' && *byte != 0x7f || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c);
-    let len = head.iter().position(|byte| !is_text(byte)).unwrap_or(head.len());
+    let len = text_of(head).len();
     // Of a known length all of it is text, or a zero ends it.
     let is_whole = !has_len || head.get(len).is_none_or(|byte| *byte == 0);
     let utf8 = head.get(..len).filter(|text| text.len() >= LEAST && is_whole).map(<[u8]>::to_vec);

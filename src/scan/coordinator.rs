@@ -36,7 +36,7 @@ use super::{
     store::{Known, Store, key},
     summary::{Progress, Summary},
     unpack,
-    walk::{FileAt, Root, Step, walk},
+    walk::{FileAt, Root, WalkEntry, walk},
     worker::MAX_SAMPLE_BYTES,
 };
 use crate::report;
@@ -252,10 +252,10 @@ impl<'a> Scan<'a> {
             walk(root, skip, &mut |step| {
                 match step {
                     step if !self.has(&step) => {}
-                    Step::File(file) => {
+                    WalkEntry::File(file) => {
                         self.push(Job { origin: origin(&file.path), source: Source::File(file) })
                     }
-                    Step::Unreadable(path, error) => {
+                    WalkEntry::Unreadable(path, error) => {
                         self.failed(origin(&path), FailureKind::Unreadable, error.to_string());
                         self.done();
                     }
@@ -266,8 +266,8 @@ impl<'a> Scan<'a> {
     }
 
     /// Whether a file or folder belongs to this part of the batch.
-    fn has(&self, step: &Step) -> bool {
-        let (Step::File(FileAt { path, .. }) | Step::Unreadable(path, _)) = step;
+    fn has(&self, step: &WalkEntry) -> bool {
+        let (WalkEntry::File(FileAt { path, .. }) | WalkEntry::Unreadable(path, _)) = step;
         self.shard.is_none_or(|shard| shard.has(path))
     }
 

@@ -148,7 +148,7 @@ pub struct Served {
 }
 
 /// The bytes of a sample; or its size, and why it is not taken.
-pub type Sample = Result<Vec<u8>, (u64, Failure)>;
+pub type Received = Result<Vec<u8>, (u64, Failure)>;
 
 /// Where samples come from.
 pub trait Source: Send + 'static {
@@ -157,7 +157,7 @@ pub trait Source: Send + 'static {
     /// # Errors
     ///
     /// When what comes makes no sense.
-    fn each(self, take: &mut dyn FnMut(String, Sample) -> bool) -> io::Result<()>;
+    fn each(self, take: &mut dyn FnMut(String, Received) -> bool) -> io::Result<()>;
 }
 
 /// The protocol: a header and a sample, again and again.
@@ -169,7 +169,7 @@ pub struct Framed<R>(pub R);
 pub struct Whole<R>(pub R, pub &'static str);
 
 impl<R: BufRead + Send + 'static> Source for Framed<R> {
-    fn each(mut self, take: &mut dyn FnMut(String, Sample) -> bool) -> io::Result<()> {
+    fn each(mut self, take: &mut dyn FnMut(String, Received) -> bool) -> io::Result<()> {
         while let Some(Header { id, bytes, .. }) = header(&mut self.0)? {
             let sample = match bytes > MAX_FILE_BYTES {
                 true => {
@@ -195,7 +195,7 @@ impl<R: BufRead + Send + 'static> Source for Framed<R> {
 }
 
 impl<R: io::Read + Send + 'static> Source for Whole<R> {
-    fn each(self, take: &mut dyn FnMut(String, Sample) -> bool) -> io::Result<()> {
+    fn each(self, take: &mut dyn FnMut(String, Received) -> bool) -> io::Result<()> {
         let Self(input, id) = self;
         let mut sample = Vec::new();
         input.take(MAX_FILE_BYTES + 1).read_to_end(&mut sample)?;
@@ -472,7 +472,7 @@ mod tests {
     struct Endless;
 
     impl Source for Endless {
-        fn each(self, take: &mut dyn FnMut(String, Sample) -> bool) -> io::Result<()> {
+        fn each(self, take: &mut dyn FnMut(String, Received) -> bool) -> io::Result<()> {
             while take("again".to_owned(), Ok(Vec::new())) {}
             Ok(())
         }

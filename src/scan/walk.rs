@@ -79,7 +79,7 @@ impl Below {
 
 /// Something on the way.
 #[derive(Debug)]
-pub(super) enum Step {
+pub(super) enum WalkEntry {
     /// A regular file.
     File(FileAt),
     /// A file or folder that could not be read.
@@ -99,7 +99,7 @@ pub(super) struct FileAt {
 pub(super) fn walk(
     root: &Root,
     skip: Option<&Path>,
-    take: &mut dyn FnMut(Step) -> ControlFlow<()>,
+    take: &mut dyn FnMut(WalkEntry) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     let path = &root.path;
     let meta = if root.may_be_link { fs::metadata(readable(path)) } else { fs::symlink_metadata(path) };
@@ -111,11 +111,11 @@ pub(super) fn walk(
             ControlFlow::Continue(())
         }
         Ok(meta) if meta.is_file() => {
-            take(Step::File(FileAt { path: path.clone(), may_be_link: root.may_be_link }))
+            take(WalkEntry::File(FileAt { path: path.clone(), may_be_link: root.may_be_link }))
         }
         // Reading a pipe or a device might never end.
-        Ok(_) => take(Step::Unreadable(path.clone(), io::Error::other("not a regular file"))),
-        Err(error) => take(Step::Unreadable(path.clone(), error)),
+        Ok(_) => take(WalkEntry::Unreadable(path.clone(), io::Error::other("not a regular file"))),
+        Err(error) => take(WalkEntry::Unreadable(path.clone(), error)),
     }
 }
 
@@ -123,20 +123,20 @@ fn folder(
     path: &Path,
     (skip, below): (Option<&Path>, Option<&Below>),
     depth: usize,
-    take: &mut dyn FnMut(Step) -> ControlFlow<()>,
+    take: &mut dyn FnMut(WalkEntry) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     if skip.is_some() && readable(path).canonicalize().ok().as_deref() == skip {
         return ControlFlow::Continue(());
     }
     if depth > WALK_DEPTH {
-        return take(Step::Unreadable(
+        return take(WalkEntry::Unreadable(
             path.to_owned(),
             io::Error::other(format!("more than {WALK_DEPTH} folders deep")),
         ));
     }
     let names = match names(path) {
         Ok(names) => names,
-        Err(error) => return take(Step::Unreadable(path.to_owned(), error)),
+        Err(error) => return take(WalkEntry::Unreadable(path.to_owned(), error)),
     };
     for name in names {
         let path = path.join(name);
@@ -149,9 +149,9 @@ fn folder(
                 }
             }
             _ if below.is_some() => {}
-            Ok(meta) if meta.is_file() => take(Step::File(FileAt { path, may_be_link: false }))?,
+            Ok(meta) if meta.is_file() => take(WalkEntry::File(FileAt { path, may_be_link: false }))?,
             Ok(_) => {}
-            Err(error) => take(Step::Unreadable(path, error))?,
+            Err(error) => take(WalkEntry::Unreadable(path, error))?,
         }
     }
     ControlFlow::Continue(())
@@ -189,10 +189,10 @@ mod tests {
         let mut seen = Vec::new();
         let flow = walk(&Root::path(root.path()), Some(&skip), &mut |step| {
             match step {
-                Step::File(FileAt { path, .. }) => {
+                WalkEntry::File(FileAt { path, .. }) => {
                     seen.push(path.strip_prefix(root.path()).unwrap().to_str().unwrap().to_owned())
                 }
-                Step::Unreadable(path, error) => panic!("{}: {error}", path.display()),
+                WalkEntry::Unreadable(path, error) => panic!("{}: {error}", path.display()),
             }
             ControlFlow::Continue(())
         });
@@ -204,7 +204,7 @@ mod tests {
     fn what_is_not_there_is_told() {
         let mut errors = 0;
         let _ = walk(&Root::path("/does/not/exist"), None, &mut |step| {
-            errors += u32::from(matches!(step, Step::Unreadable(..)));
+            errors += u32::from(matches!(step, WalkEntry::Unreadable(..)));
             ControlFlow::Continue(())
         });
         assert_eq!(errors, 1);
@@ -229,7 +229,7 @@ mod tests {
             let mut seen = Vec::new();
             let pattern = root.path().join(pattern);
             let _ = walk(&Root::pattern(pattern.to_str().unwrap()).unwrap(), None, &mut |step| {
-                let Step::File(FileAt { path, .. }) = step else { panic!("{step:?}") };
+                let WalkEntry::File(FileAt { path, .. }) = step else { panic!("{step:?}") };
                 seen.push(path.strip_prefix(root.path()).unwrap().to_string_lossy().into_owned());
                 ControlFlow::Continue(())
             });

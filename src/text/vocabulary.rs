@@ -53,6 +53,40 @@ macro_rules! vocabulary {
 }
 pub(crate) use vocabulary;
 
+/// Defines an enum whose variants have a name in files and on the command line: one table makes `name`,
+/// `ALL`, what serde reads and writes, and what clap takes.
+#[cfg(feature = "analysis")]
+macro_rules! named {
+    (
+        $(#[$meta:meta])*
+        $visibility:vis enum $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)+ }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+        $visibility enum $name {
+            $(
+                $(#[$variant_meta])*
+                #[serde(rename = $word)]
+                #[cfg_attr(feature = "cli", value(name = $word))]
+                $variant,
+            )+
+        }
+
+        impl $name {
+            /// All of them, in their order.
+            pub const ALL: [Self; [$($word),+].len()] = [$(Self::$variant),+];
+
+            /// Its name in files and on the command line.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+    };
+}
+#[cfg(feature = "analysis")]
+pub(crate) use named;
+
 /// The schema of a type, which stands where the type is used.
 #[cfg(feature = "analysis")]
 macro_rules! inline_schema {

@@ -76,26 +76,41 @@ pub enum Imported {
     Global(u32),
 }
 
-vocabulary! {
-    /// What kind of thing the host gave bytes of.
-    pub enum Given {
-        /// A file.
-        File = "file",
-        /// An argument of the program.
-        Argument = "argument",
-        /// A variable of the environment.
-        Environment = "environment",
-        /// Standard input.
-        Stdin = "stdin",
-        /// A socket.
-        Socket = "socket",
-        /// A clock.
-        Clock = "clock",
-        /// Random numbers.
-        Random = "random",
-        /// The answer of a host function, its own.
-        Answer = "answer",
-    }
+/// Hands the kinds of [`Given`] to another macro, after what stands in the first braces and before what
+/// stands in the second: `values::taint` has them among its sources.
+macro_rules! given_kinds {
+    ($callback:ident { $($head:tt)* } { $($tail:tt)* }) => {
+        $callback! {
+            $($head)* {
+                /// A file.
+                File = "file",
+                /// An argument of the program.
+                Argument = "argument",
+                /// A variable of the environment.
+                Environment = "environment",
+                /// Standard input.
+                Stdin = "stdin",
+                /// A socket.
+                Socket = "socket",
+                /// A clock.
+                Clock = "clock",
+                /// Random numbers.
+                Random = "random",
+                /// The answer of a host function, its own.
+                Answer = "answer",
+                $($tail)*
+            }
+        }
+    };
+}
+#[cfg(feature = "analysis")]
+pub(crate) use given_kinds;
+
+given_kinds! {
+    vocabulary {
+        /// What kind of thing the host gave bytes of.
+        pub enum Given
+    } {}
 }
 
 /// Where bytes that the host wrote come from.

@@ -7,7 +7,7 @@ use crate::{module::Meeting, trace::MAIN};
 use super::{
     host::{Caller, HostError, HostFn, capture, func_of},
     limits::{LEAST_ROUNDS, LONGEST_TURN, MOST_ROUNDS, ROUNDS_ALONE, SHORTEST_TURN, TURN_ALONE},
-    threads::{Start, State, Step, Threads, Wait},
+    threads::{Start, State, ThreadCall, Threads, Wait},
     value::{Value, to_engine},
 };
 
@@ -54,7 +54,7 @@ impl Caller<'_> {
             let given: Option<Vec<_>> =
                 ty.params().iter().zip(args).map(|(&ty, &value)| to_engine(value, ty.into())).collect();
             let given = given.filter(|given| takes_result || given.len() == ty.params().len())?;
-            steps.push_back(Step { func, args: given, takes_result });
+            steps.push_back(ThreadCall { func, args: given, takes_result });
         }
         self.threads()?.begin(steps)
     }

@@ -21,7 +21,7 @@ use super::{
     limits::{DEADLOCKS_KEPT, WAKES_AFTER_MAIN},
     outcome::{InvokeError, Outcome},
     session::Session,
-    threads::{Blocked, State, Step, Thread, Threads},
+    threads::{Blocked, State, Thread, ThreadCall, Threads},
     value::Value,
 };
 
@@ -65,7 +65,7 @@ impl Session {
             Err(CallError::Arguments(message)) => return Err(InvokeError::Arguments(message)),
             Err(_) => Vec::new(),
         };
-        let main = Thread::new([Step { func, args, takes_result: false }].into());
+        let main = Thread::new([ThreadCall { func, args, takes_result: false }].into());
         if let Some(threads) = self.threads() {
             threads.live.insert(MAIN, main);
         }

@@ -54,7 +54,7 @@ pub(crate) struct Turns {
 
 /// A function that a thread calls.
 #[derive(Debug)]
-pub(super) struct Step {
+pub(super) struct ThreadCall {
     pub(super) func: engine::Func,
     pub(super) args: Vec<engine::Val>,
     /// Its only argument is the result of the step before.
@@ -99,7 +99,7 @@ pub(super) struct Wait {
 pub(super) struct Thread {
     pub(super) state: State,
     /// What it still calls; the first is the one that runs.
-    pub(super) steps: VecDeque<Step>,
+    pub(super) steps: VecDeque<ThreadCall>,
     /// Where it is suspended; `None` if it has not begun.
     pub(super) call: Option<engine::ResumableCallHostTrap>,
     /// The results that it is resumed with.
@@ -188,7 +188,7 @@ impl Threads {
     }
 
     /// Adds a thread; `None` if there are too many.
-    pub(super) fn begin(&mut self, steps: VecDeque<Step>) -> Option<u32> {
+    pub(super) fn begin(&mut self, steps: VecDeque<ThreadCall>) -> Option<u32> {
         let most = THREADS_AT_ONCE.min(THREAD_GLOBALS / self.globals.len().max(1));
         if self.live.len() >= most || self.begun >= THREADS_IN_ALL {
             self.refused += 1;
@@ -274,7 +274,7 @@ impl Threads {
 }
 
 impl Thread {
-    pub(super) fn new(steps: VecDeque<Step>) -> Self {
+    pub(super) fn new(steps: VecDeque<ThreadCall>) -> Self {
         Self { state: State::Ready, steps, call: None, given: Vec::new() }
     }
 }

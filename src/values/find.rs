@@ -13,7 +13,7 @@ use crate::{
 use super::code::Op;
 use super::limits::{MAX_FOUND, MAX_PATTERN};
 use super::visitor::{Access, At, Visitor};
-use super::writers::{Hand, Writer};
+use super::writers::{Hand, Writer, hand_follows};
 
 /// Bytes that stood in a memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,32 +117,10 @@ impl Visitor for FindBytes {
     const MEMORY: bool = true;
     const WRITES: bool = true;
 
-    fn access(&mut self, function: FuncIndex, op: &Op, access: Access) {
-        self.hand.access(function, op, access);
-    }
-
-    fn invoke(&mut self, _: FuncKey, _: &[u64]) {
-        self.hand.invoke();
-    }
-
-    fn end(&mut self, _: &End, _: &[u64]) {
-        self.hand.end();
-    }
-
-    fn host_call(&mut self, func: FuncKey, record: u64, _: &[u64]) {
-        self.hand.host_call(func, record);
-    }
-
-    fn host_return(&mut self, _: bool, _: &[u64]) {
-        self.hand.host_return();
-    }
+    hand_follows!();
 
     fn segment(&mut self, _: u32, _: u64, _: &[u8]) {
         self.hand.segment();
-    }
-
-    fn switch(&mut self, thread: u32) {
-        self.hand.switch(thread);
     }
 
     fn written(&mut self, event: u64, memory: u32, bytes: &[u8], address: u64, len: u64) {

@@ -7,11 +7,11 @@ use std::ops::Range;
 
 use wasmparser::{
     BinaryReaderError, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind, FuncType,
-    Operator, Payload, TypeRef, Validator,
+    Operator, Payload, TypeRef,
 };
 
 use crate::{
-    module::{Module, lowered_features, tags::Tags},
+    module::{Module, tags::Tags},
     trace::effects::{Imported, MemoryShape, TableShape},
 };
 
@@ -41,7 +41,7 @@ impl Import {
 
 /// A constant expression.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Step {
+pub(super) enum ConstOp {
     Push(u64),
     Wide([u64; 2]),
     Global(u32),
@@ -55,7 +55,7 @@ pub(super) enum Step {
 }
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct Expr(pub(super) Vec<Step>);
+pub(super) struct Expr(pub(super) Vec<ConstOp>);
 
 #[derive(Debug, Clone)]
 pub(super) struct GlobalDecl {
@@ -153,10 +153,7 @@ impl Layout {
     pub(super) fn read(module: &Module) -> Result<Self, BinaryReaderError> {
         let core = module.core();
         // A heavy function is validated by nobody else, and could be asked for.
-        match module.heavy().functions() {
-            [] => module.validate()?,
-            _ => _ = Validator::new_with_features(lowered_features()).validate_all(core.bytes)?,
-        }
+        module.validate_heavy()?;
         let (tags, is_threaded) = (module.tags().clone(), module.is_threaded());
         let mut layout = Self { tags, is_threaded, ..Self::default() };
         for payload in core.payloads() {
@@ -280,7 +277,7 @@ impl Layout {
         match element.items {
             ElementItems::Functions(functions) => {
                 for function in functions {
-                    items.push(Expr(vec![Step::Func(function?)]));
+                    items.push(Expr(vec![ConstOp::Func(function?)]));
                 }
             }
             ElementItems::Expressions(_, exprs) => {
@@ -310,26 +307,26 @@ fn expr(expr: &ConstExpr<'_>) -> Result<Expr, BinaryReaderError> {
     let mut reader = expr.get_operators_reader();
     while !reader.eof() {
         steps.push(match reader.read()? {
-            Operator::I32Const { value } => Step::Push(u64::from(value as u32)),
-            Operator::I64Const { value } => Step::Push(value as u64),
-            Operator::F32Const { value } => Step::Push(u64::from(value.bits())),
-            Operator::F64Const { value } => Step::Push(value.bits()),
+            Operator::I32Const { value } => ConstOp::Push(u64::from(value as u32)),
+            Operator::I64Const { value } => ConstOp::Push(value as u64),
+            Operator::F32Const { value } => ConstOp::Push(u64::from(value.bits())),
+            Operator::F64Const { value } => ConstOp::Push(value.bits()),
             Operator::V128Const { value } => {
                 let value = u128::from_le_bytes(*value.bytes());
-                Step::Wide([value as u64, (value >> 64) as u64])
+                ConstOp::Wide([value as u64, (value >> 64) as u64])
             }
-            Operator::GlobalGet { global_index } => Step::Global(global_index),
-            Operator::RefFunc { function_index } => Step::Func(function_index),
-            Operator::RefNull { .. } => Step::Push(0),
-            Operator::I32Add => Step::Add32,
-            Operator::I32Sub => Step::Sub32,
-            Operator::I32Mul => Step::Mul32,
-            Operator::I64Add => Step::Add64,
-            Operator::I64Sub => Step::Sub64,
-            Operator::I64Mul => Step::Mul64,
+            Operator::GlobalGet { global_index } => ConstOp::Global(global_index),
+            Operator::RefFunc { function_index } => ConstOp::Func(function_index),
+            Operator::RefNull { .. } => ConstOp::Push(0),
+            Operator::I32Add => ConstOp::Add32,
+            Operator::I32Sub => ConstOp::Sub32,
+            Operator::I32Mul => ConstOp::Mul32,
+            Operator::I64Add => ConstOp::Add64,
+            Operator::I64Sub => ConstOp::Sub64,
+            Operator::I64Mul => ConstOp::Mul64,
             Operator::End => continue,
             // What the engine lacks is null.
-            _ => return Ok(Expr(vec![Step::Push(0)])),
+            _ => return Ok(Expr(vec![ConstOp::Push(0)])),
         });
     }
     Ok(Expr(steps))

@@ -43,7 +43,7 @@ pub use limits::{
     MAX_FOUND, MAX_FRAMES, MAX_MEMORY_BYTES, MAX_PATTERN, MAX_SLOTS, MAX_TABLE_ELEMENTS, MAX_WATCHED,
 };
 pub use machine::{Machine, Totals};
-pub use slice::{Slice, Slicer, Step};
+pub use slice::{Definition, Slice, Slicer};
 pub use slots::Slots;
 pub use state::{Activation, Level, State, Typed};
 pub use timeline::Timeline;

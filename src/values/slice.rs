@@ -28,7 +28,7 @@ use super::writers::{Hand, Writer};
 
 /// What made a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum Definition {
     /// An instruction.
     Instruction {
         /// Instructions executed before it.
@@ -62,7 +62,7 @@ pub enum Step {
     },
 }
 
-impl Step {
+impl Definition {
     /// An instruction of which that is the value.
     fn of(at: At<'_>, value: u64) -> Self {
         let (offset, opcode) = (CodeOffset(at.op.offset), at.op.opcode);
@@ -74,7 +74,7 @@ impl Step {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Slice {
     /// The steps.
-    pub steps: Vec<Step>,
+    pub steps: Vec<Definition>,
     /// Which step (by position) uses which.
     pub edges: Vec<(usize, usize)>,
     /// The steps that made the value itself.
@@ -107,7 +107,7 @@ pub struct Slicer {
     is_done: bool,
     with_addresses: bool,
     /// The last steps, and what each uses.
-    steps: VecDeque<(Step, Box<[u32]>)>,
+    steps: VecDeque<(Definition, Box<[u32]>)>,
     /// Number of the first that is kept; steps count from 1.
     first: u32,
     /// For each slot of all frames the step that made it.
@@ -137,7 +137,7 @@ pub struct Slicer {
 #[derive(Debug, Default)]
 struct Thrown {
     /// The `throw`.
-    by: Option<Step>,
+    by: Option<Definition>,
     /// The steps that made each operand; none if a reference is thrown again.
     operands: Vec<u32>,
     /// The steps that made each slot of a reference to it, as far as they are known.
@@ -239,7 +239,7 @@ impl Slicer {
     }
 
     /// Adds a step; gives its number.
-    fn step(&mut self, step: Step, uses: impl IntoIterator<Item = u32>) -> u32 {
+    fn step(&mut self, step: Definition, uses: impl IntoIterator<Item = u32>) -> u32 {
         let mut uses: Vec<u32> = uses.into_iter().filter(|id| *id != NOTHING).collect();
         uses.sort_unstable();
         uses.dedup();
@@ -252,7 +252,7 @@ impl Slicer {
     }
 
     fn instruction_step(&mut self, at: At<'_>, value: u64, uses: Vec<u32>) -> u32 {
-        self.step(Step::of(at, value), uses)
+        self.step(Definition::of(at, value), uses)
     }
 
     /// The step that made this slot of a reference to what is thrown. Where operands share one, that is the
@@ -367,7 +367,7 @@ impl Visitor for Slicer {
         self.is_tail = at.op.opcode.mnemonic().starts_with("return_call");
         let is_call = at.op.opcode.mnemonic().contains("call") || at.op.opcode == Opcode::Return;
         if at.op.opcode == Opcode::Throw {
-            self.thrown.by = Some(Step::of(at, operands.first().copied().unwrap_or(0)));
+            self.thrown.by = Some(Definition::of(at, operands.first().copied().unwrap_or(0)));
         }
         if !is_call && !self.moves(at, base, operands) {
             self.computes(at, base, operands, results);
@@ -391,7 +391,7 @@ impl Visitor for Slicer {
         let base = self.slots.len();
         self.frames.push(base);
         for index in 0..arguments.len() {
-            let id = self.step(Step::Argument { event: self.event, func, index: index as u32 }, []);
+            let id = self.step(Definition::Argument { event: self.event, func, index: index as u32 }, []);
             self.set(base + index, id);
         }
         self.arguments_end = base + arguments.len();
@@ -484,7 +484,7 @@ impl Visitor for Slicer {
         let Some((func, begin)) = self.host.pop() else { return };
         self.slots.truncate(begin);
         if !results.is_empty() {
-            let id = self.step(Step::Result { event: self.event, func }, []);
+            let id = self.step(Definition::Result { event: self.event, func }, []);
             (0..results.len()).for_each(|slot| self.set(begin + slot, id));
         }
     }
@@ -535,7 +535,7 @@ impl Visitor for Slicer {
         if self.is_done || is_restored || matches!(writer, Writer::Instruction { .. }) {
             return;
         }
-        let id = self.step(Step::Write(writer), []);
+        let id = self.step(Definition::Write(writer), []);
         self.memory.fill(memory, address, len, id);
     }
 }

@@ -9,7 +9,7 @@ use crate::trace::{
 
 use super::code::{Body, Ty};
 use super::error::ValuesErrorKind;
-use super::layout::{Expr, Step};
+use super::layout::{ConstOp, Expr};
 use super::limits::{MAX_FUNCTIONS, MAX_MEMORY_BYTES, MAX_TABLE_ELEMENTS, SMALL_MEMORY};
 use super::translate::Linked;
 
@@ -214,13 +214,13 @@ impl Store {
         let mut stack: Vec<[u64; 2]> = Vec::new();
         for step in &expr.0 {
             let value = match *step {
-                Step::Push(value) => [value, 0],
-                Step::Wide(value) => value,
-                Step::Global(global) => {
+                ConstOp::Push(value) => [value, 0],
+                ConstOp::Wide(value) => value,
+                ConstOp::Global(global) => {
                     let number = *linked.globals.get(global as usize).ok_or_else(|| bad.clone())?;
                     *self.globals.get(number as usize).ok_or_else(|| bad.clone())?
                 }
-                Step::Func(func) => {
+                ConstOp::Func(func) => {
                     [u64::from(*linked.funcs.get(func as usize).ok_or_else(|| bad.clone())?) + 1, 0]
                 }
                 operation => {
@@ -235,14 +235,14 @@ impl Store {
     }
 }
 
-fn calculate(step: Step, a: u64, b: u64) -> u64 {
+fn calculate(step: ConstOp, a: u64, b: u64) -> u64 {
     let narrow = |value: u32| u64::from(value);
     match step {
-        Step::Add32 => narrow((a as u32).wrapping_add(b as u32)),
-        Step::Sub32 => narrow((a as u32).wrapping_sub(b as u32)),
-        Step::Mul32 => narrow((a as u32).wrapping_mul(b as u32)),
-        Step::Add64 => a.wrapping_add(b),
-        Step::Sub64 => a.wrapping_sub(b),
+        ConstOp::Add32 => narrow((a as u32).wrapping_add(b as u32)),
+        ConstOp::Sub32 => narrow((a as u32).wrapping_sub(b as u32)),
+        ConstOp::Mul32 => narrow((a as u32).wrapping_mul(b as u32)),
+        ConstOp::Add64 => a.wrapping_add(b),
+        ConstOp::Sub64 => a.wrapping_sub(b),
         _ => a.wrapping_mul(b),
     }
 }

@@ -177,33 +177,41 @@ impl LastWriters {
     }
 }
 
+/// What a visitor tells its [`Hand`], so that this knows who writes.
+macro_rules! hand_follows {
+    () => {
+        fn access(&mut self, function: FuncIndex, op: &Op, access: Access) {
+            self.hand.access(function, op, access);
+        }
+
+        fn invoke(&mut self, _: FuncKey, _: &[u64]) {
+            self.hand.invoke();
+        }
+
+        fn end(&mut self, _: &End, _: &[u64]) {
+            self.hand.end();
+        }
+
+        fn host_call(&mut self, func: FuncKey, record: u64, _: &[u64]) {
+            self.hand.host_call(func, record);
+        }
+
+        fn host_return(&mut self, _: bool, _: &[u64]) {
+            self.hand.host_return();
+        }
+
+        fn switch(&mut self, thread: u32) {
+            self.hand.switch(thread);
+        }
+    };
+}
+pub(super) use hand_follows;
+
 impl Visitor for LastWriters {
     const MEMORY: bool = true;
     const WRITES: bool = true;
 
-    fn access(&mut self, function: FuncIndex, op: &Op, access: Access) {
-        self.hand.access(function, op, access);
-    }
-
-    fn invoke(&mut self, _: FuncKey, _: &[u64]) {
-        self.hand.invoke();
-    }
-
-    fn end(&mut self, _: &End, _: &[u64]) {
-        self.hand.end();
-    }
-
-    fn host_call(&mut self, func: FuncKey, record: u64, _: &[u64]) {
-        self.hand.host_call(func, record);
-    }
-
-    fn host_return(&mut self, _: bool, _: &[u64]) {
-        self.hand.host_return();
-    }
-
-    fn switch(&mut self, thread: u32) {
-        self.hand.switch(thread);
-    }
+    hand_follows!();
 
     fn host_keep(&mut self, state: u32) {
         if self.kept.len() >= MAX_KEPT {

@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     module::{
         CodeOffset, FuncIndex, Place,
-        view::{self, Classes, Encoding, IocKind, Validity, View},
+        view::{self, Classes, IocKind, TextEncoding, Validity, View},
     },
     passes::{self, CallEdgeKind, Dynamic, Metrics},
     rules::{Evidence, Facts, Family, Match, Origin},
@@ -202,12 +202,12 @@ fn ioc(kind: IocKind, value: &str) -> view::Ioc {
         value: value.into(),
         offset: 0x40,
         address: None,
-        encoding: Encoding::Plain,
+        encoding: TextEncoding::Plain,
         seen: view::Seen::Data,
     }
 }
 
-fn string(text: &str, encoding: Encoding) -> view::Text {
+fn string(text: &str, encoding: TextEncoding) -> view::Text {
     view::Text { text: text.into(), offset: 0x40, address: None, encoding }
 }
 
@@ -376,7 +376,7 @@ both_sides! {
     family_strings_confirmed: "FAMILY_STRINGS_CONFIRMED", || {
         let mut case = case();
         case.rules = vec![miner_rule()];
-        case.view.strings = vec![string("connecting to Stratum+TCP server", Encoding::Plain)];
+        case.view.strings = vec![string("connecting to Stratum+TCP server", TextEncoding::Plain)];
         case
     }, bytes: |case| case.view.strings[0].text = "cryptonightly news".into(), run: |case| case.rules[0].dynamic = false;
     crypto_constant_in_hot_loop: "CRYPTO_CONSTANT_IN_HOT_LOOP", crypto_case,
@@ -396,10 +396,10 @@ both_sides! {
     }, bytes: |case| case.view.functions[0].score = 0, run: |case| case.dynamic.coverage.dead_confirmed.clear();
     decoded_string_passed_to_host: "DECODED_STRING_PASSED_TO_HOST", || {
         let mut case = case();
-        case.view.strings = vec![string("secret.example", Encoding::Xor(0x5a))];
+        case.view.strings = vec![string("secret.example", TextEncoding::Xor(0x5a))];
         case.calls(vec![call("fd_write", 1, &[pointed("hello secret.example")])]);
         case
-    }, bytes: |case| case.view.strings[0].encoding = Encoding::Plain, run: |case| case.calls(Vec::new());
+    }, bytes: |case| case.view.strings[0].encoding = TextEncoding::Plain, run: |case| case.calls(Vec::new());
     ioc_passed_to_host: "IOC_PASSED_TO_HOST", || {
         let mut case = case();
         case.view.iocs = vec![ioc(IocKind::Onion, "abcdef.onion")];
@@ -772,7 +772,7 @@ fn findings_of_the_bytes() {
     ];
     case.view.iocs = vec![
         ioc(IocKind::Onion, "abcdef.onion"),
-        view::Ioc { encoding: Encoding::Xor(0x11), ..ioc(IocKind::Url, "http://x.example") },
+        view::Ioc { encoding: TextEncoding::Xor(0x11), ..ioc(IocKind::Url, "http://x.example") },
     ];
     for (name, severity, part) in [
         ("NOP_SLED", 1, "90 nop"),

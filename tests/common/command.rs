@@ -51,3 +51,8 @@ pub(crate) fn lines(bytes: impl AsRef<[u8]>) -> Vec<Value> {
 pub(crate) fn table(folder: &Path, name: &str) -> Vec<Value> {
     lines(fs::read(folder.join(format!("{name}.jsonl"))).unwrap())
 }
+
+/// A module whose export `name` returns a number: small, and different for each name.
+pub(crate) fn module(name: &str) -> Vec<u8> {
+    wat::parse_str(format!("(module (func (export \"{name}\") (result i32) (i32.const 7)))")).unwrap()
+}

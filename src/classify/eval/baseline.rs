@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use super::super::Sample;
+use super::super::Example;
 use super::limits::MAX_CALLS;
 
 /// Whether a call occurs.
@@ -34,7 +34,7 @@ impl fmt::Display for BaselineRule {
 type Bits = Vec<u64>;
 
 /// That a call occurs and that it does not, for each call, each with the samples on which it holds.
-fn literals(samples: &[&Sample]) -> Vec<(Literal, Bits)> {
+fn literals(samples: &[&Example]) -> Vec<(Literal, Bits)> {
     let calls: BTreeSet<&str> = samples.iter().flat_map(|sample| &sample.calls).map(String::as_str).collect();
     let both = |call: &str| [true, false].map(|occurs| Literal { call: call.to_owned(), occurs });
     let with_samples = |literal: Literal| {
@@ -46,12 +46,12 @@ fn literals(samples: &[&Sample]) -> Vec<(Literal, Bits)> {
 
 impl BaselineRule {
     /// Whether the rule calls a sample malicious.
-    pub fn predict(&self, sample: &Sample) -> bool {
+    pub fn predict(&self, sample: &Example) -> bool {
         self.0.iter().all(|literal| sample.calls.contains(&literal.call) == literal.occurs)
     }
 
     /// The rule with the most right labels; `None` without calls.
-    pub fn best(samples: &[&Sample]) -> Option<Self> {
+    pub fn best(samples: &[&Example]) -> Option<Self> {
         let literals = literals(samples);
         let malicious = bits(samples, |sample| sample.malicious);
         let mut best: Option<(u32, Self)> = None;
@@ -73,7 +73,7 @@ impl BaselineRule {
     }
 }
 
-fn bits(samples: &[&Sample], holds: impl Fn(&Sample) -> bool) -> Bits {
+fn bits(samples: &[&Example], holds: impl Fn(&Example) -> bool) -> Bits {
     let mut bits = vec![0; samples.len().div_ceil(64)];
     for (index, sample) in samples.iter().enumerate() {
         bits[index / 64] |= u64::from(holds(sample)) << (index % 64);
@@ -89,9 +89,9 @@ fn differ(a: impl Iterator<Item = u64>, b: &Bits) -> u32 {
 mod tests {
     use super::*;
 
-    fn sample(malicious: bool, calls: &[&str]) -> Sample {
+    fn sample(malicious: bool, calls: &[&str]) -> Example {
         let calls = calls.iter().map(|&call| call.to_owned()).collect();
-        Sample { name: String::new(), malicious, origin: String::new(), calls, trace: None }
+        Example { name: String::new(), malicious, origin: String::new(), calls, trace: None }
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::super::Sample;
+use super::super::Example;
 pub use super::limits::MAX_COMPARED;
 use super::limits::MAX_LEN;
 
@@ -33,7 +33,7 @@ pub struct Groups {
 
 impl Groups {
     /// Groups samples by their calls.
-    pub fn of(samples: &[Sample]) -> Self {
+    pub fn of(samples: &[Example]) -> Self {
         let (exact, distinct) = number(samples.iter().map(|sample| &sample.calls));
         let collapsed: Vec<Vec<&str>> = samples.iter().map(collapse).collect();
         let (shape, shapes) = number(collapsed.iter().cloned());
@@ -72,7 +72,7 @@ fn number<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>) -> (Vec<usize>
     (numbers, known.len())
 }
 
-fn collapse(sample: &Sample) -> Vec<&str> {
+fn collapse(sample: &Example) -> Vec<&str> {
     let mut calls: Vec<&str> = sample.calls.iter().map(String::as_str).collect();
     calls.dedup();
     calls
@@ -104,9 +104,9 @@ fn root(parent: &mut [usize], mut at: usize) -> usize {
 mod tests {
     use super::*;
 
-    fn sample(calls: &str) -> Sample {
+    fn sample(calls: &str) -> Example {
         let calls = calls.chars().map(String::from).collect();
-        Sample { name: String::new(), malicious: false, origin: String::new(), calls, trace: None }
+        Example { name: String::new(), malicious: false, origin: String::new(), calls, trace: None }
     }
 
     #[test]

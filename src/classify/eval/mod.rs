@@ -20,7 +20,7 @@ use self::{
     groups::Groups,
     metrics::{Confusion, Scores, Spread},
 };
-use super::{Encoding, Error, Features, ModelKind, Sample, random::Mt19937, sample};
+use super::{Error, Example, Features, ModelKind, Vectorizer, random::Mt19937, sample};
 use crate::categories::Mode;
 
 /// What is evaluated, and how.
@@ -141,7 +141,7 @@ pub struct OriginScores {
     pub unseen: Option<f64>,
 }
 
-fn data(samples: &[Sample], groups: &Groups, malicious: usize) -> Data {
+fn data(samples: &[Example], groups: &Groups, malicious: usize) -> Data {
     Data {
         sha256: sample::sha256(samples),
         samples: samples.len(),
@@ -156,7 +156,7 @@ fn data(samples: &[Sample], groups: &Groups, malicious: usize) -> Data {
 ///
 /// # Errors
 /// If there are fewer than four samples, one class only, or the features do not fit the samples.
-pub fn evaluate(samples: &[Sample], options: &EvaluationOptions) -> Result<EvaluationReport, Error> {
+pub fn evaluate(samples: &[Example], options: &EvaluationOptions) -> Result<EvaluationReport, Error> {
     let malicious = samples.iter().filter(|sample| sample.malicious).count();
     if samples.len() < 4 || malicious == 0 || malicious == samples.len() {
         return Err(Error::data("an evaluation needs at least four samples, of both classes"));
@@ -188,14 +188,14 @@ struct Split {
 }
 
 impl Split {
-    fn random(samples: &[Sample], seed: u32) -> Self {
+    fn random(samples: &[Example], seed: u32) -> Self {
         let mut train = Mt19937::new(seed).permutation(samples.len());
         let test = train.split_off(samples.len() / 2);
         Self { train, test, seed }
     }
 
     /// Takes whole groups at random until half of the samples are there.
-    fn grouped(samples: &[Sample], groups: &Groups, seed: u32) -> Self {
+    fn grouped(samples: &[Example], groups: &Groups, seed: u32) -> Self {
         let mut members = vec![Vec::new(); groups.count];
         groups.of.iter().enumerate().for_each(|(sample, &group)| members[group].push(sample));
         let mut split = Self { train: Vec::new(), test: Vec::new(), seed };
@@ -217,14 +217,14 @@ struct Scored {
 
 /// Trains on one side of a split and scores on the other.
 fn score(
-    samples: &[Sample],
+    samples: &[Example],
     split: &Split,
     kind: ModelKind,
     options: &EvaluationOptions,
 ) -> Result<Scored, Error> {
-    let train: Vec<&Sample> = split.train.iter().map(|&index| &samples[index]).collect();
+    let train: Vec<&Example> = split.train.iter().map(|&index| &samples[index]).collect();
     let labels: Vec<bool> = train.iter().map(|sample| sample.malicious).collect();
-    let encoding = Encoding::fit(options.features, options.mode, &train)?;
+    let encoding = Vectorizer::fit(options.features, options.mode, &train)?;
     let model = kind.train(&encoding.matrix(&train)?, &labels, split.seed)?;
     let mut scored = Scored { confusion: Confusion::default(), brier: None, right: Vec::new() };
     let mut squares = Vec::new();
@@ -241,7 +241,7 @@ fn score(
 }
 
 fn evaluate_kind(
-    samples: &[Sample],
+    samples: &[Example],
     kind: ModelKind,
     options: &EvaluationOptions,
     random: &[Split],
@@ -262,7 +262,7 @@ fn evaluate_kind(
 /// Scores over splits. A split that a kind cannot be trained on is counted; data that fit no kind are an
 /// error.
 fn score_all(
-    samples: &[Sample],
+    samples: &[Example],
     kind: ModelKind,
     options: &EvaluationOptions,
     splits: &[Split],
@@ -287,7 +287,7 @@ fn score_all(
 
 /// Scores by origin, and the confusion over all origins that could be left out of training.
 fn origins(
-    samples: &[Sample],
+    samples: &[Example],
     kind: ModelKind,
     options: &EvaluationOptions,
     right: &[(u32, u32)],
@@ -321,7 +321,7 @@ fn origins(
     Ok((origins, all))
 }
 
-fn leakage(groups: &Groups, samples: &[Sample], splits: &[Split]) -> Option<Leakage> {
+fn leakage(groups: &Groups, samples: &[Example], splits: &[Split]) -> Option<Leakage> {
     let share = |of: &[usize], only_malicious: bool| {
         let shares = splits.iter().filter_map(|split| {
             let mut seen = vec![false; samples.len()];
@@ -339,11 +339,11 @@ fn leakage(groups: &Groups, samples: &[Sample], splits: &[Split]) -> Option<Leak
     })
 }
 
-fn baseline(samples: &[Sample], random: &[Split], grouped: &[Split]) -> Baseline {
+fn baseline(samples: &[Example], random: &[Split], grouped: &[Split]) -> Baseline {
     let mut rules = BTreeMap::new();
     let mut scores = |splits: &[Split], is_random: bool| {
         let confusions = splits.iter().filter_map(|split| {
-            let train: Vec<&Sample> = split.train.iter().map(|&index| &samples[index]).collect();
+            let train: Vec<&Example> = split.train.iter().map(|&index| &samples[index]).collect();
             let rule = BaselineRule::best(&train)?;
             let mut confusion = Confusion::default();
             split

@@ -4,7 +4,7 @@ use super::*;
 
 /// `n` samples of each class: malicious ones call `args_get`, benign ones `random_get`, then `i` distinct
 /// tails.
-fn samples(n: usize) -> Vec<Sample> {
+fn samples(n: usize) -> Vec<Example> {
     let tails = [
         "fd_write",
         "fd_close",
@@ -19,7 +19,7 @@ fn samples(n: usize) -> Vec<Sample> {
         let malicious = i.is_multiple_of(2);
         let head = if malicious { "args_get" } else { "random_get" };
         let calls = [head, tails[i / 2 % 8], tails[i / 16 % 8], tails[i / 128 % 8]];
-        Sample {
+        Example {
             name: format!("{i}"),
             malicious,
             origin: format!("{}", i % 4),
@@ -55,7 +55,7 @@ fn what_one_call_tells_apart_is_told_apart() {
 #[test]
 fn copies_are_leakage_and_groups_take_it_away() {
     // Four sequences, ten copies of each.
-    let copies: Vec<Sample> = (0..10).flat_map(|_| samples(2)).collect();
+    let copies: Vec<Example> = (0..10).flat_map(|_| samples(2)).collect();
     let report = evaluate(&copies, &EvaluationOptions { splits: 6, ..EvaluationOptions::default() }).unwrap();
     assert_eq!((report.data.distinct, report.data.groups), (4, 4));
     assert!(report.leakage.exact.mean > 0.95, "{:?}", report.leakage);
@@ -103,7 +103,7 @@ fn the_same_data_give_the_same_report() {
 #[test]
 fn too_little_data_are_refused() {
     assert!(evaluate(&samples(1), &EvaluationOptions::default()).is_err());
-    let malicious: Vec<Sample> = samples(20).into_iter().filter(|sample| sample.malicious).collect();
+    let malicious: Vec<Example> = samples(20).into_iter().filter(|sample| sample.malicious).collect();
     assert!(evaluate(&malicious, &EvaluationOptions::default()).is_err());
     assert!(
         evaluate(&samples(20), &EvaluationOptions { splits: 0, ..EvaluationOptions::default() }).is_err()

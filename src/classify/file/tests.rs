@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn samples() -> Vec<Sample> {
+fn samples() -> Vec<Example> {
     let sample = |i: usize| {
         let malicious = i.is_multiple_of(2);
         let mut calls = vec!["fd_write"; i % 5 + 1];
         calls.push(if malicious { "args_get" } else { "random_get" });
         calls.push("proc_exit");
         let origin = format!("origin {}", i % 6);
-        Sample {
+        Example {
             name: i.to_string(),
             malicious,
             origin,
@@ -55,7 +55,7 @@ fn without_a_call_there_is_no_evidence() {
     let file = train(ModelKind::Boosting, Features::Count);
     assert_eq!(file.predict(&[] as &[&str], None), None);
     let mut with_silent = samples();
-    with_silent.push(Sample { calls: Vec::new(), ..with_silent[0].clone() });
+    with_silent.push(Example { calls: Vec::new(), ..with_silent[0].clone() });
     let trained = ModelFile::train(&with_silent, &TrainingOptions::default()).unwrap();
     assert_eq!((trained.training.samples, trained.training.left_out), (40, 1));
 }

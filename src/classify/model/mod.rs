@@ -33,42 +33,27 @@ use super::{
     Error,
     matrix::{Matrix, is_usable},
 };
+use crate::text::named;
 
-/// The kinds of models.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-#[serde(rename_all = "kebab-case")]
-pub enum ModelKind {
-    /// Gradient boosted trees, as XGBoost's defaults.
-    Boosting,
-    /// nu-SVC with an RBF kernel.
-    NuSvc,
-    /// A vote of the training samples within a radius of 1.
-    RadiusNeighbors,
-    /// Weighted stumps.
-    Adaboost,
-    /// A linear model with hinge loss.
-    ///
-    /// Trained by stochastic gradient descent.
-    Sgd,
+named! {
+    /// The kinds of models.
+    pub enum ModelKind {
+        /// Gradient boosted trees, as XGBoost's defaults.
+        Boosting = "boosting",
+        /// nu-SVC with an RBF kernel.
+        NuSvc = "nu-svc",
+        /// A vote of the training samples within a radius of 1.
+        RadiusNeighbors = "radius-neighbors",
+        /// Weighted stumps.
+        Adaboost = "adaboost",
+        /// A linear model with hinge loss.
+        ///
+        /// Trained by stochastic gradient descent.
+        Sgd = "sgd",
+    }
 }
 
 impl ModelKind {
-    /// All of them, in the order of the reference study.
-    pub const ALL: [Self; 5] =
-        [Self::Boosting, Self::NuSvc, Self::RadiusNeighbors, Self::Adaboost, Self::Sgd];
-
-    /// Its name in files and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Boosting => "boosting",
-            Self::NuSvc => "nu-svc",
-            Self::RadiusNeighbors => "radius-neighbors",
-            Self::Adaboost => "adaboost",
-            Self::Sgd => "sgd",
-        }
-    }
-
     /// Trains a model: `labels[i]` says whether row `i` is of the positive class. Only [`ModelKind::Sgd`]
     /// depends on `seed`.
     ///

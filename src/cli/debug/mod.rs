@@ -14,7 +14,7 @@ use clap::Args;
 use wasmspoor::{text::grouped, trace::Trace, values::Debugger};
 
 use self::prompt::{Flow, Prompt};
-use super::{Exit, Failure, report::Sample, valued};
+use super::{Exit, Failure, report::DetachedSample, valued};
 
 /// Walk through a recorded run as with a debugger: step, breakpoints, watchpoints, forwards and backwards
 #[derive(Debug, Args)]
@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     /// The trace file
     file: PathBuf,
     #[command(flatten)]
-    sample: Sample,
+    sample: DetachedSample,
     /// Speak the Debug Adapter Protocol on standard input and output
     #[arg(long)]
     dap: bool,

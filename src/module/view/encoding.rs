@@ -7,7 +7,7 @@ use crate::text::text_in_json;
 /// How a string was decoded. In the order of its words, so that lists are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Encoding {
+pub enum TextEncoding {
     /// `base64`.
     Base64,
     /// `base64 utf16`: what PowerShell takes as an encoded command.
@@ -24,14 +24,14 @@ pub enum Encoding {
     Xor(u8),
 }
 
-impl Encoding {
+impl TextEncoding {
     /// Whether the string stands in the file as the program would use it.
     pub fn is_plain(self) -> bool {
         matches!(self, Self::Plain | Self::Utf16)
     }
 }
 
-impl fmt::Display for Encoding {
+impl fmt::Display for TextEncoding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Base64 => "base64",
@@ -45,7 +45,7 @@ impl fmt::Display for Encoding {
     }
 }
 
-text_in_json!(Encoding);
+text_in_json!(TextEncoding);
 
 #[cfg(test)]
 mod tests {
@@ -54,14 +54,14 @@ mod tests {
     #[test]
     fn encodings_are_ordered_as_their_words_are() {
         let fixed = [
-            Encoding::Base64,
-            Encoding::Base64Utf16,
-            Encoding::Hex,
-            Encoding::Plain,
-            Encoding::Rot13,
-            Encoding::Utf16,
+            TextEncoding::Base64,
+            TextEncoding::Base64Utf16,
+            TextEncoding::Hex,
+            TextEncoding::Plain,
+            TextEncoding::Rot13,
+            TextEncoding::Utf16,
         ];
-        let all: Vec<_> = fixed.into_iter().chain([1, 0x10, 0xff].map(Encoding::Xor)).collect();
+        let all: Vec<_> = fixed.into_iter().chain([1, 0x10, 0xff].map(TextEncoding::Xor)).collect();
         assert!(all.is_sorted());
         let words: Vec<_> = all.iter().map(ToString::to_string).collect();
         assert!(words.is_sorted(), "{words:?}");

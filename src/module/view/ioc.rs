@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    encoding::Encoding,
+    encoding::TextEncoding,
     kinds::{IocKind, Seen},
     limits::{MAX_DROPPED, MAX_IOCS, MAX_VALUE},
     wallet,
@@ -25,7 +25,7 @@ use pattern::{PATTERNS, hinted};
 pub(super) struct Found {
     pub(super) offset: u64,
     pub(super) address: Option<u64>,
-    pub(super) encoding: Encoding,
+    pub(super) encoding: TextEncoding,
 }
 
 /// `job_id` and `nonce` belong together if they are so many bytes apart at most.
@@ -44,7 +44,7 @@ pub struct Ioc {
     /// Address in memory.
     pub address: Option<u64>,
     /// How its string was decoded.
-    pub encoding: Encoding,
+    pub encoding: TextEncoding,
     /// Where it was seen. `offset` is 0 for what the sample made while it ran.
     pub seen: Seen,
 }
@@ -116,7 +116,7 @@ impl Iocs {
             return;
         }
         // Of a decoded string, the place is that of its beginning: its characters are not the file's bytes.
-        let position = if found.encoding == Encoding::Plain { position as u64 } else { 0 };
+        let position = if found.encoding == TextEncoding::Plain { position as u64 } else { 0 };
         self.kept.push(Ioc {
             kind,
             value: value.to_owned(),
@@ -146,7 +146,7 @@ pub(crate) fn of_run<'t>(texts: impl Iterator<Item = &'t str>, known: &[Ioc]) ->
     for text in texts {
         // One whose halves come from different calls is none.
         (iocs.job, iocs.nonce) = (None, None);
-        iocs.search(text, Found { offset: 0, address: None, encoding: Encoding::Plain });
+        iocs.search(text, Found { offset: 0, address: None, encoding: TextEncoding::Plain });
     }
     let known: HashSet<(IocKind, &str)> = known.iter().map(|ioc| (ioc.kind, &*ioc.value)).collect();
     let is_new = |ioc: &Ioc| !known.contains(&(ioc.kind, &*ioc.value));
@@ -158,7 +158,7 @@ pub(crate) fn of_run<'t>(texts: impl Iterator<Item = &'t str>, known: &[Ioc]) ->
 /// machine is known by either.
 pub(crate) fn of_files<'f>(files: impl Iterator<Item = (Option<&'f str>, Option<&'f str>)>) -> Vec<Ioc> {
     let mut iocs = Iocs { place: Seen::Run, ..Iocs::default() };
-    let found = Found { offset: 0, address: None, encoding: Encoding::Plain };
+    let found = Found { offset: 0, address: None, encoding: TextEncoding::Plain };
     for (path, sha256) in files.take(MAX_DROPPED) {
         path.into_iter().for_each(|path| iocs.push(IocKind::Path, path, 0, found));
         sha256.into_iter().for_each(|hash| iocs.push(IocKind::Sha256, hash, 0, found));
@@ -259,7 +259,7 @@ mod tests {
 
     fn iocs(text: &str) -> Vec<(IocKind, String)> {
         let mut iocs = Iocs::default();
-        iocs.search(text, Found { offset: 0, address: None, encoding: Encoding::Plain });
+        iocs.search(text, Found { offset: 0, address: None, encoding: TextEncoding::Plain });
         iocs.finish().0.into_iter().map(|ioc| (ioc.kind, ioc.value)).collect()
     }
 
@@ -358,7 +358,7 @@ mod tests {
         for offset in [100, 200] {
             iocs.search(
                 "go http://a.example/b",
-                Found { offset, address: Some(offset + 1000), encoding: Encoding::Plain },
+                Found { offset, address: Some(offset + 1000), encoding: TextEncoding::Plain },
             );
         }
         let (iocs, cut) = iocs.finish();

@@ -57,7 +57,7 @@ pub use self::{
     calls::{MAX_INDIRECT_EDGES, StaticCallEdge, StaticCallGraph, StaticCallKind},
     component::{Component, Part},
     crypto::{CryptoClass, CryptoConstant},
-    encoding::Encoding,
+    encoding::TextEncoding,
     file::{File, entropy},
     fingerprint::Fingerprint,
     function::{Function, Loop},

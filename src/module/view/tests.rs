@@ -609,10 +609,10 @@ fn names_are_searched_for_indicators() {
     assert_eq!(
         all,
         [
-            (IocKind::Url, "https://c2.example.com/gate.php?id=1", Encoding::Plain, Seen::ImportName),
-            (IocKind::Url, "https://evil.example/a", Encoding::Base64, Seen::ImportName),
-            (IocKind::Url, "http://exfil.example.com/up", Encoding::Plain, Seen::ExportName),
-            (IocKind::Url, "http://in.example/data", Encoding::Plain, Seen::Data),
+            (IocKind::Url, "https://c2.example.com/gate.php?id=1", TextEncoding::Plain, Seen::ImportName),
+            (IocKind::Url, "https://evil.example/a", TextEncoding::Base64, Seen::ImportName),
+            (IocKind::Url, "http://exfil.example.com/up", TextEncoding::Plain, Seen::ExportName),
+            (IocKind::Url, "http://in.example/data", TextEncoding::Plain, Seen::Data),
         ]
     );
 }

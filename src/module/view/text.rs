@@ -18,7 +18,7 @@ use serde::Serialize;
 pub use super::limits::MAX_STRINGS;
 use super::limits::{EMBEDDED_HEAD, MAX_AROUND, MAX_DECODED, MAX_DECODED_LEN, MAX_LINK};
 use super::{
-    encoding::Encoding,
+    encoding::TextEncoding,
     ioc::{Found, Iocs},
     kinds::Seen,
 };
@@ -39,7 +39,7 @@ pub struct Text {
     /// Address in memory, if the segment has a constant one.
     pub address: Option<u64>,
     /// How it was decoded.
-    pub encoding: Encoding,
+    pub encoding: TextEncoding,
 }
 
 /// Bytes in which strings are looked for.
@@ -52,7 +52,7 @@ pub(super) struct Source<'a> {
 }
 
 impl Source<'_> {
-    fn found(&self, position: usize, encoding: Encoding) -> Found {
+    fn found(&self, position: usize, encoding: TextEncoding) -> Found {
         let position = position as u64;
         Found {
             offset: self.offset + position,
@@ -133,7 +133,7 @@ impl Texts {
         let mut begin = 0;
         for run in source.bytes.split(|byte| !is_printable(*byte)) {
             if let (LEAST.., Ok(text)) = (run.len(), std::str::from_utf8(run)) {
-                self.iocs.search(text, source.found(begin, Encoding::Plain));
+                self.iocs.search(text, source.found(begin, TextEncoding::Plain));
                 self.decode(text, begin, &source);
             }
             begin += run.len() + 1;
@@ -155,7 +155,7 @@ impl Texts {
         let mut begin = 0;
         for run in source.bytes.split(|byte| !is_printable(*byte)) {
             if let (LEAST.., Ok(text)) = (run.len(), std::str::from_utf8(run)) {
-                self.take(text, source.found(begin, Encoding::Plain));
+                self.take(text, source.found(begin, TextEncoding::Plain));
                 self.decode(text, begin, source);
             }
             begin += run.len() + 1;
@@ -173,7 +173,7 @@ impl Texts {
             });
             let text: String = letters.map(char::from).collect();
             if text.len() >= LEAST && is_prose(&text) {
-                self.take(&text, source.found(begin, Encoding::Utf16));
+                self.take(&text, source.found(begin, TextEncoding::Utf16));
             }
             begin += (2 * text.len()).max(1);
         }
@@ -197,7 +197,7 @@ impl Texts {
                     let decoded: String =
                         rest.chars().take_while(char::is_ascii_graphic).take(MAX_LINK).map(rotate).collect();
                     end = position + decoded.len();
-                    self.take(&decoded, source.found(begin + position, Encoding::Rot13));
+                    self.take(&decoded, source.found(begin + position, TextEncoding::Rot13));
                 }
             }
         }
@@ -212,7 +212,7 @@ impl Texts {
             let of = NEEDLE_DIFFERENCES.iter().position(|differences| differences == hit.as_bytes());
             let Some(&(needle, file)) = of.and_then(|of| NEEDLES.get(of)) else { continue };
             let key = first ^ needle.first().copied().unwrap_or(0);
-            let encoding = if key == 0 { Encoding::Plain } else { Encoding::Xor(key) };
+            let encoding = if key == 0 { TextEncoding::Plain } else { TextEncoding::Xor(key) };
             if let Some(kind) = file {
                 let rest = source.bytes.get(hit.start()..).unwrap_or_default();
                 let head: Vec<u8> = rest.iter().take(EMBEDDED_HEAD).map(|byte| byte ^ key).collect();
@@ -299,11 +299,11 @@ fn encoded_runs(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// What hexadecimal or base64 digits stand for, if that is text.
-fn decode_digits(digits: &str) -> Option<(String, Encoding)> {
+fn decode_digits(digits: &str) -> Option<(String, TextEncoding)> {
     if digits.len().is_multiple_of(2) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
         let bytes: Option<Vec<_>> = digits.as_bytes().chunks(2).map(byte).collect();
-        return Some((to_text(bytes?)?, Encoding::Hex));
+        return Some((to_text(bytes?)?, TextEncoding::Hex));
     }
     let config =
         engine::GeneralPurposeConfig::new().with_decode_padding_mode(engine::DecodePaddingMode::Indifferent);
@@ -313,8 +313,8 @@ fn decode_digits(digits: &str) -> Option<(String, Encoding)> {
     // What PowerShell takes as an encoded command.
     let is_wide = bytes.len().is_multiple_of(2) && bytes.iter().skip(1).step_by(2).all(|byte| *byte == 0);
     match is_wide {
-        true => Some((to_text(bytes.into_iter().step_by(2).collect())?, Encoding::Base64Utf16)),
-        false => Some((to_text(bytes)?, Encoding::Base64)),
+        true => Some((to_text(bytes.into_iter().step_by(2).collect())?, TextEncoding::Base64Utf16)),
+        false => Some((to_text(bytes)?, TextEncoding::Base64)),
     }
 }
 

@@ -4,7 +4,7 @@
 //! own (`WbIL`, a version, the number of its sections). Its code is no WebAssembly: the runtime of .NET,
 //! another module, interprets it.
 
-use super::{contents::Contents, encoding::Encoding, ioc::Found};
+use super::{contents::Contents, encoding::TextEncoding, ioc::Found};
 
 /// How it is called.
 pub(super) const KIND: &str = ".NET assembly (Webcil)";
@@ -18,5 +18,5 @@ pub(super) fn find(contents: &Contents<'_>) -> Option<Found> {
     // Magic number, two halves of a version, the number of sections: 28 bytes are the shortest header.
     let is_one = |bytes: &[u8]| bytes.starts_with(MAGIC) && bytes.len() >= 28 && bytes.get(5) == Some(&0);
     let (segment, _) = segments.into_iter().find(|(_, bytes)| is_one(bytes))?;
-    Some(Found { offset: segment.offset, address: segment.address, encoding: Encoding::Plain })
+    Some(Found { offset: segment.offset, address: segment.address, encoding: TextEncoding::Plain })
 }

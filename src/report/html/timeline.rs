@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::{limits, page::Page, parts};
 use crate::{
     categories::RiskLevel,
-    report::{HostCallReport, Step, grown},
+    report::{HostCallReport, TimelineEntry, grown},
     sandbox::{Answer, Arg, Pointed},
     text::{clip, cut_counted, grouped, plural},
 };
@@ -21,7 +21,7 @@ const MEMORY: f64 = 40.0;
 
 /// A step with its first call.
 struct Shown<'p> {
-    step: &'p Step,
+    step: &'p TimelineEntry,
     call: Option<&'p HostCallReport<'p>>,
     lane: String,
 }
@@ -52,7 +52,7 @@ pub(super) fn of(page: &Page<'_, '_>) -> Option<Markup> {
     })
 }
 
-fn shown<'p>(page: &'p Page<'_, '_>, step: &'p Step) -> Shown<'p> {
+fn shown<'p>(page: &'p Page<'_, '_>, step: &'p TimelineEntry) -> Shown<'p> {
     let calls = &page.report.host_calls;
     let at = calls.binary_search_by_key(&step.number, |call| call.call.number);
     let call = at.ok().and_then(|at| calls.get(at));

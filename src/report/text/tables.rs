@@ -275,7 +275,7 @@ fn wasi<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
 
 /// The categories of an entry point, equal ones in a row with their number.
 fn sequence(profile: &categories::CategoryProfile) -> String {
-    let step = |step: &categories::Step| match step.calls {
+    let step = |step: &categories::CategoryRun| match step.calls {
         1 => step.category.clone(),
         calls => format!("{}×{}", step.category, grouped(calls)),
     };

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::Candidate;
 use crate::{
-    module::view::{Encoding, Text, View},
+    module::view::{Text, TextEncoding, View},
     rules::limits::{LEAST_TEXT, LONGEST_TEXT, SUGGESTIONS},
 };
 
@@ -12,7 +12,7 @@ pub(super) fn candidates(wasm: &[u8], view: &View) -> Vec<Candidate> {
     let is_data = |text: &&Text| {
         let in_segment =
             |offset: u64, size: u64| (offset..offset.saturating_add(size)).contains(&text.offset);
-        text.encoding == Encoding::Plain
+        text.encoding == TextEncoding::Plain
             && view.data.iter().any(|segment| in_segment(segment.offset, segment.size))
     };
     let mut all = Vec::new();

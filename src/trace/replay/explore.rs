@@ -9,7 +9,7 @@ use super::super::decisions::Window;
 use super::super::limits::STRETCH_STEPS;
 use super::super::map::{CodeMap, Destination, FlatBlock};
 use super::super::step::{Call, Misfit, Walker, step};
-use super::super::visitor::stretch::{Step, Way};
+use super::super::visitor::stretch::{BlockExit, Way};
 use super::super::{CallKind, FuncKey};
 use super::{BOTTOM, Target};
 use crate::module::Meeting;
@@ -23,7 +23,7 @@ pub(super) struct Explored {
     pub(super) instructions: u64,
     pub(super) calls: u32,
     pub(super) silent: u32,
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<BlockExit>,
     pub(super) popped: usize,
     pub(super) pushed: Vec<u32>,
     /// Most frames above where it began.
@@ -56,7 +56,7 @@ struct Explorer<'e, 't> {
     rise: u32,
     calls: u32,
     silent: u32,
-    steps: Vec<Step>,
+    steps: Vec<BlockExit>,
 }
 
 /// Follows at most `limit` decisions of `window` from block `start`; an error if not one of them can be
@@ -85,7 +85,7 @@ pub(super) fn explore(
     while walk.reading.used < limit && walk.steps.len() < STRETCH_STEPS {
         let FlatBlock { len, exit } = map.blocks[number as usize];
         let before = walk.reading;
-        walk.steps.push(Step { number, way: Way::On });
+        walk.steps.push(BlockExit { number, way: Way::On });
         match step(&mut walk, number, exit) {
             Ok(next) => number = next,
             Err(dead) => {

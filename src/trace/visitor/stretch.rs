@@ -12,7 +12,7 @@ use super::{CallKind, Visitor};
 
 /// A block that ran to its end, and how it was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::trace) struct Step {
+pub(in crate::trace) struct BlockExit {
     pub(in crate::trace) number: u32,
     pub(in crate::trace) way: Way,
 }
@@ -44,8 +44,8 @@ impl Way {
 /// A part of a stretch: all its steps, and those of them that call or return.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::trace) struct Part<'r> {
-    pub(in crate::trace) steps: &'r [Step],
-    pub(in crate::trace) calls: &'r [Step],
+    pub(in crate::trace) steps: &'r [BlockExit],
+    pub(in crate::trace) calls: &'r [BlockExit],
 }
 
 /// The parts of all stretches, by number.
@@ -53,8 +53,8 @@ pub(in crate::trace) struct Part<'r> {
 pub(in crate::trace) struct Kept {
     /// Where the steps of a part stand in `steps`, and in `calls`.
     pub(in crate::trace) parts: Vec<(Range<u32>, Range<u32>)>,
-    pub(in crate::trace) steps: Vec<Step>,
-    calls: Vec<Step>,
+    pub(in crate::trace) steps: Vec<BlockExit>,
+    calls: Vec<BlockExit>,
 }
 
 impl Kept {
@@ -65,7 +65,7 @@ impl Kept {
     }
 
     /// Adds a part; whether anything in it calls or returns.
-    pub(in crate::trace) fn add(&mut self, steps: &[Step]) -> bool {
+    pub(in crate::trace) fn add(&mut self, steps: &[BlockExit]) -> bool {
         let first = self.calls.len() as u32;
         self.calls.extend(steps.iter().filter(|step| step.way.is_call_or_return()));
         let begin = self.steps.len() as u32;
@@ -138,7 +138,7 @@ impl<'r> Stretch<'r> {
     /// which label it took of a table.
     pub(crate) fn ways(self) -> impl Iterator<Item = (ExecutedBlock<'r>, Option<bool>, Option<u32>)> {
         let map = self.map;
-        let way = move |step: &Step| match step.way {
+        let way = move |step: &BlockExit| match step.way {
             Way::Branch(taken) => (map.run(step.number), Some(taken), None),
             Way::Label(index) => (map.run(step.number), None, Some(index)),
             _ => (map.run(step.number), None, None),
@@ -151,7 +151,7 @@ impl<'r> Stretch<'r> {
     }
 
     #[inline]
-    fn tell_way(self, Step { number, way }: Step, visitor: &mut impl Visitor) {
+    fn tell_way(self, BlockExit { number, way }: BlockExit, visitor: &mut impl Visitor) {
         let run = self.map.run(number);
         let function = |entry| ExecutedFunction::new(self.map, entry);
         match way {

@@ -2,8 +2,8 @@
 
 use crate::module::Opcode;
 
+use super::operation::Operation;
 use super::scalar::Bitwise;
-use super::step::Step;
 
 /// What an operator does to labels. Widths are in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,13 +45,13 @@ pub(super) enum Class {
     /// The bytes as they are, but for the highest.
     Sign(usize),
     /// One byte that depends on all.
-    Byte(Step),
+    Byte(Operation),
     /// Each byte depends on all.
-    Mix(Step, usize),
+    Mix(Operation, usize),
     /// Sixteen bytes.
     Vector(Vector),
     /// `i64.add128` and its like: each byte of two slots depends on all.
-    Wide(Step),
+    Wide(Operation),
     Branch,
     Return,
     Call,
@@ -110,7 +110,7 @@ pub(super) enum Vector {
         is_sub: bool,
     },
     /// The lane of the result depends on the same bytes of all operands.
-    Lanes(Step, usize),
+    Lanes(Operation, usize),
     /// Lanes of both operands, halved.
     Narrow(usize),
     /// Half of the lanes, doubled to this width.
@@ -184,13 +184,13 @@ fn number(name: &str, width: usize, is_float: bool) -> Class {
         return Class::Extend { from: width, width, is_signed: false };
     }
     if name.contains("trunc_") || name.starts_with("convert") || name.ends_with("mote_f64") {
-        return Class::Mix(Step::Float, width);
+        return Class::Mix(Operation::Float, width);
     }
     if is_float {
         return match name {
             "abs" | "neg" | "copysign" => Class::Sign(width),
-            "eq" | "ne" | "lt" | "gt" | "le" | "ge" => Class::Byte(Step::Compare),
-            _ => Class::Mix(Step::Float, width),
+            "eq" | "ne" | "lt" | "gt" | "le" | "ge" => Class::Byte(Operation::Compare),
+            _ => Class::Mix(Operation::Float, width),
         };
     }
     integer(name, width)
@@ -212,18 +212,18 @@ fn integer(name: &str, width: usize) -> Class {
         "shr_s" => Class::Shift(Shift::RightSigned, width),
         "rotl" => Class::Shift(Shift::RotateLeft, width),
         "rotr" => Class::Shift(Shift::RotateRight, width),
-        "clz" | "ctz" | "popcnt" => Class::Byte(Step::Count),
+        "clz" | "ctz" | "popcnt" => Class::Byte(Operation::Count),
         "wrap_i64" => Class::Extend { from: 4, width: 4, is_signed: false },
         "extend_i32_s" | "extend_i32_u" | "extend32_s" => Class::Extend { from: 4, width, is_signed },
         "extend8_s" => Class::Extend { from: 1, width, is_signed },
         "extend16_s" => Class::Extend { from: 2, width, is_signed },
-        "add128" | "sub128" => Class::Wide(Step::Add),
-        "mul_wide_s" | "mul_wide_u" => Class::Wide(Step::Multiply),
-        "eqz" | "eq" | "ne" => Class::Byte(Step::Compare),
+        "add128" | "sub128" => Class::Wide(Operation::Add),
+        "mul_wide_s" | "mul_wide_u" => Class::Wide(Operation::Multiply),
+        "eqz" | "eq" | "ne" => Class::Byte(Operation::Compare),
         _ if ["lt_", "gt_", "le_", "ge_"].iter().any(|start| name.starts_with(start)) => {
-            Class::Byte(Step::Compare)
+            Class::Byte(Operation::Compare)
         }
-        _ => Class::Mix(Step::Lanes, width),
+        _ => Class::Mix(Operation::Lanes, width),
     }
 }
 
@@ -274,7 +274,7 @@ fn lanes(name: &str, lane: usize, shape: &str) -> Class {
     let is_high = name.contains("_high_");
     let name = name.strip_prefix("relaxed_").unwrap_or(name);
     let is_float = shape.starts_with('f');
-    let step = if is_float { Step::Float } else { Step::Lanes };
+    let step = if is_float { Operation::Float } else { Operation::Lanes };
     let vector = match name {
         "shuffle" => Vector::Shuffle,
         "swizzle" => Vector::Swizzle,
@@ -315,10 +315,10 @@ mod tests {
             ("v128.load64_lane", Class::Load(Loaded::Lane)),
             ("i64.extend_i32_s", Class::Extend { from: 4, width: 8, is_signed: true }),
             ("f32.reinterpret_i32", Class::Extend { from: 4, width: 4, is_signed: false }),
-            ("i32.trunc_sat_f64_u", Class::Mix(Step::Float, 4)),
-            ("f32.demote_f64", Class::Mix(Step::Float, 4)),
-            ("f64.promote_f32", Class::Mix(Step::Float, 8)),
-            ("i64.le_u", Class::Byte(Step::Compare)),
+            ("i32.trunc_sat_f64_u", Class::Mix(Operation::Float, 4)),
+            ("f32.demote_f64", Class::Mix(Operation::Float, 4)),
+            ("f64.promote_f32", Class::Mix(Operation::Float, 8)),
+            ("i64.le_u", Class::Byte(Operation::Compare)),
             (
                 "i32x4.extend_high_i16x8_u",
                 Class::Vector(Vector::Widen { lane: 4, is_high: true, is_signed: false }),
@@ -327,8 +327,8 @@ mod tests {
             ("f64x2.promote_low_f32x4", Class::Vector(Vector::Convert { from: 4, to: 8 })),
             ("i32x4.trunc_sat_f64x2_s_zero", Class::Vector(Vector::Convert { from: 8, to: 4 })),
             ("i8x16.relaxed_swizzle", Class::Vector(Vector::Swizzle)),
-            ("f32x4.add", Class::Vector(Vector::Lanes(Step::Float, 4))),
-            ("i32x4.dot_i16x8_s", Class::Vector(Vector::Lanes(Step::Lanes, 4))),
+            ("f32x4.add", Class::Vector(Vector::Lanes(Operation::Float, 4))),
+            ("i32x4.dot_i16x8_s", Class::Vector(Vector::Lanes(Operation::Lanes, 4))),
             ("memory.grow", Class::Plain),
             ("i32.atomic.load8_u", number(4, false)),
             ("i64.atomic.store16", Class::Store { lane: 0 }),

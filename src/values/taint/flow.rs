@@ -7,9 +7,9 @@ use crate::text::vocabulary;
 use super::encoding::{self, Encoding, Out};
 use super::label::{Label, Labels};
 use super::limits::{DIGESTED, MAX_DIGEST};
+use super::operation::{Operation, Path};
 use super::sink::{Received, Sink, Sinks};
 use super::source::{Source, Sources, tidy};
-use super::step::{Path, Step};
 
 vocabulary! {
     /// How a sink depends on a source.
@@ -33,7 +33,7 @@ pub struct Flow {
     /// How.
     pub how: How,
     /// The operations on the way, in the order in which each was met first.
-    pub steps: Vec<Step>,
+    pub steps: Vec<Operation>,
     /// Encodings that were recognised, in their order.
     pub encodings: Vec<Encoding>,
     /// Where it goes.
@@ -64,11 +64,15 @@ impl Flow {
     pub fn path(&self) -> Vec<String> {
         let is_xor = self.encodings.iter().any(|encoding| matches!(encoding, Encoding::Xor { .. }));
         let is_text = self.encodings.iter().any(|encoding| matches!(encoding, Encoding::Characters { .. }));
-        let is_part = |step: &Step| match step {
-            Step::Xor => is_xor,
-            Step::Shift | Step::And | Step::Or | Step::Lookup | Step::Add | Step::Compare | Step::Divide => {
-                is_text
-            }
+        let is_part = |step: &Operation| match step {
+            Operation::Xor => is_xor,
+            Operation::Shift
+            | Operation::And
+            | Operation::Or
+            | Operation::Lookup
+            | Operation::Add
+            | Operation::Compare
+            | Operation::Divide => is_text,
             _ => false,
         };
         let steps = self.steps.iter().filter(|step| !is_part(step)).map(|step| step.words().to_owned());
@@ -143,9 +147,9 @@ pub(super) fn all(labels: &Labels, sources: &Sources, sinks: &Sinks, keys: &BTre
     let flows = gathered.into_iter().filter_map(|((sink, number, how), gathered)| {
         let source = sources.source(number)?.clone();
         let ranges = tidy(gathered.ranges);
-        let steps: Vec<Step> = gathered.path.steps().collect();
+        let steps: Vec<Operation> = gathered.path.steps().collect();
         let mut encodings = Vec::new();
-        if steps.contains(&Step::Xor)
+        if steps.contains(&Operation::Xor)
             && let Some(seen) = by_source.get(&number)
         {
             let is_in = |at: u64| {

@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 use super::limits::{
     LISTED, LONG_LIST, MAX_LABELS, MAX_LONG_LISTS, MAX_SETS, MAX_SOURCE_BYTES, MAX_WALKED, REMEMBERED,
 };
-use super::step::{Path, Step};
+use super::operation::{Operation, Path};
 
 /// A label. Its number means something to the [`Labels`] that gave it only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -71,7 +71,7 @@ pub(super) struct Node {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum How {
-    Step(Step),
+    Operation(Operation),
     Union,
     Lookup,
     Controlled,
@@ -133,21 +133,21 @@ impl Labels {
     }
 
     /// What an operation makes of one operand.
-    pub(super) fn step(&mut self, label: Label, step: Step) -> Label {
+    pub(super) fn step(&mut self, label: Label, step: Operation) -> Label {
         if !label.is_some() {
             return label;
         }
-        self.make(label, Label::NONE, How::Step(step))
+        self.make(label, Label::NONE, How::Operation(step))
     }
 
     /// What an operation makes of two operands.
-    pub(super) fn join(&mut self, a: Label, b: Label, step: Step) -> Label {
+    pub(super) fn join(&mut self, a: Label, b: Label, step: Operation) -> Label {
         match (a.is_some(), b.is_some()) {
             (false, false) => Label::NONE,
             _ => {
                 let (a, b) = if a.is_some() { (a, b) } else { (b, a) };
                 let b = if a == b { Label::NONE } else { b };
-                self.make(a, b, How::Step(step))
+                self.make(a, b, How::Operation(step))
             }
         }
     }
@@ -188,13 +188,13 @@ impl Labels {
             labels.join_sets(both, right.control)
         };
         let node = match how {
-            How::Step(_) | How::Union => {
+            How::Operation(_) | How::Union => {
                 let path = left.path.then_all(right.path);
                 Node {
                     value: self.join_sets(left.value, right.value),
                     address: self.join_sets(left.address, right.address),
                     control: self.join_sets(left.control, right.control),
-                    path: if let How::Step(step) = how { path.then(step) } else { path },
+                    path: if let How::Operation(step) = how { path.then(step) } else { path },
                 }
             }
             How::Lookup => {
@@ -203,7 +203,7 @@ impl Labels {
                     value: left.value,
                     address: self.join_sets(left.address, both),
                     control: self.join_sets(left.control, right.control),
-                    path: right.path.then_all(left.path).then(Step::Lookup),
+                    path: right.path.then_all(left.path).then(Operation::Lookup),
                 }
             }
             How::Controlled => {
@@ -397,14 +397,14 @@ mod tests {
         let mut labels = Labels::default();
         assert_eq!(labels.new_bytes(4000), (0, 4000));
         let byte = Labels::byte;
-        let ab = labels.join(byte(0), byte(1), Step::Xor);
-        let ba = labels.join(byte(1), byte(0), Step::Xor);
-        assert_eq!((ab, labels.join(ab, byte(1), Step::Xor)), (ba, ab));
+        let ab = labels.join(byte(0), byte(1), Operation::Xor);
+        let ba = labels.join(byte(1), byte(0), Operation::Xor);
+        assert_eq!((ab, labels.join(ab, byte(1), Operation::Xor)), (ba, ab));
         let looked = labels.lookup(byte(7), ab);
         let node = labels.node(looked);
         assert_eq!(labels.ranges(&[node.value]), [(7, 8)]);
         assert_eq!(labels.ranges(&[node.address]), [(0, 2)]);
-        assert_eq!(node.path.steps().collect::<Vec<_>>(), [Step::Xor, Step::Lookup]);
+        assert_eq!(node.path.steps().collect::<Vec<_>>(), [Operation::Xor, Operation::Lookup]);
         // Every second byte: more ranges than a list has.
         let all = (0..2000).fold(Label::NONE, |sum, number| labels.union(sum, byte(2 * number)));
         let expected: Vec<_> = (0..2000).map(|number| (2 * number, 2 * number + 1)).collect();

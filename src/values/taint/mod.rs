@@ -21,6 +21,7 @@ mod flow;
 mod label;
 mod limits;
 mod memo;
+mod operation;
 mod operators;
 mod places;
 mod quick;
@@ -29,7 +30,6 @@ mod scalar;
 mod shadow;
 mod sink;
 mod source;
-mod step;
 mod vector;
 mod visit;
 mod words;
@@ -55,10 +55,10 @@ use self::words::Words;
 pub use self::encoding::Encoding;
 pub use self::flow::{Flow, How};
 pub use self::limits::MAX_SOURCE_BYTES;
+pub use self::operation::Operation;
 pub use self::sink::{Sink, SinkKind};
 pub(crate) use self::source::is_count;
 pub use self::source::{Source, SourceKind};
-pub use self::step::Step;
 
 /// What is followed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,9 +14,9 @@ use super::{
     class::{self, Class, Loaded},
     label::{Label, Labels},
     limits::MAX_KEYS,
+    operation::Operation,
     scalar::{self, Bitwise, CLEAN, Tainted, Word, is_clean},
     sink::Sink,
-    step::Step,
     vector::{self, Wide},
 };
 
@@ -356,7 +356,7 @@ impl Taint<'_> {
         }
         let words = [(old, 8), (of.words[1], 8), (of.words[2], 8)];
         if let Some(access) = written {
-            let new = scalar::mix(&mut self.labels, &words, access.len.min(8) as usize, Step::Lanes);
+            let new = scalar::mix(&mut self.labels, &words, access.len.min(8) as usize, Operation::Lanes);
             for (place, &label) in (0..access.len.min(8)).zip(&new) {
                 self.memories.set(access.memory, access.address.wrapping_add(place), label);
             }
@@ -386,7 +386,7 @@ impl Taint<'_> {
 /// `abs`, `neg` and `copysign`: only the highest byte is another.
 fn sign(labels: &mut Labels, a: &Tainted, b: &Tainted, width: usize) -> Word {
     let mut word = a.word;
-    word[width - 1] = labels.join(word[width - 1], b.word[width - 1], Step::Float);
+    word[width - 1] = labels.join(word[width - 1], b.word[width - 1], Operation::Float);
     word
 }
 

@@ -6,7 +6,7 @@
 //! than zero.
 
 use super::label::{Label, Labels};
-use super::step::Step;
+use super::operation::Operation;
 
 /// The labels of the bytes of a slot, the lowest first.
 pub(super) type Word = [Label; 8];
@@ -85,9 +85,9 @@ pub(super) fn bitwise(labels: &mut Labels, how: Bitwise, a: &Tainted, b: &Tainte
 /// One byte of a bit operation: a byte without label may decide the result, or leave it as it is.
 pub(super) fn bit_byte(labels: &mut Labels, how: Bitwise, a: (u8, Label), b: (u8, Label)) -> Label {
     let step = match how {
-        Bitwise::And | Bitwise::AndNot => Step::And,
-        Bitwise::Or => Step::Or,
-        Bitwise::Xor => Step::Xor,
+        Bitwise::And | Bitwise::AndNot => Operation::And,
+        Bitwise::Or => Operation::Or,
+        Bitwise::Xor => Operation::Xor,
     };
     // What the byte without label is, seen from the other: it decides, it changes nothing, or neither.
     let (known, label) = match (a.1.is_some(), b.1.is_some()) {
@@ -127,12 +127,12 @@ pub(super) fn add(labels: &mut Labels, a: &Tainted, b: &Tainted, width: usize, i
         let own = match (left.is_some(), right.is_some()) {
             (true, false) if !changes => left,
             (false, true) if !is_sub && !least && !most && a.byte(index) == 0 => right,
-            _ => labels.join(left, right, Step::Add),
+            _ => labels.join(left, right, Operation::Add),
         };
         *byte = if least == most {
             own
         } else {
-            let carried = labels.step(below, Step::Add);
+            let carried = labels.step(below, Operation::Add);
             labels.union(own, carried)
         };
         let both = labels.union(left, right);
@@ -167,7 +167,7 @@ pub(super) fn multiply(labels: &mut Labels, a: &Tainted, b: &Tainted, width: usi
         // Of the byte at `next`, the lowest bit comes to bit `8 * next + zeros`.
         while next < width && 8 * next + zeros < 8 * (index + 1) {
             let both = labels.union(a.word[next], b.word[next]);
-            let both = labels.step(both, Step::Multiply);
+            let both = labels.step(both, Operation::Multiply);
             sum = labels.union(sum, both);
             next += 1;
         }
@@ -201,7 +201,7 @@ pub(super) fn divide(
         };
     }
     let (left, right) = (all(labels, &a.word, width), all(labels, &b.word, width));
-    let label = labels.join(left, right, Step::Divide);
+    let label = labels.join(left, right, Operation::Divide);
     let most = match (is_signed, is_remainder) {
         (true, _) => u64::MAX,
         (false, true) => a_high.min(b_high.saturating_sub(1)),
@@ -210,7 +210,7 @@ pub(super) fn divide(
     up_to(label, most, width)
 }
 
-fn part(labels: &mut Labels, low: Label, high: Label, is_whole: bool, step: Step) -> Label {
+fn part(labels: &mut Labels, low: Label, high: Label, is_whole: bool, step: Operation) -> Label {
     if is_whole { low } else { labels.join(low, high, step) }
 }
 
@@ -220,7 +220,7 @@ pub(super) fn shift_left(labels: &mut Labels, word: &Word, by: u32, width: usize
     let mut shifted = CLEAN;
     for index in bytes..width {
         let below = if index > bytes { word[index - bytes - 1] } else { Label::NONE };
-        shifted[index] = part(labels, word[index - bytes], below, is_whole, Step::Shift);
+        shifted[index] = part(labels, word[index - bytes], below, is_whole, Operation::Shift);
     }
     shifted
 }
@@ -232,7 +232,7 @@ pub(super) fn shift_right(labels: &mut Labels, word: &Word, by: u32, width: usiz
     let mut shifted = CLEAN;
     for (index, byte) in shifted.iter_mut().enumerate().take(width) {
         let at = |place: usize| if place < width { word[place] } else { sign };
-        *byte = part(labels, at(index + bytes), at(index + bytes + 1), is_whole, Step::Shift);
+        *byte = part(labels, at(index + bytes), at(index + bytes + 1), is_whole, Operation::Shift);
     }
     shifted
 }
@@ -243,20 +243,20 @@ pub(super) fn rotate_left(labels: &mut Labels, word: &Word, by: u32, width: usiz
     let mut rotated = CLEAN;
     for (index, byte) in rotated.iter_mut().enumerate().take(width) {
         let at = |back: usize| word[(index + 2 * width - back) % width];
-        *byte = part(labels, at(bytes), at(bytes + 1), is_whole, Step::Rotate);
+        *byte = part(labels, at(bytes), at(bytes + 1), is_whole, Operation::Rotate);
     }
     rotated
 }
 
 /// A shift or rotation whose amount, of which only the lowest byte counts, is labelled: each byte depends on
 /// all.
-pub(super) fn by_unknown(labels: &mut Labels, word: &Word, by: &Word, width: usize, step: Step) -> Word {
+pub(super) fn by_unknown(labels: &mut Labels, word: &Word, by: &Word, width: usize, step: Operation) -> Word {
     let value = all(labels, word, width);
     up_to(labels.join(value, by[0], step), u64::MAX, width)
 }
 
 /// Each byte of the result depends on each of the operands.
-pub(super) fn mix(labels: &mut Labels, operands: &[(Word, usize)], result: usize, step: Step) -> Word {
+pub(super) fn mix(labels: &mut Labels, operands: &[(Word, usize)], result: usize, step: Operation) -> Word {
     let mut label = Label::NONE;
     for (word, width) in operands {
         let one = all(labels, word, *width);
@@ -266,7 +266,7 @@ pub(super) fn mix(labels: &mut Labels, operands: &[(Word, usize)], result: usize
 }
 
 /// A result of one byte that depends on all.
-pub(super) fn to_byte(labels: &mut Labels, operands: &[(Word, usize)], step: Step) -> Word {
+pub(super) fn to_byte(labels: &mut Labels, operands: &[(Word, usize)], step: Operation) -> Word {
     mix(labels, operands, 1, step)
 }
 
@@ -364,7 +364,7 @@ mod tests {
             ("rotl 3", |l, a, _| rotate_left(l, &a.word, 3, 4), (0, "3210"), (0, ""), "23 12 01 03"),
             (
                 "shl by a byte",
-                |l, a, b| by_unknown(l, &a.word, &b.word, 4, Step::Shift),
+                |l, a, b| by_unknown(l, &a.word, &b.word, 4, Operation::Shift),
                 (0, "---0"),
                 (0, "---1"),
                 "01 01 01 01",
@@ -373,14 +373,14 @@ mod tests {
             ("extend_i32_u", |_, a, _| extend(&a.word, 2, 4, false), (0, "3210"), (0, ""), "- - 1 0"),
             (
                 "compare",
-                |l, a, b| to_byte(l, &[(a.word, 4), (b.word, 4)], Step::Compare),
+                |l, a, b| to_byte(l, &[(a.word, 4), (b.word, 4)], Operation::Compare),
                 (0, "3210"),
                 (0, "---5"),
                 "- - - 01235",
             ),
             (
                 "floats",
-                |l, a, b| mix(l, &[(a.word, 4), (b.word, 4)], 4, Step::Float),
+                |l, a, b| mix(l, &[(a.word, 4), (b.word, 4)], 4, Operation::Float),
                 (0, "3210"),
                 (0, "---5"),
                 "01235 01235 01235 01235",

@@ -6,8 +6,8 @@ use crate::{module::FuncIndex, text::vocabulary, trace::FuncKey};
 
 use super::label::{Label, Labels};
 use super::limits::{AGAIN, MAX_KEPT, MAX_RECENT_SINKS, MAX_SINKS, SINK_KEPT};
+use super::operation::Path;
 use super::places::Places;
-use super::step::Path;
 use super::words::{WordId, Words};
 
 /// Where a value ends up.

@@ -3,27 +3,16 @@
 use hashbrown::HashMap;
 use serde::Serialize;
 
-use crate::{text::vocabulary, trace::effects::Given};
+use crate::{
+    text::vocabulary,
+    trace::effects::{Given, given_kinds},
+};
 
-vocabulary! {
-    /// What kind of thing a source is.
-    pub enum SourceKind {
-        /// A file.
-        File = "file",
-        /// An argument of the program.
-        Argument = "argument",
-        /// A variable of the environment.
-        Environment = "environment",
-        /// Standard input.
-        Stdin = "stdin",
-        /// A socket.
-        Socket = "socket",
-        /// A clock.
-        Clock = "clock",
-        /// Random numbers.
-        Random = "random",
-        /// What a host function answers itself: results, and what it writes.
-        Answer = "answer",
+given_kinds! {
+    vocabulary {
+        /// What kind of thing a source is.
+        pub enum SourceKind
+    } {
         /// Arguments of an invocation by the host.
         Entry = "entry",
         /// A data segment.
@@ -33,32 +22,19 @@ vocabulary! {
     }
 }
 
-impl SourceKind {
-    /// Those that the host gave to the program: what is followed unless something else is asked for.
-    pub const GIVEN: [Self; 8] = [
-        Self::File,
-        Self::Argument,
-        Self::Environment,
-        Self::Stdin,
-        Self::Socket,
-        Self::Clock,
-        Self::Random,
-        Self::Answer,
-    ];
+macro_rules! from_given {
+    ($kind:ident { $($(#[$meta:meta])* $variant:ident = $word:literal,)+ }) => {
+        impl $kind {
+            /// Those that the host gave to the program: what is followed unless something else is asked for.
+            pub const GIVEN: [Self; Given::ALL.len()] = [$(Self::$variant),+];
 
-    pub(super) fn of(given: Given) -> Self {
-        match given {
-            Given::File => Self::File,
-            Given::Argument => Self::Argument,
-            Given::Environment => Self::Environment,
-            Given::Stdin => Self::Stdin,
-            Given::Socket => Self::Socket,
-            Given::Clock => Self::Clock,
-            Given::Random => Self::Random,
-            Given::Answer => Self::Answer,
+            pub(super) fn of(given: Given) -> Self {
+                match given { $(Given::$variant => Self::$variant,)+ }
+            }
         }
-    }
+    };
 }
+given_kinds! { from_given { SourceKind } {} }
 
 /// Functions of WASI whose own answer is how much they read.
 const COUNTING: [&str; 3] = ["fd_read", "fd_pread", "sock_recv"];

@@ -2,8 +2,8 @@
 
 use super::class::{Shift, Vector};
 use super::label::{Label, Labels};
+use super::operation::Operation;
 use super::scalar::{self, Bitwise, CLEAN, Tainted, Word};
-use super::step::Step;
 
 /// The labels of the bytes of a vector.
 pub(super) type Lanes = [Label; 16];
@@ -72,7 +72,7 @@ pub(super) fn apply(labels: &mut Labels, how: Vector, operands: &[Wide], given: 
         }
         Vector::Test => {
             let all = a.all(labels, 0, 16);
-            return [scalar::to_byte(labels, &[([all; 8], 1)], Step::Compare), CLEAN];
+            return [scalar::to_byte(labels, &[([all; 8], 1)], Operation::Compare), CLEAN];
         }
         Vector::Bitmask(lane) => return [bitmask(labels, a, lane), CLEAN],
         Vector::Splat(_) => return splat(how, given),
@@ -121,7 +121,7 @@ fn bits(labels: &mut Labels, how: Vector, operands: &[Wide], b: &Wide) -> Lanes 
     let mut lanes = [Label::NONE; 16];
     let Some(a) = operands.first() else { return lanes };
     match how {
-        Vector::Not => lanes = a.lanes.map(|from| labels.step(from, Step::Xor)),
+        Vector::Not => lanes = a.lanes.map(|from| labels.step(from, Operation::Xor)),
         Vector::Bitwise(how) => {
             for (index, to) in lanes.iter_mut().enumerate() {
                 let (left, right) = ((a.bytes[index], a.lanes[index]), (b.bytes[index], b.lanes[index]));
@@ -167,7 +167,7 @@ fn resized(labels: &mut Labels, how: Vector, a: &Wide, b: &Wide) -> Lanes {
             let source = if index < 8 { a } else { b };
             let start = (index % 8) / lane * 2 * lane;
             let label = source.all(labels, start, 2 * lane);
-            labels.step(label, Step::Lanes)
+            labels.step(label, Operation::Lanes)
         }),
         Vector::Widen { lane, is_high, is_signed } => by_lane(lane, |start| {
             let word = a.lane(from(start, is_high), lane / 2).word;
@@ -176,13 +176,13 @@ fn resized(labels: &mut Labels, how: Vector, a: &Wide, b: &Wide) -> Lanes {
         Vector::Multiply { lane, is_high } => by_lane(lane, |start| {
             let from = from(start, is_high);
             let (left, right) = (a.all(labels, from, lane / 2), b.all(labels, from, lane / 2));
-            [labels.join(left, right, Step::Multiply); 8]
+            [labels.join(left, right, Operation::Multiply); 8]
         }),
         Vector::Convert { from, to } => {
             let mut lanes = [Label::NONE; 16];
             for lane in 0..2 {
                 let label = a.all(labels, lane * from, from);
-                lanes[lane * to..(lane + 1) * to].fill(labels.step(label, Step::Float));
+                lanes[lane * to..(lane + 1) * to].fill(labels.step(label, Operation::Float));
             }
             lanes
         }
@@ -198,8 +198,11 @@ fn splat(how: Vector, given: &Given) -> [Word; 2] {
 
 pub(super) fn shifted(labels: &mut Labels, shift: Shift, word: &Word, by: &Tainted, width: usize) -> Word {
     if by.word[0].is_some() {
-        let step =
-            if matches!(shift, Shift::RotateLeft | Shift::RotateRight) { Step::Rotate } else { Step::Shift };
+        let step = if matches!(shift, Shift::RotateLeft | Shift::RotateRight) {
+            Operation::Rotate
+        } else {
+            Operation::Shift
+        };
         return scalar::by_unknown(labels, word, &by.word, width, step);
     }
     let by = by.value as u32;
@@ -219,7 +222,7 @@ pub(super) fn shifted(labels: &mut Labels, shift: Shift, word: &Word, by: &Taint
 fn bitmask(labels: &mut Labels, a: &Wide, lane: usize) -> Word {
     let mut word = CLEAN;
     for number in 0..16 / lane {
-        let sign = labels.step(a.lanes[(number + 1) * lane - 1], Step::Compare);
+        let sign = labels.step(a.lanes[(number + 1) * lane - 1], Operation::Compare);
         word[number / 8] = labels.union(word[number / 8], sign);
     }
     word
@@ -297,7 +300,7 @@ mod tests {
             ("shr by a byte", Vector::Shift(Shift::Right, 1), &[a], &given, 3, &[3, 40]),
             ("add", Vector::Add { lane: 1, is_sub: false }, &[a, b], &given, 3, &[3, 19]),
             ("add", Vector::Add { lane: 2, is_sub: false }, &[a, b], &given, 3, &[2, 3, 18, 19]),
-            ("lanes", Vector::Lanes(Step::Float, 4), &[a, b], &given, 6, &[4, 5, 6, 7, 20, 21, 22, 23]),
+            ("lanes", Vector::Lanes(Operation::Float, 4), &[a, b], &given, 6, &[4, 5, 6, 7, 20, 21, 22, 23]),
             ("narrow", Vector::Narrow(1), &[a, b], &given, 3, &[6, 7]),
             ("narrow", Vector::Narrow(2), &[a, b], &given, 9, &[16, 17, 18, 19]),
             ("widen", Vector::Widen { lane: 2, is_high: true, is_signed: false }, &[a], &given, 2, &[9]),

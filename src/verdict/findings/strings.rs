@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{super::text, of_bytes};
 use crate::{
-    module::view::{Encoding, Ioc, IocKind},
+    module::view::{Ioc, IocKind, TextEncoding},
     rules::Facts,
     verdict::{Finding, FindingName, weights::Weighed},
 };
@@ -48,7 +48,7 @@ fn encoded(facts: &Facts<'_>) -> Option<Finding> {
 
 /// An indicator that someone took the trouble to hide; base64 is no hiding place.
 fn hidden(facts: &Facts<'_>) -> Option<Finding> {
-    let is_hidden = |ioc: &&Ioc| !ioc.encoding.is_plain() && ioc.encoding != Encoding::Base64;
+    let is_hidden = |ioc: &&Ioc| !ioc.encoding.is_plain() && ioc.encoding != TextEncoding::Base64;
     let hidden: Vec<_> = facts.view.iocs.iter().filter(is_hidden).collect();
     let shown =
         text::some(hidden.iter().map(|ioc| format!("{} ({})", text::quoted(&ioc.value), ioc.encoding)), 5);

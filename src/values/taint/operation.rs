@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Step {
+pub enum Operation {
     /// Exclusive or.
     Xor = 1,
     /// And.
@@ -35,23 +35,23 @@ pub enum Step {
     Lanes,
 }
 
-const ALL: [Step; 13] = [
-    Step::Xor,
-    Step::And,
-    Step::Or,
-    Step::Add,
-    Step::Multiply,
-    Step::Divide,
-    Step::Shift,
-    Step::Rotate,
-    Step::Compare,
-    Step::Lookup,
-    Step::Float,
-    Step::Count,
-    Step::Lanes,
+const ALL: [Operation; 13] = [
+    Operation::Xor,
+    Operation::And,
+    Operation::Or,
+    Operation::Add,
+    Operation::Multiply,
+    Operation::Divide,
+    Operation::Shift,
+    Operation::Rotate,
+    Operation::Compare,
+    Operation::Lookup,
+    Operation::Float,
+    Operation::Count,
+    Operation::Lanes,
 ];
 
-impl Step {
+impl Operation {
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
@@ -82,13 +82,13 @@ impl Path {
     }
 
     /// The operations.
-    pub(super) fn steps(self) -> impl Iterator<Item = Step> {
+    pub(super) fn steps(self) -> impl Iterator<Item = Operation> {
         let numbers = (0..16).map(move |place| (self.0 >> (4 * place)) as usize & 15);
         numbers.take_while(|&number| number > 0).filter_map(|number| ALL.get(number - 1).copied())
     }
 
     /// With `step` at the end, unless it was met.
-    pub(super) fn then(self, step: Step) -> Self {
+    pub(super) fn then(self, step: Operation) -> Self {
         let mut place = 0;
         while place < 64 && (self.0 >> place) & 15 != 0 {
             if (self.0 >> place) & 15 == step as u64 {
@@ -114,8 +114,8 @@ mod tests {
 
     #[test]
     fn each_operation_is_met_once_in_order() {
-        let path = Path::default().then(Step::Xor).then(Step::Lookup).then(Step::Xor);
-        assert_eq!(path.steps().collect::<Vec<_>>(), [Step::Xor, Step::Lookup]);
+        let path = Path::default().then(Operation::Xor).then(Operation::Lookup).then(Operation::Xor);
+        assert_eq!(path.steps().collect::<Vec<_>>(), [Operation::Xor, Operation::Lookup]);
         let all = ALL.into_iter().fold(path, Path::then);
         assert_eq!(all.steps().count(), ALL.len());
         for (number, step) in ALL.into_iter().enumerate() {

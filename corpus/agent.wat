@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Agent of an attacker: names its framework, its pool of second stages, its web hook and a stolen token in plain text, takes an order over a socket and gives it to the host's shell.
+;; WHAT: Agent of an attacker: names its framework, its pool of second stages, its web hook and a stolen token
+;;   in plain text, takes an order over a socket and gives it to the host's shell.
 ;; EXPECT: verdict=MALICIOUS|SUSPICIOUS rule=communication/c2 rule=load-code/dropper rule=impact/wiper rule=host-interaction/process status=exited host=env.system:2
 (module
   (import "wasi_snapshot_preview1" "args_sizes_get" (func $args_sizes_get (param i32 i32) (result i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Backdoor: takes an order from whoever connects, decodes it with a key of four bytes and gives it to the host's shell.
+;; WHAT: Backdoor: takes an order from whoever connects, decodes it with a key of four bytes and gives it to
+;;   the host's shell.
 ;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=backdoor rule=communication/c2 status=exited host=env.system:1
 (module
   (import "wasi_snapshot_preview1" "sock_accept" (func $sock_accept (param i32 i32 i32) (result i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Backdoor: accepts connections on a listening socket and serves remote commands: list, read, write, delete, quit.
+;; WHAT: Backdoor: accepts connections on a listening socket and serves remote commands: list, read, write,
+;;   delete, quit.
 ;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=backdoor rule=communication/c2 status=exited
 (module
   (import "wasi_snapshot_preview1" "sock_accept" (func $sock_accept (param i32 i32 i32) (result i32)))

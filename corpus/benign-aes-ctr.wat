@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Encrypts one named file with AES-128 in counter mode to a new file, with the key given as an argument; the original stays. Checks itself with the vector of FIPS 197 first.
+;; WHAT: Encrypts one named file with AES-128 in counter mode to a new file, with the key given as an
+;;   argument; the original stays. Checks itself with the vector of FIPS 197 first.
 ;; EXPECT: verdict=CLEAN|UNDECIDED norule=impact/ status=exited stdout="69c4e0d86a7b0430d8cdb78070b4c55a"
 (module
   (import "wasi_snapshot_preview1" "args_sizes_get" (func $args_sizes_get (param i32 i32) (result i32)))

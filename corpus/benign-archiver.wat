@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Archiver: packs the documents with a small LZ77 into one archive, unpacks it again and compares; originals stay.
+;; WHAT: Archiver: packs the documents with a small LZ77 into one archive, unpacks it again and compares;
+;;   originals stay.
 ;; EXPECT: verdict=CLEAN norule=impact/ norule=load-code/ status=exited stdout="archive written\n" file=/tmp/documents.lz:created
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
@@ -48,7 +49,8 @@
         (local.set $n (i32.add (local.get $n) (i32.const 1)))
         (br $next)))
     (local.get $n))
-  ;; Output: 0 and a byte, or length (4 and more) and a distance of two bytes. The table at 32768 holds the last place of each hash.
+  ;; Output: 0 and a byte, or length (4 and more) and a distance of two bytes. The table at 32768 holds the
+  ;; last place of each hash.
   (func $pack (param $p i32) (param $n i32) (param $out i32) (result i32)
     (local $end i32) (local $slot i32) (local $old i32) (local $len i32) (local $first i32)
     (local.set $first (local.get $out))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Backup tool: copies each file of the documents folder to a folder of its own and counts the bytes; originals stay as they are.
+;; WHAT: Backup tool: copies each file of the documents folder to a folder of its own and counts the bytes;
+;;   originals stay as they are.
 ;; EXPECT: verdict=CLEAN norule=impact/ norule=load-code/ norule=exfiltration status=exited file=/home/user/backup/report.txt.bak:created host=wasi_snapshot_preview1.fd_readdir:1
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Cleaner: deletes what ends in `.tmp` in the folder for temporary files, after it looked at the size, and says how many; everything else stays.
+;; WHAT: Cleaner: deletes what ends in `.tmp` in the folder for temporary files, after it looked at the size,
+;;   and says how many; everything else stays.
 ;; EXPECT: verdict=CLEAN|POTENTIALLY_UNWANTED norule=impact/ransomware norule=impact/wiper status=exited stdout="2 temporary files deleted\n"
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: A corner of a crypto library: the initial words of SHA-1, a permutation of RC2 and the order of secp256k1, each used once by a function that checks its table.
+;; WHAT: A corner of a crypto library: the initial words of SHA-1, a permutation of RC2 and the order of
+;;   secp256k1, each used once by a function that checks its table.
 ;; EXPECT: verdict=CLEAN status=exited norule=impact/ norule=anti-analysis/ crypto=SHA-1 crypto=RC2 crypto=secp256k1
 (module
   (memory (export "memory") 1)

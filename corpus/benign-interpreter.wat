@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: A stack machine interprets byte code that counts primes below 500 and prints how many: dispatch by `br_table`, as interpreters do.
+;; WHAT: A stack machine interprets byte code that counts primes below 500 and prints how many: dispatch by
+;;   `br_table`, as interpreters do.
 ;; EXPECT: verdict=CLEAN norule=impact/ norule=anti-analysis/ status=exited stdout="95\n"
 (module
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
@@ -23,7 +24,8 @@
       (local.set $p (i32.sub (local.get $p) (i32.const 1)))
       (br_if $digit (local.tee $n (i32.div_u (local.get $n) (i32.const 10)))))
     (call $write (i32.const 1) (i32.add (local.get $p) (i32.const 1)) (i32.sub (i32.const 255) (local.get $p))))
-  ;; 0 halt, 1 push16, 2 load, 3 store, 4 add, 5 sub, 6 rem, 7 lt, 8 jump if zero, 9 jump, 10 print. Variables at 2048.
+  ;; 0 halt, 1 push16, 2 load, 3 store, 4 add, 5 sub, 6 rem, 7 lt, 8 jump if zero, 9 jump, 10 print. Variables
+  ;; at 2048.
   (func $run (local $pc i32) (local $op i32) (local $x i32)
     (loop $fetch
       (local.set $op (i32.load8_u offset=512 (local.get $pc)))

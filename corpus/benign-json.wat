@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: JSON parser by recursive descent: counts the values of a document and its depth, prints `ok` and both.
+;; WHAT: JSON parser by recursive descent: counts the values of a document and its depth, prints `ok` and
+;;   both.
 ;; EXPECT: verdict=CLEAN status=exited norule=impact/ norule=anti-analysis/ stdout="ok 28 values, depth 5\n"
 (module
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))

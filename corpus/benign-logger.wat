@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Status reporter: measures its own uptime and load and sends one line of statistics per round, three rounds; reads no files and takes no orders.
+;; WHAT: Status reporter: measures its own uptime and load and sends one line of statistics per round, three
+;;   rounds; reads no files and takes no orders.
 ;; EXPECT: verdict=CLEAN|POTENTIALLY_UNWANTED norule=impact/ norule=collection/ norule=communication/c2 status=exited host=wasi_snapshot_preview1.sock_send:3
 (module
   (import "wasi_snapshot_preview1" "clock_time_get" (func $clock_time_get (param i32 i64 i32) (result i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Log rotation: writes a log, renames app.log.N to N+1 and deletes the oldest: renames and deletions of its own files.
+;; WHAT: Log rotation: writes a log, renames app.log.N to N+1 and deletes the oldest: renames and deletions of
+;;   its own files.
 ;; EXPECT: verdict=CLEAN norule=impact/ status=exited file=/tmp/app-log/app.log.4:created
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: Tests a random number generator: 20,000 draws of xoshiro128**, counts in 64 classes, chi-square and runs. Full of xor, shift and rotate, and no miner.
+;; WHAT: Tests a random number generator: 20,000 draws of xoshiro128**, counts in 64 classes, chi-square and
+;;   runs. Full of xor, shift and rotate, and no miner.
 ;; EXPECT: verdict=CLEAN status=exited norule=impact/ norule=data-manipulation/encryption rotate=40000 shift=40002
 (module
   (memory (export "memory") 1)

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: Sorts 1,000 numbers with quicksort and with heapsort, compares through a function pointer as `qsort` does, and checks the order.
+;; WHAT: Sorts 1,000 numbers with quicksort and with heapsort, compares through a function pointer as `qsort`
+;;   does, and checks the order.
 ;; EXPECT: verdict=CLEAN status=exited norule=impact/ norule=anti-analysis/
 (module
   (type $compare (func (param i32 i32) (result i32)))

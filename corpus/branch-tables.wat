@@ -1,7 +1,8 @@
 ;; RUN: spoor trace % --invoke main --json
 ;; WHAT: `br_table` in every form.
 ;; EXPECT: verdict=CLEAN norule=impact/ status=exited
-;; `br_table` in every form: to blocks, back to a loop, out of the function, with equal labels, with a constant index, with a value.
+;; `br_table` in every form: to blocks, back to a loop, out of the function, with equal labels, with a
+;; constant index, with a value.
 (module
   (func $classify (param $n i32) (result i32)
     (block $other

@@ -2,7 +2,8 @@
 ;; WHAT: The shape of WASMShark's sample_browser_cryptojack.
 ;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=cryptojacker|miner correlation=CONFIRMED_AUTORUN status=exited
 ;; The shape of WASMShark's sample_browser_cryptojack: the start function (index 8) executes 70 nop, 40 times
-;; (const, const, i32.xor, drop) and one call of import 0: 231 instructions. `exfil_cookies` is exported and not called.
+;; (const, const, i32.xor, drop) and one call of import 0: 231 instructions. `exfil_cookies` is exported and
+;; not called.
 (module
   (import "env" "XMLHttpRequest" (func $import0))
   (import "env" "WebSocket" (func $import1))

@@ -1,5 +1,6 @@
 ;; RUN: spoor run %
-;; WHAT: Decodes a script and writes it byte by byte, the last byte first, under a name that says nothing; no call shows what it is.
+;; WHAT: Decodes a script and writes it byte by byte, the last byte first, under a name that says nothing; no
+;;   call shows what it is.
 ;; EXPECT: verdict=POTENTIALLY_UNWANTED|SUSPICIOUS rule=load-code/dropper family=dropper status=exited file=/home/user/notes:created
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

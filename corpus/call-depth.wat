@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: nested calls of every kind: recursion six deep, tail calls that stay where they are, a table, calls side by side
+;; WHAT: nested calls of every kind: recursion six deep, tail calls that stay where they are, a table, calls
+;;   side by side
 ;; EXPECT: /call_depth/0/max=8 /call_depth/0/mean=3.0 calls=19 status=exited
 (module
   (type $unary (func (param i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke run --json
-;; WHAT: Carries a second module and the head of an ELF file in its data, in plain sight, and only measures them.
+;; WHAT: Carries a second module and the head of an ELF file in its data, in plain sight, and only measures
+;;   them.
 ;; EXPECT: rule=load-code/embedded norule=impact/ status=exited
 (module
   (memory (export "memory") 1)

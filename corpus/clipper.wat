@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: Clipboard swapper: looks for the shape of a wallet address in what is copied and puts another one in its place.
+;; WHAT: Clipboard swapper: looks for the shape of a wallet address in what is copied and puts another one in
+;;   its place.
 ;; EXPECT: verdict=MALICIOUS|SUSPICIOUS rule=browser/ status=exited host=env.navigator.clipboard.writeText:1
 (module
   (import "env" "navigator.clipboard.readText" (func $read_text (param i32 i32) (result i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke _mLoop 1 --max-decisions 400000 --json
-;; WHAT: The same kind of miner as old Emscripten compiled it: memory, table and stack imported, asm.js arithmetic, `_hash_cn` with a scratchpad of 1 MiB and 262,144 rounds, driven by `_mLoop`.
+;; WHAT: The same kind of miner as old Emscripten compiled it: memory, table and stack imported, asm.js
+;;   arithmetic, `_hash_cn` with a scratchpad of 1 MiB and 262,144 rounds, driven by `_mLoop`.
 ;; EXPECT: verdict=MALICIOUS family=miner|cryptojacker rule=impact/cryptomining correlation=MINING_BEHAVIOR_CONFIRMED correlation=CONFIRMED_XOR status=exited|stopped cyclomatic=_hash_cn:5
 (module
   (type $v (func))

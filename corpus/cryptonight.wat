@@ -1,5 +1,7 @@
 ;; RUN: spoor trace % --invoke mine --max-decisions 400000 --json
-;; WHAT: Miner with the shape of CryptoNight: Keccak, a scratchpad of 2 MiB, 524,288 rounds of read, AES tables, multiply and write, a nonce at byte 39 of a blob of 76 and a target. One AES round for each block of the scratchpad in place of ten keeps it short.
+;; WHAT: Miner with the shape of CryptoNight: Keccak, a scratchpad of 2 MiB, 524,288 rounds of read, AES
+;;   tables, multiply and write, a nonce at byte 39 of a blob of 76 and a target. One AES round for each block
+;;   of the scratchpad in place of ten keeps it short.
 ;; EXPECT: verdict=MALICIOUS family=miner rule=impact/cryptomining correlation=MINING_BEHAVIOR_CONFIRMED correlation=CONFIRMED_XOR status=exited|stopped crypto=Keccak cyclomatic=mix:2
 (module
   (import "env" "get_job" (func $get_job (param i32) (result i32)))

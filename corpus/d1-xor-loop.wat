@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: WASMShark D1: an XOR loop of 5,000 rounds, for which its dynamic analysis reports no XOR, load or store at all.
+;; WHAT: WASMShark D1: an XOR loop of 5,000 rounds, for which its dynamic analysis reports no XOR, load or
+;;   store at all.
 ;; EXPECT: status=exited instructions=70010 xor=5000 load=5000 store=5000 rotate=1 memory_grow=1 taken=4999 not_taken=2 norule=impact/ransomware
 (module
   (memory (export "memory") 1)

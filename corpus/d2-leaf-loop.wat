@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: WASMShark D2: a loop of 100,000 rounds in a function that calls nothing; its report stops at the first `end` and says 2 instructions.
+;; WHAT: WASMShark D2: a loop of 100,000 rounds in a function that calls nothing; its report stops at the
+;;   first `end` and says 2 instructions.
 ;; EXPECT: status=exited instructions=800003 taken=99999 not_taken=1 functions_run=1 loops=main:1 cyclomatic=main:2
 (module
   (func $main (export "main") (result i32) (local $n i32)

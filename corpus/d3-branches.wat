@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: WASMShark D3: conditional branches whose outcome is known, constant ones too; it reports every `br_if` as taken.
+;; WHAT: WASMShark D3: conditional branches whose outcome is known, constant ones too; it reports every
+;;   `br_if` as taken.
 ;; EXPECT: status=exited taken=5006 not_taken=5003 tables=4 cyclomatic=main:11
 (module
   (global $x (mut i32) (i32.const 0))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: WASMShark D4: a module whose first instruction is of type i64; there its hooks throw and the result is `success, 0 instructions`.
+;; WHAT: WASMShark D4: a module whose first instruction is of type i64; there its hooks throw and the result
+;;   is `success, 0 instructions`.
 ;; EXPECT: status=exited instructions=33620 xor=3200 rotate=1600 shift=1600 constant=6408 taken=1599 not_taken=1
 (module
   (func $mix (param $x i64) (param $y i64) (result i64)

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: WASMShark D5: memory, table, global and functions are all imported with types of their own; its instantiation fails and is reported as success.
+;; WHAT: WASMShark D5: memory, table, global and functions are all imported with types of their own; its
+;;   instantiation fails and is reported as success.
 ;; EXPECT: status=exited host=env.log:1 store=4 indirect_call=4 rotate=4
 (module
   (type $op (func (param i32) (result i32)))

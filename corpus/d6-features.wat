@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: WASMShark D6: sign extension, saturating conversion, bulk memory, reference types, multi-value, SIMD and tail calls in one module; Wasabi rejects each of them.
+;; WHAT: WASMShark D6: sign extension, saturating conversion, bulk memory, reference types, multi-value, SIMD
+;;   and tail calls in one module; Wasabi rejects each of them.
 ;; EXPECT: status=exited tail_call=101 xor=3 nop=0
 (module
   (type $pair (func (param i32 i32) (result i32 i32)))

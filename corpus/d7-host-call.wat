@@ -1,5 +1,7 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: WASMShark D7: an honest program that calls its host; each call of an import is `UNEXPECTED_FUNCTIONS: dynamically generated or injected code` there, and the leaf function that runs first counts as not covered.
+;; WHAT: WASMShark D7: an honest program that calls its host; each call of an import is `UNEXPECTED_FUNCTIONS:
+;;   dynamically generated or injected code` there, and the leaf function that runs first counts as not
+;;   covered.
 ;; EXPECT: verdict=CLEAN status=exited host=env.print:10 unexpected=0 hidden=0 functions_run=3 nofinding=UNEXPECTED_FUNCTIONS cyclomatic=fib:2
 (module
   (import "env" "print" (func $print (param i32)))

@@ -1,5 +1,7 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: WASMShark D8: 3,000 loads, 3,000 stores, 600 calls of the host with different strings and magic constants among the operands; there reads and writes end at 1,000, the sequence at 200, and strings and constants are lost.
+;; WHAT: WASMShark D8: 3,000 loads, 3,000 stores, 600 calls of the host with different strings and magic
+;;   constants among the operands; there reads and writes end at 1,000, the sequence at 200, and strings and
+;;   constants are lost.
 ;; EXPECT: status=exited load=4266 store=3666 host=env.tell:600 constant_run=SHA-256
 (module
   (import "env" "tell" (func $tell (param i32 i64) (result i64)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: WASMShark D9: the bytes say `reads and writes`, the run says `takes an SSH key and sends it`: paths are decoded while it runs, and only a verdict that knows the run can be right.
+;; WHAT: WASMShark D9: the bytes say `reads and writes`, the run says `takes an SSH key and sends it`: paths
+;;   are decoded while it runs, and only a verdict that knows the run can be right.
 ;; EXPECT: verdict=MALICIOUS|SUSPICIOUS rule=collection/credentials status=exited host_text="home/user/.ssh/id_rsa" host_text="PRIVATE KEY"
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

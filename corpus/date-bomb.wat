@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Date bomb: works out the calendar date and deletes files on the first of April only; on other days it greets.
+;; WHAT: Date bomb: works out the calendar date and deletes files on the first of April only; on other days it
+;;   greets.
 ;; EXPECT: verdict=UNDECIDED|POTENTIALLY_UNWANTED|SUSPICIOUS status=exited host=wasi_snapshot_preview1.clock_time_get:1
 (module
   (import "wasi_snapshot_preview1" "clock_time_get" (func $clock_time_get (param i32 i64 i32) (result i32)))

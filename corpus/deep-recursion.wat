@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke run --json
-;; WHAT: Recursion without end, through two functions that call each other: meant to break the one who watches.
+;; WHAT: Recursion without end, through two functions that call each other: meant to break the one who
+;;   watches.
 ;; EXPECT: norule=impact/ status=trapped
 (module
   (memory (export "memory") 1)

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Dropper: decodes an embedded program with a rolling key, writes it under a hidden name, sets its date back and renames it into place.
+;; WHAT: Dropper: decodes an embedded program with a rolling key, writes it under a hidden name, sets its date
+;;   back and renames it into place.
 ;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=dropper rule=load-code/dropper status=exited file=/tmp/x:created
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

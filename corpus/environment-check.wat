@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Looks through its environment, its name and the machine's files for signs of a sandbox and leaves without a trace if there are any.
+;; WHAT: Looks through its environment, its name and the machine's files for signs of a sandbox and leaves
+;;   without a trace if there are any.
 ;; EXPECT: rule=anti-analysis/environment status=exited file=/tmp/.installed:created
 (module
   (import "wasi_snapshot_preview1" "environ_sizes_get" (func $environ_sizes_get (param i32 i32) (result i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke solve --json
-;; WHAT: Miner with the shape of Equihash (n = 48, k = 5): BLAKE2b with the personalisation ZcashPoW makes 512 rows, five rounds of buckets and XOR look for collisions, solutions go to the host.
+;; WHAT: Miner with the shape of Equihash (n = 48, k = 5): BLAKE2b with the personalisation ZcashPoW makes 512
+;;   rows, five rounds of buckets and XOR look for collisions, solutions go to the host.
 ;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=miner rule=impact/cryptomining status=exited crypto=BLAKE2
 (module
   (import "env" "submit_solution" (func $submit (param i32 i32)))
@@ -71,7 +72,8 @@
     "\0d\0b\07\0e\0c\01\03\09\05\00\0f\04\08\06\02\0a"
     "\06\0f\0e\09\0b\03\00\08\0c\02\0d\07\01\04\0a\05"
     "\0a\02\08\04\07\06\01\05\0f\0b\09\0e\03\0c\0d\00")
-  ;; State with a digest of 48 bytes and the personalisation; header of 140 bytes at 1024, of which the last 32 are the nonce.
+  ;; State with a digest of 48 bytes and the personalisation; header of 140 bytes at 1024, of which the last
+  ;; 32 are the nonce.
   (func $init
     (local $i i32)
     (i64.store (i32.const 256) (i64.const 0x6a09e667f3bcc908))
@@ -102,7 +104,8 @@
         (i64.store offset=8 (local.get $row) (i64.extend_i32_u (i32.add (i32.shl (local.get $g) (i32.const 3)) (local.get $k))))
         (br_if $six (i32.lt_u (local.tee $k (i32.add (local.get $k) (i32.const 1))) (i32.const 8))))
       (br_if $digest (i32.lt_u (local.tee $g (i32.add (local.get $g) (i32.const 1))) (i32.const 64)))))
-  ;; Sorts the rows by their lowest byte into 256 buckets of 16 slots at 262144, counts at 2048; then every pair of a bucket gives a row.
+  ;; Sorts the rows by their lowest byte into 256 buckets of 16 slots at 262144, counts at 2048; then every
+  ;; pair of a bucket gives a row.
   (func $collide (param $from i32) (param $rows i32) (param $to i32) (param $is_last i32) (result i32)
     (local $xor i64) (local $i i32) (local $b i32) (local $n i32) (local $x i32) (local $y i32) (local $made i32) (local $px i32) (local $py i32) (local $po i32)
     (memory.fill (i32.const 2048) (i32.const 0) (i32.const 1024))

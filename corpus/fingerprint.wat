@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke probe --json
-;; WHAT: Tells browsers apart: asks for canvas, languages, screen, batteries and clocks, and for the addresses behind a proxy through a peer connection.
+;; WHAT: Tells browsers apart: asks for canvas, languages, screen, batteries and clocks, and for the addresses
+;;   behind a proxy through a peer connection.
 ;; EXPECT: rule=browser/fingerprint rule=browser/network norule=impact/ status=exited host=env.RTCPeerConnection:1
 (module
   (import "env" "navigator.userAgent" (func $agent (param i32 i32) (result i32)))

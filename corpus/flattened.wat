@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke decode --json
-;; WHAT: Flattened control flow: a state variable and one `br_table` in a loop stand for what was a decoder with nested loops.
+;; WHAT: Flattened control flow: a state variable and one `br_table` in a loop stand for what was a decoder
+;;   with nested loops.
 ;; EXPECT: verdict=SUSPICIOUS|POTENTIALLY_UNWANTED|CLEAN rule=anti-analysis/obfuscation status=exited tables=1091 cyclomatic=decode:16
 (module
   (memory (export "memory") 1)

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: Keylogger and form grabber: keeps keystrokes and form fields, picks card numbers by their check digit and sends them with a beacon.
+;; WHAT: Keylogger and form grabber: keeps keystrokes and form fields, picks card numbers by their check digit
+;;   and sends them with a beacon.
 ;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=infostealer rule=browser/ status=exited
 (module
   (import "env" "document.addEventListener" (func $listen (param i32 i32 i32)))

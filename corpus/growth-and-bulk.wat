@@ -1,7 +1,8 @@
 ;; RUN: spoor trace % --invoke main --json
 ;; WHAT: Growth of memory and tables, bulk operations, the last one out of bounds.
 ;; EXPECT: norule=impact/ status=trapped
-;; Growth (by a constant 0 too, which an engine may fold), bulk operations of memories and tables, the last one out of bounds.
+;; Growth (by a constant 0 too, which an engine may fold), bulk operations of memories and tables, the last
+;; one out of bounds.
 (module
   (memory 1 4)
   (table $t 4 8 funcref)

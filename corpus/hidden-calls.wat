@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke run --json
-;; WHAT: The code calls through a table only, and the table is filled at run time: what really runs stands in no element segment's place.
+;; WHAT: The code calls through a table only, and the table is filled at run time: what really runs stands in
+;;   no element segment's place.
 ;; EXPECT: rule=anti-analysis/obfuscation correlation=CONFIRMED_INDIRECT_CALLS status=exited hidden=2 hidden_changed=2 host=env.report:1
 (module
   (type $act (func (param i32) (result i32)))

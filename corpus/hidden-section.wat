@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke run --json
-;; WHAT: Keeps 768 bytes that look encrypted in a custom section, which an engine passes over: a payload for a loader that reads its own file.
+;; WHAT: Keeps 768 bytes that look encrypted in a custom section, which an engine passes over: a payload for a
+;;   loader that reads its own file.
 ;; EXPECT: rule=anti-analysis/packing norule=impact/ status=exited
 (module
   (func (export "run") (result i32) (i32.const 7))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Decodes a page that builds a file of its own and saves it; an export returns address and length in one number.
+;; WHAT: Decodes a page that builds a file of its own and saves it; an export returns address and length in
+;;   one number.
 ;; EXPECT: verdict=SUSPICIOUS|MALICIOUS family=loader rule=load-code/page status=exited
 (module
   (memory (export "memory") 1)

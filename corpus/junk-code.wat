@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke sum --json
-;; WHAT: A short sum drowned in junk: arithmetic that undoes itself, values that nobody reads, functions that nothing calls.
+;; WHAT: A short sum drowned in junk: arithmetic that undoes itself, values that nobody reads, functions that
+;;   nothing calls.
 ;; EXPECT: verdict=SUSPICIOUS|POTENTIALLY_UNWANTED|CLEAN rule=anti-analysis/obfuscation status=exited
 (module
   (memory (export "memory") 1)

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke work 40 --json
-;; WHAT: Miner that hashes a header of 80 bytes with Keccak-256, counts the nonce at byte 76 up and compares with the target.
+;; WHAT: Miner that hashes a header of 80 bytes with Keccak-256, counts the nonce at byte 76 up and compares
+;;   with the target.
 ;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=miner rule=impact/cryptomining correlation=CONFIRMED_XOR status=exited|stopped crypto=Keccak
 (module
   (import "env" "ws_send" (func $ws_send (param i32 i32)))

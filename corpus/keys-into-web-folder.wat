@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Moves the folder of keys to where a web server shows it, and has Git and Python start a program of its own.
+;; WHAT: Moves the folder of keys to where a web server shows it, and has Git and Python start a program of
+;;   its own.
 ;; EXPECT: rule=exfiltration/network status=exited file=/home/user/.gitconfig:created
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

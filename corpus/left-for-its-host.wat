@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Leaves things for its host: a script that sends a token, a document with script, a page in memory, a command letter by letter, a hidden wallet in the clipboard.
+;; WHAT: Leaves things for its host: a script that sends a token, a document with script, a page in memory, a
+;;   command letter by letter, a hidden wallet in the clipboard.
 ;; EXPECT: rule=impact/clipper rule=browser/storage rule=browser/page rule=load-code/script
 (module
   (import "env" "putchar" (func $putchar (param i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke run --json
-;; WHAT: The start function burns time in a loop without calls before anything else happens, in the hope that the watcher gives up.
+;; WHAT: The start function burns time in a loop without calls before anything else happens, in the hope that
+;;   the watcher gives up.
 ;; EXPECT: correlation=CONFIRMED_AUTORUN status=exited host=env.connect:1
 (module
   (import "env" "connect" (func $connect (param i32 i32) (result i32)))

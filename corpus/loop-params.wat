@@ -1,7 +1,8 @@
 ;; RUN: spoor trace % --invoke main --json
 ;; WHAT: Loops with parameters.
 ;; EXPECT: verdict=CLEAN norule=impact/ status=exited
-;; Loops with parameters: `br_if` copies them, which an engine may turn into two branches; still one decision each.
+;; Loops with parameters: `br_if` copies them, which an engine may turn into two branches; still one decision
+;; each.
 (module
   (func (export "main") (result i32 i32) (local $n i32)
     (i32.const 0) (i32.const 1)

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke run --json
-;; WHAT: Memory bomb: doubles its memory until growth is refused, touching every page, then goes on with what it has.
+;; WHAT: Memory bomb: doubles its memory until growth is refused, touching every page, then goes on with what
+;;   it has.
 ;; EXPECT: norule=impact/cryptomining norule=impact/ransomware status=exited grow_refused=201 grown_pages=8191
 (module
   (memory (export "memory") 1)

@@ -1,8 +1,10 @@
 ;; RUN: spoor trace % --invoke mine --json
 ;; WHAT: The shape of WASMShark's sample_cryptominer.
 ;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=miner rule=impact/cryptomining correlation=CONFIRMED_AUTORUN correlation=CONFIRMED_XOR correlation=MINING_BEHAVIOR_CONFIRMED status=exited instructions=462 xor=70 nop=180 nop_run=mine:90 static_instructions=231 host=env.sha256_block:2 ioc=pool_protocol
-;; The shape of WASMShark's sample_cryptominer, made valid: the start function (index 5) executes 90 nop, 35 times
-;; (const, const, i32.xor, drop) and one call of import 0: 231 instructions at start and 231 more when `mine` is invoked.
+;; The shape of WASMShark's sample_cryptominer, made valid: the start function (index 5) executes 90 nop, 35
+;; times
+;; (const, const, i32.xor, drop) and one call of import 0: 231 instructions at start and 231 more when `mine`
+;; is invoked.
 (module
   (import "env" "sha256_block" (func $sha256_block))
   (import "env" "randomx_hash" (func $randomx_hash))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: A start function that slides over 300 `nop` into a decoder; a second sled of 60 stands where nothing jumps.
+;; WHAT: A start function that slides over 300 `nop` into a decoder; a second sled of 60 stands where nothing
+;;   jumps.
 ;; EXPECT: rule=anti-analysis/obfuscation correlation=CONFIRMED_AUTORUN status=exited nop_run=start:300 nop=300 xor=16 instructions=526
 (module
   (memory (export "memory") 1)

@@ -1,7 +1,8 @@
 ;; RUN: spoor trace % --invoke run --json
 ;; WHAT: The shape of WASMShark's sample_obfuscated_loader, with the tail calls that it wants to have.
 ;; EXPECT: correlation=CONFIRMED_AUTORUN correlation=CONFIRMED_INDIRECT_CALLS rule=anti-analysis/obfuscation status=exited instructions=1165 xor=32 rotate=32 tail_call=10 indirect_call=6
-;; What WASMShark's sample_obfuscated_loader wants to be, but valid: stages dispatched by `return_call_indirect` and `return_call`,
+;; What WASMShark's sample_obfuscated_loader wants to be, but valid: stages dispatched by
+;; `return_call_indirect` and `return_call`,
 ;; which Wasabi rejects. Three stages decode 16 bytes, the last one returns their sum.
 (module
   (type $stage (func (param i32) (result i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke check --json
-;; WHAT: A licence check behind opaque predicates: conditions that are always true or always false and guard code that never runs.
+;; WHAT: A licence check behind opaque predicates: conditions that are always true or always false and guard
+;;   code that never runs.
 ;; EXPECT: verdict=SUSPICIOUS|POTENTIALLY_UNWANTED|CLEAN rule=anti-analysis/obfuscation norule=impact/cryptomining status=exited
 (module
   (memory (export "memory") 1)

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke run --json
-;; WHAT: Packed loader: no string of interest stands in the file; each is decoded with its own key just before it is given to the host.
+;; WHAT: Packed loader: no string of interest stands in the file; each is decoded with its own key just before
+;;   it is given to the host.
 ;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=loader rule=anti-analysis/obfuscation status=exited host_text="https://stage.example.invalid/second.bin?k=2f9c" host_text="192.0.2.77:8443" host=env.fetch:1 host=env.eval:1
 (module
   (import "env" "fetch" (func $fetch (param i32 i32 i32 i32) (result i32)))

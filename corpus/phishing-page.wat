@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Puts a page together that asks for a password and sends it elsewhere; an export returns address and length.
+;; WHAT: Puts a page together that asks for a password and sends it elsewhere; an export returns address and
+;;   length.
 ;; EXPECT: verdict=SUSPICIOUS|MALICIOUS family=infostealer rule=browser/page status=exited
 (module
   (memory (export "memory") 1)

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: WASMShark R1: stores what `fd_read` and `random_get` give in locals and globals; its JSON report of every such module breaks off with an exception.
+;; WHAT: WASMShark R1: stores what `fd_read` and `random_get` give in locals and globals; its JSON report of
+;;   every such module breaks off with an exception.
 ;; EXPECT: verdict=CLEAN status=exited norule=impact/ host=wasi_snapshot_preview1.fd_read:1 host=wasi_snapshot_preview1.random_get:1
 (module
   (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: WASMShark R2: names and strings that would run as HTML, wipe the terminal, fake a verdict or turn the text around; every one has to be shown escaped.
+;; WHAT: WASMShark R2: names and strings that would run as HTML, wipe the terminal, fake a verdict or turn the
+;;   text around; every one has to be shown escaped.
 ;; EXPECT: status=exited import="env.<img src=x onerror=alert(1)>" import="env.</script><script>alert(document.domain)</script>"
 (module
   (import "env" "<img src=x onerror=alert(1)>" (func $img (param i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: WASMShark R4: blocks nested 5,000 deep, left by one branch; its plugins need more than two minutes for a file of this kind.
+;; WHAT: WASMShark R4: blocks nested 5,000 deep, left by one branch; its plugins need more than two minutes
+;;   for a file of this kind.
 ;; EXPECT: status=exited instructions=5003 depth=main:5000 taken=1 not_taken=0 cyclomatic=main:2
 (module
   (func $main (export "main") (result i32)

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke randomx_calculate_hash 7 --json
-;; WHAT: The outline of a RandomX miner: Argon2's salt and the keys of the AES generator in data, a scratchpad that a virtual machine reads and writes at masked addresses with 64-bit arithmetic.
+;; WHAT: The outline of a RandomX miner: Argon2's salt and the keys of the AES generator in data, a scratchpad
+;;   that a virtual machine reads and writes at masked addresses with 64-bit arithmetic.
 ;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=miner rule=impact/cryptomining status=exited crypto=RandomX
 (module
   (memory (export "memory") 33)

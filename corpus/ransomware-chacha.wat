@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Ransomware: encrypts each file of a folder with ChaCha20 under a random key, overwrites and renames it to `*.locked`, and leaves a note.
+;; WHAT: Ransomware: encrypts each file of a folder with ChaCha20 under a random key, overwrites and renames
+;;   it to `*.locked`, and leaves a note.
 ;; EXPECT: verdict=MALICIOUS family=ransomware rule=impact/ransomware rule=data-manipulation/encryption status=exited file=/home/user/documents/report.txt:renamed host=wasi_snapshot_preview1.path_rename:4 file=/home/user/documents/HOW_TO_RECOVER.txt:created crypto=ChaCha host=wasi_snapshot_preview1.random_get:1
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

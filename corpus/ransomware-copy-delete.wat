@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Ransomware that grows its memory to the size of each file, writes an XTEA-encrypted copy `*.enc` and deletes the original.
+;; WHAT: Ransomware that grows its memory to the size of each file, writes an XTEA-encrypted copy `*.enc` and
+;;   deletes the original.
 ;; EXPECT: verdict=MALICIOUS family=ransomware rule=impact/ransomware rule=data-manipulation/encryption correlation=RANSOMWARE_MEMORY_CONFIRMED status=exited file=/home/user/documents/report.txt:deleted file=/home/user/documents/report.txt.enc:created file=/home/user/README_DECRYPT.txt:created
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

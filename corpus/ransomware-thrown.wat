@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Ransomware whose work stands in handlers: `_start` throws and encrypts where it catches; each file that cannot be opened is an exception, too.
+;; WHAT: Ransomware whose work stands in handlers: `_start` throws and encrypts where it catches; each file
+;;   that cannot be opened is an exception, too.
 ;; EXPECT: verdict=SUSPICIOUS|MALICIOUS family=ransomware rule=impact/ransomware rule=data-manipulation/encryption status=exited file=/home/user/documents/report.txt:renamed host=wasi_snapshot_preview1.path_rename:4 file=/home/user/documents/HOW_TO_RECOVER.txt:created crypto=ChaCha host=wasi_snapshot_preview1.random_get:1
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

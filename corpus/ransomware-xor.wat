@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Ransomware too cheap for a cipher: xors each document with one byte, in place, and renames it. Entropy does not rise.
+;; WHAT: Ransomware too cheap for a cipher: xors each document with one byte, in place, and renames it.
+;;   Entropy does not rise.
 ;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=ransomware rule=impact/ransomware norule=impact/wiper status=exited file=/home/user/documents/report.txt:renamed
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

@@ -1,5 +1,7 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: WASMShark S1: instructions with immediates of every form (vectors with lanes and shuffles, typed select, references, bulk and table operations, memory offsets of five bytes), each followed by a `nop`; there the decoder loses its place and finds phantom `nop` and `unreachable`.
+;; WHAT: WASMShark S1: instructions with immediates of every form (vectors with lanes and shuffles, typed
+;;   select, references, bulk and table operations, memory offsets of five bytes), each followed by a `nop`;
+;;   there the decoder loses its place and finds phantom `nop` and `unreachable`.
 ;; EXPECT: status=exited nop=16 static_nop=16 static_xor=2 xor=2 static_indirect=0
 (module
   (memory (export "memory") 1)

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: WASMShark S2: the bytes of one `v128.const` look like a `br_table` with a huge count and swallow its decoder: it reports 13 instructions, no XOR and no indirect call.
+;; WHAT: WASMShark S2: the bytes of one `v128.const` look like a `br_table` with a huge count and swallow its
+;;   decoder: it reports 13 instructions, no XOR and no indirect call.
 ;; EXPECT: status=exited static_xor=100 xor=100 static_indirect=1 indirect_call=1 instructions=407
 (module
   (type $t (func (result i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: WASMShark S2: after the import of an exception tag the next import, `env.exec`, is not seen and the verdict is CLEAN. The engine has no exceptions: a `throw` that is not reached does not matter.
+;; WHAT: WASMShark S2: after the import of an exception tag the next import, `env.exec`, is not seen and the
+;;   verdict is CLEAN. The engine has no exceptions: a `throw` that is not reached does not matter.
 ;; EXPECT: verdict=UNDECIDED|SUSPICIOUS|MALICIOUS|POTENTIALLY_UNWANTED status=exited import=env.exec static_xor=1
 (module
   (import "env" "failure" (tag $failure (param i32)))

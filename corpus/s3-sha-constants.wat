@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: WASMShark S3: four of SHA-256's initial words as operands in the code and all eight in data; it looks for raw words in the code, where constants are LEB128, and finds none.
+;; WHAT: WASMShark S3: four of SHA-256's initial words as operands in the code and all eight in data; it looks
+;;   for raw words in the code, where constants are LEB128, and finds none.
 ;; EXPECT: status=exited crypto=SHA-256 crypto_in=code crypto_in=data verdict=CLEAN norule=impact/cryptomining
 (module
   (memory (export "memory") 1)

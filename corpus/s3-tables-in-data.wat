@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: WASMShark S3: tables of algorithms where compilers put them, in data: the AES S-box, MD5's sines in the other byte order and the table of CRC-32; it looks in code only and finds none.
+;; WHAT: WASMShark S3: tables of algorithms where compilers put them, in data: the AES S-box, MD5's sines in
+;;   the other byte order and the table of CRC-32; it looks in code only and finds none.
 ;; EXPECT: status=exited crypto=AES crypto=MD5 crypto=CRC-32 verdict=CLEAN norule=impact/
 (module
   (memory (export "memory") 1)

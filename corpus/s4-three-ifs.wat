@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: WASMShark S4: three `if` in a row make a cyclomatic complexity of 4, not 1; `if` with `else`, nested loops and `br_table` have all their edges.
+;; WHAT: WASMShark S4: three `if` in a row make a cyclomatic complexity of 4, not 1; `if` with `else`, nested
+;;   loops and `br_table` have all their edges.
 ;; EXPECT: status=exited cyclomatic=three:4 cyclomatic=arms:2 cyclomatic=nest:4 cyclomatic=cases:4 cyclomatic=early:3 loops=nest:3 loops=three:0 unreachable=arms:0 unreachable=early:1 taken=68 not_taken=29
 (module
   (global $x (mut i32) (i32.const 5))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: WASMShark S5: globals, data and elements start from expressions; it loses the globals, cuts the string short, misses the onion address and calls functions dead that a table holds.
+;; WHAT: WASMShark S5: globals, data and elements start from expressions; it loses the globals, cuts the
+;;   string short, misses the onion address and calls functions dead that a table holds.
 ;; EXPECT: status=exited ioc=onion ioc=url dead=1 hidden=0 hidden_changed=0
 (module
   (import "env" "base" (global $base i32))

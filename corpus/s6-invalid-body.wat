@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: WASMShark S6: a function that leaves the wrong type on the stack. No engine takes it; there it is CLEAN and `Valid`.
+;; WHAT: WASMShark S6: a function that leaves the wrong type on the stack. No engine takes it; there it is
+;;   CLEAN and `Valid`.
 ;; EXPECT: verdict=UNDECIDED|SUSPICIOUS|POTENTIALLY_UNWANTED status=invalid functions=2 static_xor=1
 (module
   (memory (export "memory") 1)

@@ -1,5 +1,6 @@
 ;; RUN: spoor run % -q --fail-on never
-;; WHAT: A miner without words, with names of one letter and a hash that is nobody's; it hands in what falls below its target.
+;; WHAT: A miner without words, with names of one letter and a hash that is nobody's; it hands in what falls
+;;   below its target.
 ;; EXPECT: verdict=POTENTIALLY_UNWANTED|SUSPICIOUS|MALICIOUS family=miner rule=impact/cryptomining
 (module
   (import "a" "b" (func $hand_in (param i32 i32)))

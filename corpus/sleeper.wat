@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Sleeps for three days in pieces, checks that the clock went with it, and only then deletes what it came for.
+;; WHAT: Sleeps for three days in pieces, checks that the clock went with it, and only then deletes what it
+;;   came for.
 ;; EXPECT: rule=anti-analysis/sleep status=exited sleeps=72 file=/home/user/gone.txt:created host=wasi_snapshot_preview1.poll_oneoff:72
 (module
   (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll_oneoff (param i32 i32 i32 i32) (result i32)))

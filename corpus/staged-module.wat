@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke run --json
-;; WHAT: Staged loader: builds a second module byte by byte in memory, header first, and hands it to the host to be compiled.
+;; WHAT: Staged loader: builds a second module byte by byte in memory, header first, and hands it to the host
+;;   to be compiled.
 ;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=loader rule=load-code/staged status=exited carved=1 host=env.WebAssembly.instantiate:1
 (module
   (import "env" "WebAssembly.instantiate" (func $instantiate (param i32 i32) (result i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor run %
-;; WHAT: Makes itself at home on whatever machine it is: writes to what systemd, init, macOS, Windows, PowerShell, the linker and shells read when they start; one by a link.
+;; WHAT: Makes itself at home on whatever machine it is: writes to what systemd, init, macOS, Windows,
+;;   PowerShell, the linker and shells read when they start; one by a link.
 ;; EXPECT: rule=persistence/service rule=persistence/schedule rule=persistence/autostart rule=persistence/shell rule=persistence/linker status=exited file=/etc/rc.local:created file=/etc/systemd/system/a.target.wants/b.service:created
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor run %
-;; WHAT: Makes itself at home in programs: writes to what sessions, devices, networks, package managers, version control, interpreters, editors, Office, Windows, sudo, PAM and a web server read or run.
+;; WHAT: Makes itself at home in programs: writes to what sessions, devices, networks, package managers,
+;;   version control, interpreters, editors, Office, Windows, sudo, PAM and a web server read or run.
 ;; EXPECT: rule=persistence/event rule=persistence/tool rule=persistence/login rule=persistence/linker rule=persistence/autostart rule=persistence/service status=exited file=/etc/group:created
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

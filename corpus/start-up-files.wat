@@ -1,5 +1,6 @@
 ;; RUN: spoor run %
-;; WHAT: Makes itself at home: writes to what shells, cron, systemd, the desktop and sshd read when they start.
+;; WHAT: Makes itself at home: writes to what shells, cron, systemd, the desktop and sshd read when they
+;;   start.
 ;; EXPECT: rule=persistence/shell rule=persistence/schedule rule=persistence/autostart rule=persistence/login status=exited file=/home/user/.bashrc:created file=/home/user/.ssh/authorized_keys:created
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Information stealer: lists the folder of the user's keys, encrypts each file with a key stream and sends it, so that neither a name nor a byte of the loot shows.
+;; WHAT: Information stealer: lists the folder of the user's keys, encrypts each file with a key stream and
+;;   sends it, so that neither a name nor a byte of the loot shows.
 ;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=infostealer rule=exfiltration/network status=exited
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

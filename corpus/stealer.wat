@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Information stealer: collects the environment and credential files, encodes them in base64 and sends them through a socket.
+;; WHAT: Information stealer: collects the environment and credential files, encodes them in base64 and sends
+;;   them through a socket.
 ;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=infostealer rule=collection/credentials rule=exfiltration status=exited host_text="Ci0tLSBob21l"
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

@@ -1,7 +1,8 @@
 ;; RUN: spoor trace % --invoke main --json
 ;; WHAT: A function that tail-calls itself through a table.
 ;; EXPECT: norule=impact/ status=trapped
-;; A function that tail-calls itself through a table until the table has nothing more: it passes its call with the same decisions
+;; A function that tail-calls itself through a table until the table has nothing more: it passes its call with
+;; the same decisions
 ;; twice, after one target and before the next, and only the last time it traps.
 (module
   (type $t (func))

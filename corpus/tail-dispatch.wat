@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke execute --json
-;; WHAT: A hidden program in byte code whose handlers call one another with `return_call_indirect`: no call graph is left in the code.
+;; WHAT: A hidden program in byte code whose handlers call one another with `return_call_indirect`: no call
+;;   graph is left in the code.
 ;; EXPECT: verdict=SUSPICIOUS|POTENTIALLY_UNWANTED|CLEAN rule=anti-analysis/obfuscation correlation=CONFIRMED_INDIRECT_CALLS status=exited
 (module
   (type $handler (func (param $pc i32) (param $acc i32) (param $x i32) (result i32)))

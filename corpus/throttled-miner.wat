@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Miner that stays below notice: double SHA-256 of a block header in short bursts with sleeps between, shares go through a socket.
+;; WHAT: Miner that stays below notice: double SHA-256 of a block header in short bursts with sleeps between,
+;;   shares go through a socket.
 ;; EXPECT: verdict=MALICIOUS|SUSPICIOUS family=miner rule=impact/cryptomining rule=anti-analysis/sleep status=exited crypto=SHA-256 host=wasi_snapshot_preview1.poll_oneoff:12
 (module
   (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll_oneoff (param i32 i32 i32 i32) (result i32)))

@@ -1,7 +1,8 @@
 ;; RUN: spoor trace % --invoke main --json
 ;; WHAT: A trap in the middle of straight code that several frames run.
 ;; EXPECT: norule=impact/ status=trapped
-;; A trap in the middle of straight code that several frames run: only the third call divides by zero, after 19 instructions.
+;; A trap in the middle of straight code that several frames run: only the third call divides by zero, after
+;; 19 instructions.
 (module
   (func $inverse (param i32) (result i32)
     (i32.div_u (i32.const 100) (local.get 0)) (nop))

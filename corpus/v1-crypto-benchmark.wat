@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: WASMShark V1: a benchmark of a hash function, as libsodium has it: BLAKE2b over 64 KiB, timed, digest printed. All 142 of libsodium's programs are MALICIOUS 100/100 there.
+;; WHAT: WASMShark V1: a benchmark of a hash function, as libsodium has it: BLAKE2b over 64 KiB, timed, digest
+;;   printed. All 142 of libsodium's programs are MALICIOUS 100/100 there.
 ;; EXPECT: verdict=CLEAN status=exited norule=impact/ norule=anti-analysis/ rule=data-manipulation/hashing crypto=BLAKE2 stdout="7349b3e4d178f4fd096bb3b64b9288bea3230752987111544c5d809a2acbf07b2a8f11a5b129bc9116110d5e2bd98ef4d78456056c18ea70ae3b2a7bb6e856c0"
 (module
   (import "wasi_snapshot_preview1" "clock_time_get" (func $clock_time_get (param i32 i64 i32) (result i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --invoke main --json
-;; WHAT: WASMShark V2: names in which `bind`, `read`, `rand`, `c2`, `aes`, `send` and `exec` only occur as letters; there seven HIGH findings of network access and a taint source.
+;; WHAT: WASMShark V2: names in which `bind`, `read`, `rand`, `c2`, `aes`, `send` and `exec` only occur as
+;;   letters; there seven HIGH findings of network access and a taint source.
 ;; EXPECT: verdict=CLEAN status=exited norule=communication/ norule=exfiltration norule=collection/ norule=impact/ norule=host-interaction/process
 (module
   (import "./bindings_wasm_bg.js" "__wbindgen_throw" (func $throw (param i32 i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: WASMShark V3 and V1: random bytes and a write, and nothing more: a version 4 UUID. `WASI_WRITE_RANDOM_NO_READ` and `RANSOMWARE_CAPABILITY: CRITICAL` fire on it there.
+;; WHAT: WASMShark V3 and V1: random bytes and a write, and nothing more: a version 4 UUID.
+;;   `WASI_WRITE_RANDOM_NO_READ` and `RANSOMWARE_CAPABILITY: CRITICAL` fire on it there.
 ;; EXPECT: verdict=CLEAN status=exited norule=impact/ norule=anti-analysis/ host=wasi_snapshot_preview1.random_get:1 host=wasi_snapshot_preview1.fd_write:1
 (module
   (import "wasi_snapshot_preview1" "random_get" (func $random_get (param i32 i32) (result i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: A core module of WASI 0.2 (lowered, without its component): it prints its arguments, lists its first directory, makes a file there, writes and reads it.
+;; WHAT: A core module of WASI 0.2 (lowered, without its component): it prints its arguments, lists its first
+;;   directory, makes a file there, writes and reads it.
 ;; EXPECT: verdict=CLEAN|UNDECIDED status=exited stdout="note" file=/home/user/note.tmp:created
 (module
   (import "wasi:cli/stdout@0.2.3" "get-stdout" (func $stdout (result i32)))

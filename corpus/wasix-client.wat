@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: A client for WASIX that looks a name up, connects, asks for a page, prints what comes and starts a worker thread that counts: harmless.
+;; WHAT: A client for WASIX that looks a name up, connects, asks for a page, prints what comes and starts a
+;;   worker thread that counts: harmless.
 ;; EXPECT: verdict=UNDECIDED norule=communication/c2 status=exited host=wasix_32v1.resolve:1 stdout="worker done"
 (module
   (import "wasix_32v1" "resolve" (func $resolve (param i32 i32 i32 i32 i32 i32) (result i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: A reverse shell for WASIX: it waits a moment, connects to its master, sends a greeting, makes the connection its standard streams and becomes a shell.
+;; WHAT: A reverse shell for WASIX: it waits a moment, connects to its master, sends a greeting, makes the
+;;   connection its standard streams and becomes a shell.
 ;; EXPECT: verdict=MALICIOUS family=backdoor rule=communication/c2 rule=host-interaction/process status=exited host=wasix_32v1.sock_connect:1
 (module
   (import "wasix_32v1" "sock_open" (func $sock_open (param i32 i32 i32 i32) (result i32)))

@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Wiper: overwrites every file of the home folder with zeros and then with random bytes, cuts it to nothing and deletes it.
+;; WHAT: Wiper: overwrites every file of the home folder with zeros and then with random bytes, cuts it to
+;;   nothing and deletes it.
 ;; EXPECT: verdict=MALICIOUS family=wiper rule=impact/wiper norule=impact/ransomware status=exited file=/home/user/documents/report.txt:deleted
 (module
   (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))

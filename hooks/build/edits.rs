@@ -1,10 +1,10 @@
 //! Edits: the only way in which this crate changes wasmi.
 //!
 //! An edit names a file of the published crate, a short anchor in it, how often the anchor must occur, and
-//! why it is made. Edits stand as TOML in `hooks/edits/`, one file for each concern, applied in the order of
-//! file names and then of their lines; the code of the edit `e` of `20-x.toml` is the file `20-x/e.rs` beside
-//! it. An anchor that does not occur exactly as often as stated is an error that names the edit and the file,
-//! so that a new wasmi is an error to read, never a silent loss of events.
+//! why it is made. Edits stand as TOML in `hooks/edits/`, one file for each concern. They are applied in the
+//! order of file names and then of their lines. The code of the edit `e` of `20-x.toml` is the file
+//! `20-x/e.rs` beside it. An anchor that does not occur exactly as often as stated is an error that names the
+//! edit and the file. So a new wasmi is an error to read, never a silent loss of events.
 //!
 //! Not here: where the source comes from and where it goes (`main.rs`).
 

@@ -3,8 +3,8 @@
 //!
 //! A row is an object on a line of its own. Fields may be added; none is removed or changes its meaning
 //! within [`SCHEMA`]. Everything but `time_ms` is the same for the same sample and options, unless time
-//! stopped the run; and where a sample is found several times, which place is the first depends on which job
-//! came there first.
+//! stopped the run. Where a sample is found several times, the first place is that of the job that came there
+//! first.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

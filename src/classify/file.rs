@@ -13,8 +13,8 @@
 //! model     {"boosting": …} or another kind
 //! ```
 //!
-//! A model file is hostile input like any other: [`ModelFile::parse`] bounds its length, refuses unknown
-//! keys, foreign features, numbers out of range, wrong dimensions and trees that do not end; what it returns
+//! A model file is hostile input like any other. [`ModelFile::parse`] bounds its length, and refuses unknown
+//! keys, foreign features, numbers out of range, wrong dimensions and trees that do not end. What it returns
 //! predicts without failing. It can still lie: nothing here is signed.
 
 use std::collections::BTreeMap;

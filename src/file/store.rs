@@ -23,8 +23,8 @@ pub(super) struct Store {
     decisions: Vec<usize>,
     records: Vec<usize>,
     /// Number of the first chunk of records that is missing or cannot be read. What was decided at the same
-    /// time as its records, or later, comes in chunks with higher numbers, and cannot be told from what
-    /// came before: the end of an invocation may be among those records.
+    /// time as its records, or later, comes in chunks with higher numbers. It cannot be told from what came
+    /// before: the end of an invocation may be among those records.
     lost_records: AtomicU32,
     /// Why they end where they do, if that is before the run did.
     gap: Mutex<Option<String>>,

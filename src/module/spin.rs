@@ -1,5 +1,5 @@
 //! Loops in which a thread may wait for another by plain operators: with a call, or with a load whose address
-//! no operator of the loop changes: one that sets it to a constant does not.
+//! no operator of the loop changes. One that sets it to a constant does not change it.
 //!
 //! Only these ask whether another thread goes on: in the others each round does something new, and a question
 //! in each of them would cost what threads are begun for.

@@ -1,7 +1,7 @@
 //! What the counts of a replay say of blocks, ways between them, and calls: the common ground of all passes.
 //!
 //! Every number is exact. A way that no decision names was taken as often as its block ran to its end and the
-//! invocation went on; a call came back as often as it was made and not abandoned.
+//! invocation went on. A call came back as often as it was made and not abandoned.
 //!
 //! A run has one instance, and results name its functions by index. Should a trace have more, the code of the
 //! others is in the totals only.

@@ -1,9 +1,9 @@
 //! A capa result document (the shape of capa 7 to 10), for capa's own command and its viewers.
 //!
 //! The flavor is `static`: capa has no notion of a function in a dynamic result, and our rules match at
-//! functions. Addresses are byte offsets in the module; a match stands at the first byte of its function's
-//! body, and its evidence at the instructions. capa knows no metrics, so a statement of ours that it lacks is
-//! written as the feature `characteristic` with the whole statement as its text.
+//! functions. Addresses are byte offsets in the module. A match stands at the first byte of its function's
+//! body, and its evidence at the instructions. capa knows no metrics. So a statement of ours that it lacks is
+//! written as the feature `characteristic`, with the whole statement as its text.
 //!
 //! capa tells its documents by their first bytes, `{"meta":` without blanks, so this one is a single line. A
 //! rule with a MAEC category is not shown among the capabilities, and so none has one: the verdict is an

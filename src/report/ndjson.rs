@@ -1,8 +1,8 @@
 //! One JSON object a line, with the names of the Elastic Common Schema, for log pipelines.
 //!
-//! The first line of a sample is its verdict (`event.kind: state`); then one line for each rule that matched,
-//! correlation and finding: an `alert`, or an `event` if it has no severity and only explains. Every line
-//! carries the hashes of the file, so that lines can be read alone.
+//! The first line of a sample is its verdict (`event.kind: state`). One line follows for each rule that
+//! matched, correlation and finding: an `alert`, or an `event` if it has no severity and only explains. Every
+//! line carries the hashes of the file, so that lines can be read alone.
 //!
 //! `@timestamp` is the virtual start of the run: there is no time of this machine in a report.
 

@@ -1,6 +1,6 @@
 //! What the sample did, in the order of virtual time: the log of host calls with what says nothing folded.
 //!
-//! Calls of one function in a row that differ only in their bytes are one step, and so are questions in a row
+//! Calls of one function in a row that differ only in their bytes are one entry. So are questions in a row
 //! that change nothing and hand out nothing (the time, what a descriptor is). At most [`TIMELINE_STEPS`]
 //! steps; the rest is counted.
 //!

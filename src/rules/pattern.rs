@@ -72,7 +72,7 @@ impl Expression {
         self.compiled.get_or_init(|| build(&self.source, self.ignore_case).ok()).as_ref()
     }
 
-    /// Whether there may be a match, as far as that can be told without compiling: a small sample has few
+    /// Whether there may be a match, as far as that can be told without compiling. A small sample has few
     /// texts, and to compile all expressions takes longer than all else that is done with it.
     fn may_match(&self, text: &[u8]) -> bool {
         let is_short = self.looked.fetch_add(text.len(), Relaxed).saturating_add(text.len()) <= HINTED_BYTES;

@@ -59,9 +59,9 @@ impl RunOptions {
     /// WASI and the known worlds. Results that it does not set are zero or null; its error ends the entry
     /// point.
     ///
-    /// The log marks such a call as answered by a stub. The trace of such a run is exact as any; a file of it
-    /// holds the options without the closures, so that a rerun gives zeros in their place and says where the
-    /// runs part.
+    /// The log marks such a call as answered by a stub. The trace of such a run is exact as any. A file of it
+    /// holds the options without the closures, so a rerun gives zeros in their place and says where the runs
+    /// part.
     ///
     /// ```
     /// use wasmspoor::{Value, sandbox};

@@ -1,8 +1,8 @@
 //! Where data comes from and goes: what the effects of a run say of it beside the bytes themselves.
 //!
-//! What a call hands out is marked with its origin where that is known (a file and the position in it, a
-//! variable, a socket); everything else a host function writes is its own answer. What a call reads follows
-//! from the meaning of its arguments, once, when it begins.
+//! What a call hands out is marked with its origin where that is known: a file and the position in it, a
+//! variable, a socket. Everything else that a host function writes is its own answer. What a call reads
+//! follows from the meaning of its arguments, once, when it begins.
 
 use crate::{
     trace::effects::{Given, Origin},

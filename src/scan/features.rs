@@ -1,10 +1,9 @@
 //! What samples are compared by: the code as sequences of opcodes, the run as what it did.
 //!
-//! Code: every window of 8 opcodes within a function, immediates and `nop` left out, is an element of a set,
-//! so that moved functions, other constants and other addresses change nothing, and a patched function
-//! little. Behaviour: the host functions called, each with the magnitude of its number of calls, three in a
-//! row of them, constants of algorithms that were executed, and the share of each executed opcode in half
-//! octaves.
+//! Code: every window of 8 opcodes within a function, immediates and `nop` left out, is an element of a set.
+//! So moved functions, other constants and other addresses change nothing, and a patched function little.
+//! Behaviour: the host functions called, each with the magnitude of its number of calls, three in a row of
+//! them, constants of algorithms that were executed, and the share of each executed opcode in half octaves.
 //!
 //! Not here: how sets are compared ([`super::sketch`]) and grouped ([`super::cluster`]).
 

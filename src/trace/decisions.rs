@@ -8,8 +8,8 @@
 //! window  a b c d 1 0 0        (decisions, marker)
 //! ```
 //!
-//! PERF: reading a bit is a shift and a test. The next word is fetched when the last bit of a window is read,
-//! so an empty window means that nothing is left before the barrier: replay sees the end of an invocation
+//! PERF: reading a bit is a shift and a test. The next word is fetched when the last bit of a window is read.
+//! So an empty window means that nothing is left before the barrier, and replay sees the end of an invocation
 //! coming without counting.
 //!
 //! Not here: what a decision means (`replay`).

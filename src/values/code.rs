@@ -2,9 +2,10 @@
 //!
 //! A frame is an array of 64-bit slots: locals first, then one place for each height of the operand stack (a
 //! `v128` takes two slots). The height of the stack at each operator is known from validation, so an
-//! instruction names the slots it reads and writes, and `local.get`, constants and `drop` need none of their
-//! own: they are *covered* by the instruction that follows. What an instruction covers stands beside it in
-//! [`Cover`], so that a visitor is told of every operator in order although fewer are dispatched.
+//! instruction names the slots that it reads and writes. `local.get`, constants and `drop` need no
+//! instruction of their own: they are *covered* by the one that follows. What an instruction covers stands
+//! beside it in [`Cover`], so that a visitor is told of every operator in order although fewer are
+//! dispatched.
 //!
 //! PERF: 16 bytes an instruction. A comparison and the branch that follows it are one.
 

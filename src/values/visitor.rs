@@ -1,10 +1,10 @@
 //! What the data level tells: one call for each instruction with its operands and results, and one for what
 //! crosses the border.
 //!
-//! Values come as 64-bit slots, in the order of the operand stack: integers zero-extended, floats as their
-//! bits, a `v128` as two slots, low half first, references as 0 for null and else one more than a number.
-//! Nothing is computed for what is not asked: the constants say what that is, and a method that is left as it
-//! is costs nothing.
+//! Values come as 64-bit slots, in the order of the operand stack. Integers are zero-extended, floats are
+//! their bits, and a `v128` is two slots, low half first. A reference is 0 for null, and else one more than a
+//! number. Nothing is computed for what is not asked: the constants say what that is, and a method that is
+//! left as it is costs nothing.
 
 use std::ops::Range;
 
@@ -220,7 +220,7 @@ pub trait Visitor {
     /// An active segment is written to a memory when an instance is made.
     fn segment(&mut self, _memory: u32, _address: u64, _bytes: &[u8]) {}
 
-    /// Another thread goes on, with frames, slots and globals of its own; those of one that was not there
+    /// Another thread goes on, with frames, slots and globals of its own. Those of one that was not there
     /// before are as they were when the instance was made. 0 is the thread that the host calls in.
     fn switch(&mut self, _thread: u32) {}
 

@@ -4,8 +4,8 @@
 //! does. What tells them apart is what leaves. So rules that rest on the reading weigh nothing here. The
 //! sample is not CLEAN either, for nobody had named the file.
 //!
-//! That something stayed is said only of a program all of whose values were followed, that changed no file,
-//! called nothing that nobody knows, and whose code that did not run can do no harm.
+//! That something stayed is said only of a program all of whose values were followed. It changed no file and
+//! called nothing that nobody knows, and its code that did not run can do no harm.
 
 use std::borrow::Cow;
 

@@ -48,8 +48,8 @@ pub(super) fn stands_in(code: &Code<'_>, function: &view::Function) -> bool {
 
 /// Instructions of functions, or of loops in them, that mix.
 ///
-/// Counted are those that have such a share of xor and rotation, or those in loops that are full of bit
-/// operations, whichever are more; without functions of which it is known what they mix for.
+/// Instructions count of functions that have such a share of xor and rotation, or those in loops that are
+/// full of bit operations, whichever are more. Functions do not count of which it is known what they mix for.
 pub(super) fn executed(code: &Code<'_>) -> u64 {
     let facts = code.facts;
     let (mixed, looped) = (mixed(code), looped(facts));

@@ -2,8 +2,8 @@
 //! learning rate 1.
 //!
 //! A stump splits one feature half way between two neighbouring training values, where the weighted Gini
-//! impurity falls most; the lower feature and the lower threshold win ties (scikit-learn draws the order of
-//! features; on the reference splits its labels do not depend on it).
+//! impurity falls most. The lower feature and the lower threshold win ties. (scikit-learn draws the order of
+//! features; on the reference splits its labels do not depend on it.)
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
-//! Version 1 of the trace file stays as it is: every structure of it, with every variant, is read from and
-//! written as the bytes in `tests/traces/structures.txt`, which the first program with trace files wrote. The
-//! recordings beside it are written again, byte for byte.
+//! Version 1 of the trace file stays as it is. Every structure of it, with every variant, is read from the
+//! bytes in `tests/traces/structures.txt` and written as them. The first program with trace files wrote
+//! these. The recordings beside it are written again, byte for byte.
 
 use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf, sync::Arc};
 

@@ -1,8 +1,8 @@
 //! Components: which core module of one is the program, and who answers its imports.
 //!
-//! The definitions of a component are carried out as far as they link modules; nothing runs. What comes of it
-//! is where the program's module lies in the file, the host function behind each of its imports, whatever
-//! name the module has for it, and which of its exports the component's are. So a component is a sample like
+//! The definitions of a component are carried out as far as they link modules; nothing runs. It finds where
+//! the program's module lies in the file. It finds the host function behind each import, whatever name the
+//! module has for it, and which exports of the module are the component's. So a component is a sample like
 //! any other: a module, at an offset in its file.
 //!
 //! Not here: what the host functions do (`sandbox`), other modules than the program's.

@@ -1,7 +1,7 @@
 //! Debug information: the file and line of an instruction, and the calls that were inlined there.
 //!
 //! DWARF of a module of WebAssembly stands in custom sections, its addresses count from the contents of the
-//! code section. It is read once, as far as a budget of steps that follows its length allows: entries and
+//! code section. It is read once, as far as a budget of steps allows that follows its length. Entries and
 //! sections may refer to the same bytes again and again, so reading them all could take the square of the
 //! file. What is not read has no lines, as if it had been stripped. Whoever made a sample chose all of it.
 //!

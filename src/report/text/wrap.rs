@@ -1,6 +1,6 @@
-//! Lines and table cells that fit the terminal: broken at spaces. A word is an identifier as often as not,
-//! which people copy and search for, so it stays whole even where the table gets wider than the terminal;
-//! only one longer than any identifier is broken.
+//! Lines and table cells that fit the terminal: broken at spaces. A word is often an identifier, which people
+//! copy and search for. So it stays whole even where the table gets wider than the terminal. Only one longer
+//! than any identifier is broken.
 
 use console::measure_text_width as width;
 

@@ -1,10 +1,10 @@
 //! What an evaluation may cost. Rules are input as the sample is: a rule of ten lines on a sample of a
 //! hundred thousand host calls can ask for more than anyone waits for.
 //!
-//! A step is an item looked at (a call, a name, an instruction, an instance) or [`BYTES`] bytes searched, and
-//! for a regular expression that takes more than a look at each byte as many times that.
-//! Steps and not time, so that the same input gives the same matches on every machine. When they are spent,
-//! what is not yet known stays unknown: nothing more holds, no `not` either.
+//! A step is an item looked at (a call, a name, an instruction, an instance) or [`BYTES`] bytes searched. A
+//! regular expression may take more than a look at each byte: then as many steps for each. Steps and not
+//! time, so that the same input gives the same matches on every machine. When they are spent, what is not yet
+//! known stays unknown: nothing more holds, no `not` either.
 
 pub(super) use super::limits::{ALL_STEPS, RULE_STEPS};
 use std::cell::Cell;

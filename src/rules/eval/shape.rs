@@ -1,11 +1,11 @@
 //! Shapes of code that obfuscators leave: opaque predicates and flattened control flow.
 //!
-//! *Opaque predicate*: a `br_if` or `if` whose condition, computed within its basic block, is the parity of a
-//! product of one single variable, such as `x * (x + 1) % 2`, or the difference of a variable with itself.
-//! *Flattened control flow*: a `br_table` on a variable that the function sets to as many different constants
-//! as half of the labels, in a function of few blocks for each label that go back to a loop. An interpreter's
-//! dispatch loads what it branches on and has no such variable; the states of a decoder are many blocks each.
-//! What Go's compiler makes has this shape too.
+//! *Opaque predicate*: a `br_if` or `if` whose condition is computed within its basic block. It is the parity
+//! of a product of one single variable, such as `x * (x + 1) % 2`, or the difference of a variable with
+//! itself. *Flattened control flow*: a `br_table` on a variable that the function sets to as many different
+//! constants as half of the labels. The function has few blocks for each label, and they go back to a loop.
+//! An interpreter's dispatch loads what it branches on and has no such variable; the states of a decoder are
+//! many blocks each. What Go's compiler makes has this shape too.
 //!
 //! A function is decoded and searched once, when a rule first asks; time is linear in its instructions.
 

@@ -158,12 +158,14 @@ pub static METRICS: &[Metric] = metrics! {
     files_deleted, "count", "R", host::files_deleted: "files that were there before the run and were deleted";
     files_renamed, "count", "R", host::files_renamed: "files that were renamed";
     files_entropy_rise, "count", "R", host::files_entropy_rise:
-        "files whose entropy rose by at least 1 bit per byte to 85 % or more of what their size allows";
+        "files whose entropy rose by at least 1 bit per byte to 85 % or more of what their size allows, and \
+         that no argument named";
     files_dense_created, "count", "R", host::files_dense_created:
         "created files of at least 64 bytes whose entropy is 85 % or more of what their size allows, and \
          that do not begin as a compressed format does";
     files_emptied, "count", "R", host::files_emptied:
-        "files with something in them that were there before the run and are empty after it";
+        "files with something in them that were there before the run, that no argument named, and that are \
+         empty after it";
     files_destroyed, "count", "R", host::files_destroyed:
         "the user's files that were overwritten or replaced, and of which less than 40 % survives \
          anywhere, or nothing that can be read";
@@ -174,7 +176,8 @@ pub static METRICS: &[Metric] = metrics! {
     files_falsified, "count", "R", host::files_falsified:
         "texts of the user in which figures were put in the place of others, while words and lines stayed";
     files_wiped, "count", "R", host::files_wiped:
-        "files that were there before the run, got other contents, and were deleted then";
+        "files that were there before the run, that no argument named, got other contents, and were deleted \
+         then";
     system_files_changed, "count", "R", host::system_files_changed:
         "files below /etc, /usr, /bin, /sbin, /lib, /boot or /opt that were there before the run and were \
          changed, renamed or deleted, and that no argument named";

@@ -1,8 +1,8 @@
 //! Modules inside other files: archives, compressed streams, and whatever has a module among its bytes or in
 //! its text.
 //!
-//! All of it is foreign and much of it hostile, so a scan does this in a confined worker, one for each file;
-//! nothing is written to a disk, and a member's name is only a name. What a file expands to is bounded by
+//! All of it is foreign and much of it hostile, so a scan does this in a confined worker, one for each file.
+//! Nothing is written to a disk, and a member's name is only a name. What a file expands to is bounded by
 //! [`Caps`]; whatever a cap leaves out is counted and reported as a failure of kind `cut`, once for each cap.
 //!
 //! That something is a container hides nothing: all of it but the contents of members that lie there as they

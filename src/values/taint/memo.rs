@@ -1,7 +1,7 @@
 //! What operators made of labels lately: in a loop the same labels meet again and again.
 //!
 //! The labels of a result follow from the operator, the labels of its operands, and the values of those bytes
-//! that have none (what has a label may be anything): so all of that is the key.
+//! that have none. (What has a label may be anything.) So all of that is the key.
 
 use super::class::Class;
 use super::label::Label;

@@ -1,7 +1,7 @@
 //! How labels go through operators on numbers, byte by byte.
 //!
 //! What is exact: moves, bit operations with known masks, shifts and rotations by known amounts, extension,
-//! comparison (one byte), and which bytes a carry reaches: a byte of a sum depends on lower ones only if the
+//! comparison (one byte), and which bytes a carry reaches. A byte of a sum depends on lower ones only if the
 //! carry into it can differ. What mixes (division, floats) labels each byte of the result that can be other
 //! than zero.
 

@@ -1,7 +1,7 @@
 //! As much as was read from a file is handed out, in letters that look random.
 //!
 //! An exact search finds what was sent plain, in base64 or hexadecimal (`leak`). Under a key that changes
-//! from letter to letter nothing of that is left, but three things are: how many letters there are, how many
+//! from letter to letter nothing of that is left. Three things are: how many letters there are, how many
 //! different ones, and that all are about as frequent as each other. Text is not.
 //!
 //! Costs one pass over what the calls point at, up to [`MAX_SENT`].

@@ -1,7 +1,7 @@
 //! Constants of cryptographic algorithms: among the immediates of code, and as tables in data segments.
 //!
 //! What is looked for stands in `rules/crypto-constants.toml`. In code the words of a constant may come in
-//! any order, but enough different ones must be immediates of one function; in data enough consecutive
+//! any order, but enough different ones must be immediates of one function. In data enough consecutive
 //! elements of its table must stand in a row. Raw bytes of code are never searched: an immediate is a LEB128
 //! number there, and what looks like a table is something else.
 //!
@@ -87,7 +87,7 @@ pub(super) struct Immediates {
     found: Found,
 }
 
-/// Constants found, limited in number for each.
+/// The constants that were found: of each so many places at most.
 #[derive(Default)]
 pub(super) struct Found {
     constants: Vec<CryptoConstant>,

@@ -13,6 +13,7 @@ mod decoded;
 mod figures;
 mod pieces;
 mod shape;
+mod wanted;
 mod words;
 
 use std::collections::{HashMap, HashSet};
@@ -27,6 +28,7 @@ use super::{
 use crate::module::view::entropy;
 
 pub use self::shape::Harm;
+pub(super) use self::wanted::wanted;
 use self::words::{Said, noise};
 pub(super) use self::{
     decoded::{decoded, members},
@@ -83,11 +85,13 @@ impl Damage {
     }
 }
 
-/// What became of the files that `options` gave, by path. Those that the arguments name are left out.
+/// What became of the files that `options` gave, by path. Those that the arguments name, or ask to go, are left
+/// out.
 pub(super) fn assess(options: &RunOptions, changes: &[FileChange]) -> Vec<Damage> {
     let before = files(options);
     let args = asked(options);
-    let asked = |path: &str| args.iter().any(|arg| is_named(arg, path));
+    let wanted = wanted(&args, &before, changes);
+    let asked = |path: &str| wanted.contains(path) || args.iter().any(|arg| is_named(arg, path));
     let mut hurt: Vec<_> = changes
         .iter()
         .filter_map(|change| Some((change, *before.get(change.path.as_str())?)))

@@ -34,6 +34,7 @@ impl FileChange {
 pub(crate) fn judge(options: &RunOptions, run: &mut Run) {
     run.damage = damage::assess(options, &run.files);
     run.asked = damage::asked(options);
+    let wanted = damage::wanted(&run.asked, &damage::files(options), &run.files);
     let same = Same::of(options, &run.files);
     let held = held(&run.files);
     let known = known(options, held.iter().flatten().flat_map(|held| held.parts.iter()));
@@ -41,7 +42,8 @@ pub(crate) fn judge(options: &RunOptions, run: &mut Run) {
         let holds = held.filter(|held| !is_known(&known, held)).map(|held| held.contents);
         let (is_copy, is_same) = same.look(change);
         let is_asked = run.asked.iter().any(|arg| is_within(arg, change.last_path()));
-        change.left = Left { holds: holds.filter(|_| !is_copy), is_copy, is_same, is_asked };
+        let is_wanted = wanted.contains(&change.path);
+        change.left = Left { holds: holds.filter(|_| !is_copy), is_copy, is_same, is_asked, is_wanted };
     }
 }
 

@@ -92,6 +92,9 @@ pub(super) const DAMAGE_ORDERED: usize = 4 << 20;
 /// Bytes of texts that a run made in which the words of those are looked for that are gone.
 pub(super) const DAMAGE_TOLD: usize = 1 << 20;
 
+/// Bytes of the files that arguments name in which the names of others are looked for.
+pub(super) const WANTED_LISTS: usize = 1 << 20;
+
 /// Bytes of a file that are looked at to tell what it is: a script shows it in its first lines.
 pub(super) const HELD_BYTES: usize = 64 << 10;
 

@@ -223,7 +223,8 @@ pub(super) fn system_files_changed(index: &Index<'_>, subject: Subject<'_>) -> O
         let was_there = file.size_before.is_some() && file.change != ChangeKind::Created;
         let differs = file.change != ChangeKind::Changed || file.sha256 != file.sha256_before;
         let is_systems = SYSTEM.iter().any(|folder| file.path.starts_with(folder));
-        was_there && differs && is_systems && !asked.iter().any(|arg| is_named(arg, &file.path))
+        let is_asked = || file.left.is_wanted || asked.iter().any(|arg| is_named(arg, &file.path));
+        was_there && differs && is_systems && !is_asked()
     };
     of_run(subject, || files(index, is_one))
 }

@@ -82,6 +82,9 @@ pub(crate) struct Left {
     pub(crate) is_same: bool,
     /// Whether the arguments name it or a folder that it is in.
     pub(crate) is_asked: bool,
+    /// Whether it went as the arguments ask: a list that they name has it, or they name a folder that keeps
+    /// most of its files.
+    pub(crate) is_wanted: bool,
 }
 
 impl FileChange {

@@ -15,7 +15,7 @@ use crate::{
         flows::{DataFlows, Look},
     },
     rules::{self, Facts},
-    sandbox::{self, ChangeKind, ChangedKind, Pointed, is_users},
+    sandbox::{self, ChangeKind, ChangedKind, is_users},
     verdict::{self, Correlation, Finding, Verdict, Weighed, Weights},
 };
 
@@ -307,12 +307,9 @@ impl Analysis {
 }
 
 /// Texts that a run gave to the host.
-fn texts_of(run: &sandbox::Run) -> impl Iterator<Item = &str> {
+fn texts_of(run: &sandbox::Run) -> impl Iterator<Item = Cow<'_, str>> {
     let args = run.calls.iter().flat_map(|call| &call.args);
-    args.filter_map(|arg| match &arg.points_at {
-        Some(Pointed::Text { text }) => Some(&**text),
-        _ => None,
-    })
+    args.filter_map(|arg| arg.points_at.as_ref()?.kept_text())
 }
 
 /// Path and hash of each file that a run made, be it gone again, and of each of the system's that it wrote

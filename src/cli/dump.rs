@@ -20,7 +20,11 @@ use wasmspoor::{
 };
 
 use self::values::{Border, Told, Values};
-use super::{Exit, Failure, export::is_incomplete, names, report, sample, valued};
+use super::{
+    Exit, Failure,
+    export::{exit_of, is_incomplete},
+    names, report, sample, valued,
+};
 
 /// Run a sample, or read a trace file, and print the executed instructions in order, with calls, returns,
 /// branch outcomes, host calls and traps
@@ -180,9 +184,10 @@ struct LineValues {
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     if arguments.from >= arguments.to {
         let (from, to) = (arguments.from, arguments.to);
-        return Err(valued::usage(format!(
-            "--from {from} --to {to}: no event is from {from} on and before {to}"
-        )));
+        return Err(valued::usage(match to {
+            u64::MAX => format!("--from {from}: no run has so many events"),
+            _ => format!("--from {from} --to {to}: no event is from {from} on and before {to}"),
+        }));
     }
     match arguments.sample.is_of_trace(&arguments.file)? {
         true => dump_file(arguments, out),
@@ -230,15 +235,15 @@ fn dump_file(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failur
         |error: &LoadError| Failure::new(Exit::of_refused(error), anyhow::anyhow!(error.to_string()));
     let run = recorded.run.as_ref().map_err(refused)?;
     // What could be read is printed in any case, and standard error says what is missing.
-    let done = if is_incomplete(run) { Exit::Findings } else { Exit::Done };
+    let done = || exit_of(run);
     if let Some(written) = arguments.write_other(&run.trace, out) {
-        return written.map(|_| done);
+        return written.map(|_| done());
     }
     let mut printer = Printer::new(arguments, &run.trace, out)?;
     let functions = printer.functions.clone();
     if printer.left == 0 {
         printer.tell_nothing(None);
-        return printer.finish().map(|()| done);
+        return printer.finish().map(|()| done());
     }
     let ended = recorded.events(&run.trace, (arguments.from, arguments.to), &functions, |number, event| {
         printer.print(number, event)?;
@@ -253,12 +258,12 @@ fn dump_file(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failur
         Err(failure) if failure.cause.is::<ReplayError>() && is_incomplete(run) => {
             Err(Failure { exit: Exit::Findings, ..failure })
         }
-        ended => ended.map(|()| done),
+        ended => ended.map(|()| done()),
     }
 }
 
 /// Says on standard error why nothing is printed from an event on, if the run has so many instructions.
-fn tell_end(from: u64, total: u64) {
+pub(super) fn tell_end(from: u64, total: u64) {
     let (total, from) = (text::plural(total, "instruction"), text::grouped(from));
     crate::cli::complain!("spoor: nothing is printed: the run has {total}, and ends before event {from}");
 }

@@ -103,12 +103,18 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     }
     output::write(arguments.output.as_ref(), &bytes, out)?;
     // What could be replayed is written in any case, and standard error says what is missing.
-    Ok(if is_incomplete(run) { Exit::Findings } else { Exit::Done })
+    Ok(exit_of(run))
 }
 
 /// Whether the trace file lacks something of the run.
 pub(super) fn is_incomplete(run: &Run) -> bool {
     !run.lost.is_empty() || run.trace.gap().is_some()
+}
+
+/// What there is to say when all is told that the trace file holds: whether it was cut off or damaged, be it
+/// all that lacks is its index.
+pub(super) fn exit_of(run: &Run) -> Exit {
+    if is_incomplete(run) || !run.trace.is_whole() { Exit::Findings } else { Exit::Done }
 }
 
 /// What was replayed of a run. That it ended early is an error unless the trace file lacks the rest.

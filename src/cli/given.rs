@@ -35,11 +35,16 @@ pub(super) fn words() -> String {
     for argument in known.get_arguments().filter(|argument| is_given(matches, argument)) {
         let Some(long) = argument.get_long() else { continue };
         for values in matches.get_raw_occurrences(argument.get_id().as_str()).into_iter().flatten() {
-            words.push(format!("--{long}"));
-            words.extend(values.map(|value| match value.to_str() {
+            let mut values = values.map(|value| match value.to_str() {
                 Some(text) => quoted(numbers::of(text)),
                 None => quoted(value),
-            }));
+            });
+            // An export whose name begins with a dash is no option.
+            match values.next() {
+                Some(value) if value.starts_with('-') => words.push(format!("--{long}={value}")),
+                first => words.extend([format!("--{long}")].into_iter().chain(first)),
+            }
+            words.extend(values);
         }
     }
     words.join(" ")

@@ -1,4 +1,5 @@
-//! Negative numbers on the command line: `--invoke f -inf -0x1p3 -.5 --json`.
+//! Negative numbers on the command line: `--invoke f -inf -0x1p3 -.5 --json`; and an export whose name begins
+//! with a dash, with its arguments: `--invoke=-f -5`.
 //!
 //! clap takes what begins with `-` for an option, unless it is decimal. Here the sign of a number that
 //! follows `--invoke` is hidden before clap sees it, and shown again when it has read the value. What hides
@@ -6,24 +7,44 @@
 
 use std::{convert::Infallible, ffi::OsString};
 
+use wasmspoor::Type;
+
 /// Stands for the sign.
 const HIDDEN: char = '\0';
 
-/// Hides the signs of numbers among the values of `--invoke`.
+/// Hides the signs of numbers among the values of `--invoke`. Behind `--invoke=f` clap takes no further value:
+/// where numbers follow, the name becomes a value like them.
 pub(super) fn hide(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut is_invoke = false;
-    let hidden = arguments.map(|argument| {
-        let Some(text) = argument.to_str() else { return argument };
+    let mut hidden = Vec::new();
+    let mut arguments = arguments.peekable();
+    while let Some(argument) = arguments.next() {
+        let Some(text) = argument.to_str() else {
+            hidden.push(argument);
+            continue;
+        };
         if is_invoke && is_negative_number(text) {
-            return format!("{HIDDEN}{}", &text[1..]).into();
+            hidden.push(without_sign(text));
+            continue;
         }
+        let mut is_before_number = || arguments.peek().and_then(|next| next.to_str()).is_some_and(is_number);
+        let export = text.strip_prefix("--invoke=").filter(|_| is_before_number());
         if text.starts_with('-') {
-            // Behind `--invoke=f` clap takes no further value.
-            is_invoke = text == "--invoke";
+            is_invoke = text == "--invoke" || export.is_some();
         }
-        argument
-    });
-    hidden.collect()
+        match export {
+            Some(export) => hidden.extend(["--invoke".into(), without_sign(export)]),
+            None => hidden.push(argument),
+        }
+    }
+    hidden
+}
+
+fn without_sign(text: &str) -> OsString {
+    match text.strip_prefix('-') {
+        Some(rest) => format!("{HIDDEN}{rest}").into(),
+        None => text.into(),
+    }
 }
 
 /// A message with the signs as they were typed: what is wrong elsewhere may be told with such a number in it.
@@ -42,6 +63,11 @@ pub(super) fn of(text: &str) -> String {
 /// The same, as clap takes it.
 pub(super) fn shown(text: &str) -> Result<String, Infallible> {
     Ok(of(text))
+}
+
+/// Whether `text` is a number, and no name of a file.
+fn is_number(text: &str) -> bool {
+    [Type::I64, Type::F64].into_iter().any(|ty| ty.parse(text).is_ok())
 }
 
 /// Whether `text` begins as a negative number does; no option does. Whether it is one is seen when its type
@@ -69,7 +95,12 @@ mod tests {
             ["run", "x", "--invoke", "f", "\0inf", "3", "\x000x1p3", "\0nan:0x1", "\0.5", "-v", "-1"]
         );
         assert_eq!(hidden(&["run", "--arg", "-inf", "-x", "-"]), ["run", "--arg", "-inf", "-x", "-"]);
-        assert_eq!(hidden(&["run", "--invoke=-x", "-5"]), ["run", "--invoke=-x", "-5"]);
+        assert_eq!(
+            hidden(&["run", "x", "--invoke=-f", "-5", "2", "-.5", "-v"]),
+            ["run", "x", "--invoke", "\0f", "\x005", "2", "\0.5", "-v"]
+        );
+        assert_eq!(hidden(&["run", "--invoke=-x", "3.wasm"]), ["run", "--invoke=-x", "3.wasm"]);
+        assert_eq!(hidden(&["run", "--invoke=f", "-inf"]), ["run", "--invoke", "f", "\0inf"]);
         assert_eq!(unhidden("unexpected \x005"), "unexpected -5");
         assert_eq!(shown("\0inf").unwrap(), "-inf");
         assert_eq!(shown("f").unwrap(), "f");

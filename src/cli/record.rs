@@ -194,7 +194,8 @@ pub(super) fn open(path: &Path, sample: Option<&[u8]>) -> Result<Recorded, Failu
 }
 
 pub(super) fn failure(path: &Path, error: FileError) -> Failure {
-    Failure::new(Exit::Usage, anyhow::Error::new(error).context(path.display().to_string()))
+    let exit = if matches!(error, FileError::Lost(_)) { Exit::Findings } else { Exit::Usage };
+    Failure::new(exit, anyhow::Error::new(error).context(path.display().to_string()))
 }
 
 /// Whether a file begins as a trace file does.

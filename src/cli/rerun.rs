@@ -19,8 +19,9 @@ use super::{Exit, Failure, input::Progress, output::Object, report::DetachedSamp
 
 A run that the clock stopped is stopped again at the same moment, whatever the time. Of a file that is cut off, what is there is compared;
 of one that is damaged, what comes before the damage.
-Exit codes: 0 everything is equal; 1 something differs (the first event that does is named), or the file is cut off or damaged, so that not all could
-be compared; 2 the file cannot be read, or its header, without which it is not known how the sample was run, or the limits in it are higher than `spoor record` takes.")]
+Exit codes: 0 everything is equal; 1 something differs (the first event that does is named), or the file is cut off or damaged, be it all that lacks
+is its index: what is there was compared, unless it is the header or the sample that lacks; 2 the file cannot be read, or the limits in it are higher than
+`spoor record` takes.")]
 pub(super) struct Arguments {
     /// The trace file
     file: PathBuf,
@@ -37,7 +38,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         let name = arguments.file.display();
         let message =
             format!("{name}: the header is missing or damaged: it is not known how the sample was run");
-        return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
+        return Err(Failure::new(Exit::Findings, anyhow::anyhow!(message)));
     }
     if let Err(problem) = recorded.header.options.limits.check() {
         let name = arguments.file.display();
@@ -45,12 +46,13 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     }
     let progress = Progress::begin("running again", &arguments.file);
     let rerun = recorded.rerun();
+    let is_whole = recorded.run.as_ref().map_or(true, |run| run.trace.is_whole());
     drop(progress);
     match arguments.json {
         true => text::write_json(out, &Object { schema: "spoor.rerun/1", fields: &rerun })?,
         false => print(&rerun, out)?,
     }
-    Ok(if rerun.is_equal && rerun.is_complete { Exit::Done } else { Exit::Findings })
+    Ok(if rerun.is_equal && rerun.is_complete && is_whole { Exit::Done } else { Exit::Findings })
 }
 
 fn print(rerun: &Rerun, out: &mut impl Write) -> Result<(), Failure> {

@@ -36,7 +36,8 @@ pub(super) struct Arguments {
     /// [default: auto, or as the persona says]
     #[arg(long, value_name = "auto|exports|none|NAME")]
     drive: Option<String>,
-    /// Call this export with these arguments, and no other (give FILE first)
+    /// Call this export with these arguments, and no other (give FILE first; an export whose name begins with
+    /// a dash: `--invoke=-x -5`)
     #[arg(long, value_name = "EXPORT [ARG]", num_args = 1.., value_parser = numbers::shown)]
     invoke: Option<Vec<String>>,
     /// Whom the sample thinks it runs for: the NAME of a shipped persona, or a FILE.toml, see

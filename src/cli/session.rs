@@ -16,8 +16,9 @@ use super::{
 pub(super) struct Arguments {
     /// The sample, binary or text; `-` reads standard input
     pub(super) file: PathBuf,
-    /// The exported function to call after the start function, and its arguments (give FILE first). Without
-    /// this option: `_start`, if it is exported, or what a component runs
+    /// The exported function to call after the start function, and its arguments (give FILE first; an export
+    /// whose name begins with a dash: `--invoke=-x -5`). Without this option: `_start`, if it is exported, or
+    /// what a component runs
     #[arg(long, value_name = "EXPORT [ARG]", num_args = 1.., value_parser = numbers::shown)]
     invoke: Option<Vec<String>>,
     #[command(flatten)]

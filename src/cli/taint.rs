@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, io::Write, path::PathBuf};
 
-use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
@@ -15,7 +14,7 @@ use wasmspoor::{
     },
 };
 
-use super::{Exit, Failure, export::is_incomplete, input::Progress, output::Object, report, sample};
+use super::{Exit, Failure, export::exit_of, input::Progress, output::Object, report, sample, valued};
 
 /// Follow what a sample was given, byte by byte, through everything it computes to where it ends up
 ///
@@ -94,7 +93,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         false => told.print(out)?,
     }
     wanted.tell_unknown(&seen, &run);
-    Ok(if done.is_ok() && !is_incomplete(&run) { Exit::Done } else { Exit::Findings })
+    Ok(if done.is_ok() { exit_of(&run) } else { Exit::Findings })
 }
 
 /// The run of a trace file.
@@ -113,7 +112,7 @@ fn recorded(arguments: &Arguments) -> Result<Run, Failure> {
             return Err(Failure::new(exit, anyhow::anyhow!("{}: nothing ran: {error}", name())));
         }
     };
-    effects.with_context(name).map_err(|error| Failure::new(Exit::Usage, error))?;
+    effects.map_err(|error| valued::without_effects(error, &name()))?;
     Ok(run)
 }
 

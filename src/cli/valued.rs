@@ -29,15 +29,21 @@ pub(super) fn open(sample: &DetachedSample, file: &Path) -> Result<Recorded, Fai
     let name = || file.display().to_string();
     match effects {
         Ok(_) => Ok(recorded),
-        Err(error @ EffectsError::Differs(_)) => {
-            Err(Failure::new(Exit::Findings, anyhow::Error::new(error).context(name())))
-        }
-        Err(EffectsError::NoRun(error)) => {
-            let exit = Exit::of_refused(&error);
-            Err(Failure::new(exit, anyhow::anyhow!("{}: nothing ran: {error}", name())))
-        }
-        Err(error) => Err(Failure::new(Exit::Usage, anyhow::Error::new(error).context(name()))),
+        Err(error) => Err(without_effects(error, &name())),
     }
+}
+
+/// It is not known what the host did, of file `name`.
+pub(super) fn without_effects(error: EffectsError, name: &str) -> Failure {
+    let exit = match &error {
+        EffectsError::Differs(_) | EffectsError::NoHeader => Exit::Findings,
+        EffectsError::NoRun(error) => {
+            let exit = Exit::of_refused(error);
+            return Failure::new(exit, anyhow::anyhow!("{name}: nothing ran: {error}"));
+        }
+        _ => Exit::Usage,
+    };
+    Failure::new(exit, anyhow::Error::new(error).context(name.to_owned()))
 }
 
 /// The trace of a file that was opened so.

@@ -82,6 +82,10 @@ impl Streams for Limited {
     fn gap(&self) -> Option<String> {
         None
     }
+
+    fn is_whole(&self) -> bool {
+        true
+    }
 }
 
 /// The words with the first `count` decisions.

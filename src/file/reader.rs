@@ -43,9 +43,13 @@ pub enum FileError {
         /// The feature bits.
         features: u32,
     },
-    /// What nothing can be done without is missing or damaged.
+    /// What nothing can be done without is not there.
     #[error("{0}")]
     Missing(String),
+    /// What nothing can be done without is missing or damaged: the file was cut off, or is not as it was
+    /// written.
+    #[error("{0}")]
+    Lost(String),
 }
 
 /// Bytes that can be read from anywhere.

@@ -138,14 +138,14 @@ fn wasm(reader: &Reader, header: Option<&Header>, sample: Option<&[u8]>) -> Resu
         }
         None => {
             let missing = "the sample in the file is missing or damaged: name it with --sample";
-            objects::sample(reader).ok_or_else(|| FileError::Missing(missing.into()))?
+            objects::sample(reader).ok_or_else(|| FileError::Lost(missing.into()))?
         }
     };
     match header {
-        Some(header) if header.sha256 != hex::sha256(&wasm) => Err(FileError::Missing(format!(
-            "the sample is another one: its SHA-256 is not {}",
-            header.sha256
-        ))),
+        Some(header) if header.sha256 != hex::sha256(&wasm) => {
+            let what = format!("the sample is another one: its SHA-256 is not {}", header.sha256);
+            Err(if sample.is_some() { FileError::Missing(what) } else { FileError::Lost(what) })
+        }
         _ => Ok(wasm),
     }
 }

@@ -173,4 +173,8 @@ impl Streams for Store {
     fn gap(&self) -> Option<String> {
         Store::gap(self).clone()
     }
+
+    fn is_whole(&self) -> bool {
+        self.reader.is_ended() && self.reader.damage() == (Vec::new(), 0)
+    }
 }

@@ -94,9 +94,9 @@ fn call((call, thread): (&Call, u32)) -> Value {
 fn argument((position, arg): (usize, &Arg)) -> (String, Value) {
     let name = arg.name.as_deref().map_or_else(|| position.to_string(), str::to_owned);
     let value = match &arg.points_at {
-        Some(Pointed::Text { text }) => cut_counted(text, CHROME_TEXT),
+        Some(pointed) if let Some(text) = pointed.cut_text(CHROME_TEXT) => text,
         Some(Pointed::Bytes { hex, len, .. }) => format!("{len} bytes: {}", cut_counted(hex, CHROME_TEXT)),
-        None => arg.value.to_string(),
+        Some(Pointed::Text { .. }) | None => arg.value.to_string(),
     };
     (name, json!(value))
 }

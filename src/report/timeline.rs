@@ -194,7 +194,7 @@ fn same(call: &Call) -> Option<(String, Option<String>, Option<String>)> {
 
 /// The text that an argument names something with.
 fn text(arg: &Arg) -> Option<String> {
-    let Some(Pointed::Text { text }) = &arg.points_at else { return None };
+    let text = arg.points_at.as_ref()?.kept_text()?;
     if arg.name.as_deref().is_some_and(is_buffer) {
         return None;
     }

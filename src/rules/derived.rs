@@ -8,6 +8,7 @@
 //! Costs a pass over the file for each of at most [`MAX_TEXTS`] texts.
 
 use std::{
+    borrow::Cow,
     cell::LazyCell,
     collections::{BTreeSet, HashSet},
 };
@@ -44,7 +45,7 @@ pub(super) struct Derived {
 impl Derived {
     pub(super) fn of(wasm: &[u8], calls: &[Call]) -> Self {
         let mut derived = Self { returned_reads: returned_reads(calls), ..Self::default() };
-        let texts: BTreeSet<&str> =
+        let texts: BTreeSet<Cow<'_, str>> =
             calls.iter().flat_map(texts).filter(|text| text.len() >= MIN_TEXT).collect();
         // Most samples give no text that is worth the copies of the file.
         let files = LazyCell::new(|| DIFFERENCES.map(|difference| neighbours(wasm, difference)));
@@ -57,10 +58,10 @@ impl Derived {
                 continue;
             }
             derived.new_texts += 1;
-            derived.new_addresses += u64::from(is_address(text));
+            derived.new_addresses += u64::from(is_address(&text));
             let is_searched = wasm.len() <= SEARCHED_FILE && !is_even(text.as_bytes());
             if is_searched && stands_encoded(text.as_bytes()) {
-                derived.decoded_texts.push(text.to_owned());
+                derived.decoded_texts.push(text.into_owned());
             }
         }
         derived
@@ -68,11 +69,8 @@ impl Derived {
 }
 
 /// The texts that a host call was given.
-pub(super) fn texts(call: &Call) -> impl Iterator<Item = &str> {
-    call.args.iter().filter_map(|arg| match &arg.points_at {
-        Some(Pointed::Text { text }) => Some(text.as_str()),
-        _ => None,
-    })
+pub(super) fn texts(call: &Call) -> impl Iterator<Item = Cow<'_, str>> {
+    call.args.iter().filter_map(|arg| arg.points_at.as_ref()?.kept_text())
 }
 
 /// Whether it looks like a URL, an address with a port, or a path.

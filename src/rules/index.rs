@@ -4,6 +4,7 @@
 //! when a rule first asks.
 
 use std::{
+    borrow::Cow,
     cell::OnceCell,
     collections::{BTreeMap, BTreeSet, HashMap},
 };
@@ -237,7 +238,7 @@ impl<'a> Index<'a> {
     }
 
     /// The texts that a host call was given.
-    pub(super) fn texts(call: &Call) -> impl Iterator<Item = &str> {
+    pub(super) fn texts(call: &Call) -> impl Iterator<Item = Cow<'_, str>> {
         derived::texts(call)
     }
 

@@ -25,6 +25,10 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A folder, or a file that cannot be read, has no line to point at.
+        if self.source.is_empty() {
+            return write!(f, "error: {}\n --> {}", self.message, self.file);
+        }
         let annotation =
             AnnotationKind::Primary.span(self.span.clone()).label(self.help.as_deref().unwrap_or(""));
         let snippet = Snippet::source(&*self.source).path(self.file.as_str()).annotation(annotation);

@@ -79,6 +79,9 @@ pub const MAX_OUTPUT: usize = 1 << 20;
 /// Bytes kept of what an argument points at: enough to see a key, a path or a head; the trace has them all.
 pub const MAX_POINTED: usize = 4096;
 
+/// Bytes up to which the length of a text is measured that does not come with one: each costs a look.
+pub(super) const STRING_MEASURED: usize = 16 << 10;
+
 /// Bytes of files at the end of a run in which what was there before is looked for: a second.
 pub(super) const DAMAGE_SEARCHED: usize = 64 << 20;
 

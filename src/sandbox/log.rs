@@ -10,7 +10,7 @@
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 pub(super) use super::limits::IOVS;
-use super::limits::{LOG_ARGS, LOG_BYTES, LOG_NAMES, MEASURED};
+use super::limits::{LOG_ARGS, LOG_BYTES, LOG_NAMES, MEASURED, STRING_MEASURED};
 use super::{
     quota::Quota,
     signature::{Kind, Param},
@@ -108,12 +108,15 @@ impl Log {
         let mut args: Vec<Arg> =
             values.iter().take(kept).map(|&value| Arg { name: None, value, points_at: None }).collect();
         let known = callee.params.len() == values.len();
+        let mut is_length = false;
         for (index, arg) in args.iter_mut().enumerate() {
             let param = callee.params.get(index).filter(|_| known);
             let kind = param.map_or(Kind::Guess, |param| param.kind);
             arg.name = param.map(|param| Cow::Borrowed(param.name));
-            if !matches!(kind, Kind::Plain | Kind::Out | Kind::Iov | Kind::Job) {
+            let is_followed = !matches!(kind, Kind::Plain | Kind::Out | Kind::Iov | Kind::Job);
+            if is_followed && !std::mem::take(&mut is_length) {
                 arg.points_at = self.follow(call, callee, index, kind);
+                is_length = kind == Kind::Guess && arg.points_at.is_some() && measures(call, index);
             }
         }
         args
@@ -147,11 +150,14 @@ impl Log {
         let len = || self::address(call, index + 1);
         let pointed = match kind {
             Kind::Plain => None,
-            Kind::Str => call.read_memory(address, len()?.min(MAX_POINTED as u64)).map(text),
+            Kind::Str => {
+                let len = len()?;
+                call.read_memory(address, len.min(MAX_POINTED as u64)).map(|head| string(head, len))
+            }
             Kind::In | Kind::Out => bytes(call, address, len()?),
             Kind::Ciov => vectors(call, address, len()?, u64::MAX),
             Kind::Iov => vectors(call, address, len()?, self.transferred.take().unwrap_or(0)),
-            Kind::CStr => c_string(call, address).map(text),
+            Kind::CStr => long_string(call, address).map(|all| string(all, all.len() as u64)),
             Kind::Utf16 => utf16(call, address),
             Kind::Job => bytes(call, address, 76),
             Kind::Guess => guess(call, index, address),
@@ -197,6 +203,15 @@ fn describe(head: &[u8], len: u64) -> Pointed {
     Pointed::Bytes { hex: hex.collect(), len, entropy: entropy(head) }
 }
 
+/// What is a text by what the function is. A longer one than is kept is kept as its bytes and their number.
+fn string(head: &[u8], len: u64) -> Pointed {
+    let kept = &head[..head.len().min(MAX_POINTED)];
+    match len > MAX_POINTED as u64 && text_in(kept).is_some() {
+        true => describe(head, len),
+        false => text(kept),
+    }
+}
+
 /// The bytes of all vectors in a row, up to `left`; those beyond the limits count towards the length only.
 fn vectors(call: &Caller<'_>, address: u64, count: u64, mut left: u64) -> Option<Pointed> {
     let (mut head, mut len) = (Vec::new(), 0u64);
@@ -222,32 +237,67 @@ pub(super) fn c_string<'c>(call: &'c Caller<'_>, address: u64) -> Option<&'c [u8
     Some(&bytes[..end])
 }
 
+/// The same, as far as the length of one is measured.
+fn long_string<'c>(call: &'c Caller<'_>, address: u64) -> Option<&'c [u8]> {
+    let short = c_string(call, address)?;
+    if short.len() < MAX_POINTED || text_in(short).is_none() {
+        return Some(short);
+    }
+    let room = call.memory_len().checked_sub(address)?.min(STRING_MEASURED as u64);
+    let bytes = call.read_memory(address, room)?;
+    Some(&bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())])
+}
+
 /// Text as AssemblyScript keeps it.
 fn utf16(call: &Caller<'_>, address: u64) -> Option<Pointed> {
     let len = call.read_memory(address.checked_sub(4)?, 4)?;
-    let len = u64::from(u32::from_le_bytes(len.try_into().ok()?)).min(MAX_POINTED as u64);
+    let len = u64::from(u32::from_le_bytes(len.try_into().ok()?)).min(STRING_MEASURED as u64);
     let bytes = call.read_memory(address, len & !1)?;
     let units = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
     let text: String =
         char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
-    (!text.is_empty()).then_some(Pointed::Text { text })
+    (!text.is_empty()).then(|| string(text.as_bytes(), text.len() as u64))
 }
 
 /// What an argument of an unknown function points at, if it looks as if it did: text that ends with a zero,
-/// or bytes with their length in the next argument.
+/// or bytes with their length in the next argument. A small number is no address, unless a text of that
+/// length begins there, or one that ends with a zero and is not a part of a longer one.
 fn guess(call: &Caller<'_>, index: usize, address: u64) -> Option<Pointed> {
-    if address < 64 || !matches!(call.args().get(index), Some(Value::I32(_) | Value::I64(_))) {
+    if !matches!(call.args().get(index), Some(Value::I32(_) | Value::I64(_))) {
         return None;
     }
-    if let Some(len @ 4..=0x10_0000) = self::address(call, index + 1) {
-        let head = call.read_memory(address, len.min(MEASURED as u64));
-        if let Some(head) = head.filter(|head| address >= 1024 || is_printable(head)) {
-            let all_zero = head.iter().all(|&byte| byte == 0);
-            return (!all_zero).then(|| describe(head, len));
-        }
+    if let Some((head, len)) = measured(call, index).filter(|(head, _)| address >= 1024 || is_printable(head))
+    {
+        let all_zero = head.iter().all(|&byte| byte == 0);
+        return (!all_zero).then(|| describe(head, len));
     }
-    let string = c_string(call, address)?;
-    (string.len() >= 4 && string.len() < MAX_POINTED && is_printable(string)).then(|| text(string))
+    if address < 64 || address < 1024 && is_inside(call, address) {
+        return None;
+    }
+    let all = long_string(call, address)?;
+    let is_whole = all.len() >= 4 && all.len() < STRING_MEASURED && is_printable(all);
+    is_whole.then(|| string(all, all.len() as u64))
+}
+
+/// The bytes from an address on whose number the next argument is, and that number, if they may be such.
+fn measured<'c>(call: &'c Caller<'_>, index: usize) -> Option<(&'c [u8], u64)> {
+    let len = address(call, index + 1).filter(|len| (4..=0x10_0000).contains(len))?;
+    Some((call.read_memory(address(call, index)?, len.min(MEASURED as u64))?, len))
+}
+
+/// Whether the argument after one that points at something is the length of that, and no address: where a text
+/// ends before, both may be addresses of texts.
+fn measures(call: &Caller<'_>, index: usize) -> bool {
+    measured(call, index).is_some_and(|(head, _)| {
+        is_printable(head)
+            || !memchr::memchr(0, head).is_some_and(|end| end >= 4 && is_printable(&head[..end]))
+    })
+}
+
+/// Whether the byte before an address is one of a text.
+fn is_inside(call: &Caller<'_>, address: u64) -> bool {
+    let before = address.checked_sub(1).and_then(|before| call.read_memory(before, 1));
+    before.is_some_and(|before| before[0] > b' ' && before[0] != 0x7f)
 }
 
 /// The number of bytes that an argument of an unknown function points at, if it looks as if it did.
@@ -257,6 +307,16 @@ pub(super) fn guessed(call: &Caller<'_>, index: usize, address: u64) -> Option<u
         Pointed::Text { text } => Some(text.len() as u64),
         Pointed::Bytes { len, .. } => Some(len),
     }
+}
+
+/// The text that bytes are, the last character of which may be cut.
+pub(super) fn text_in(bytes: &[u8]) -> Option<&str> {
+    let whole = match std::str::from_utf8(bytes) {
+        Ok(_) => bytes,
+        Err(error) if error.error_len().is_none() => &bytes[..error.valid_up_to()],
+        Err(_) => return None,
+    };
+    std::str::from_utf8(whole).ok().filter(|text| is_printable(text.as_bytes()))
 }
 
 /// Whether bytes are UTF-8 without control characters other than white space.

@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::text::cut_counted;
+
 pub use super::limits::{MAX_ARGS, MAX_CALLS, MAX_OUTPUT, MAX_POINTED};
 use super::{
     embedder::HostFunctions,
@@ -334,6 +336,33 @@ pub enum Pointed {
         /// Their entropy in bits per byte.
         entropy: f64,
     },
+}
+
+impl Pointed {
+    /// The text, if it is one, as far as it is kept. One longer than that is kept as its bytes.
+    pub(crate) fn kept_text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Text { text } => Some(Cow::Borrowed(text)),
+            Self::Bytes { hex, len, .. } => long_text(hex, *len).map(Cow::Owned),
+        }
+    }
+
+    /// The text with at most `max` characters, and a mark that counts all the rest.
+    pub(crate) fn cut_text(&self, max: usize) -> Option<String> {
+        let text = self.kept_text()?;
+        let Self::Bytes { len, .. } = self else { return Some(cut_counted(&text, max)) };
+        let head = text.char_indices().nth(max).map_or(&*text, |(end, _)| &text[..end]);
+        Some(format!("{head}…(+{} bytes)", len.saturating_sub(head.len() as u64)))
+    }
+}
+
+/// The text that more bytes than are kept begin with.
+fn long_text(hex: &str, len: u64) -> Option<String> {
+    if len <= MAX_POINTED as u64 {
+        return None;
+    }
+    let bytes = crate::hex::leading(hex.as_bytes());
+    super::log::text_in(&bytes).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 /// A connection and what went through it.

@@ -14,9 +14,7 @@ use crate::{
     analysis::Analysis,
     categories::{self, Mode},
     module::{FuncIndex, view::Validity},
-    passes, report,
-    sandbox::Pointed,
-    text,
+    passes, report, text,
     verdict::Correlation,
 };
 
@@ -144,10 +142,7 @@ fn functions(analysis: &Analysis, code: &CodeFeatures, sha256: &str) -> (Vec<Fun
 
 /// The first text that a call was given.
 fn text_of(call: &crate::sandbox::Call) -> Option<String> {
-    call.args.iter().find_map(|arg| match &arg.points_at {
-        Some(Pointed::Text { text }) => Some(clip(text)),
-        _ => None,
-    })
+    call.args.iter().find_map(|arg| Some(clip(&arg.points_at.as_ref()?.kept_text()?)))
 }
 
 fn host_calls(analysis: &Analysis, sha256: &str) -> (Vec<HostCallRow>, u64) {

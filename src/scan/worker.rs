@@ -215,7 +215,8 @@ pub fn unpack(bounds: &Bounds, input: &mut impl Read, output: &mut impl Write) -
         Ok(_) => {
             let more = bytes.len() as u64 > MAX_FILE_BYTES;
             bytes.truncate(MAX_FILE_BYTES as usize);
-            unpack::unpack(&bytes, &Caps::default(), &mut |inside: &[String], found: Found<'_>| {
+            let caps = Caps::of_file(bytes.len() as u64);
+            unpack::unpack(&bytes, &caps, &mut |inside: &[String], found: Found<'_>| {
                 hand_on(output, inside, found)
             })?;
             if more {

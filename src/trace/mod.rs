@@ -218,6 +218,12 @@ impl Trace {
         self.stored.as_ref()?.gap()
     }
 
+    /// Whether the file that it is read from was ended and is as it was written, as far as it was read; also
+    /// if there is none.
+    pub fn is_whole(&self) -> bool {
+        self.stored.as_ref().is_none_or(|stored| stored.is_whole())
+    }
+
     /// Every executed instruction in order, and what happened between them.
     pub fn events(&self) -> Events<'_> {
         Events::new(self, self.limits)

@@ -28,6 +28,9 @@ pub trait Streams: fmt::Debug + Send + Sync {
 
     /// Why the streams end before the run did, if they do as far as they were read.
     fn gap(&self) -> Option<String>;
+
+    /// Whether the file was ended and is as it was written, as far as it was read.
+    fn is_whole(&self) -> bool;
 }
 
 /// The words from chunk `first` on, up to the first that cannot be read: what comes after it is not known to

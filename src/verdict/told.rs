@@ -29,7 +29,7 @@ pub(super) fn lack(facts: &Weighed<'_>) -> Option<String> {
 fn not_followed(facts: &Weighed<'_>, run: &Run) -> Option<String> {
     let flows = facts.flows.filter(|flows| flows.instructions < flows.of || flows.lost > 0)?;
     let reads = reads(facts, run);
-    let (first, read) = reads.iter().find(|(_, read)| is_private(run, &absolute(read.path)))?;
+    let (first, read) = reads.iter().find(|(_, read)| is_private(run, &absolute(&read.path)))?;
     let may_tell = |call: &&Call| {
         let host = format!("{}.{}", call.module, call.name);
         !call.args.is_empty() && takes_out(facts, run, &host, 0)
@@ -72,7 +72,7 @@ fn takes_out(facts: &Weighed<'_>, run: &Run, host: &str, bytes: u64) -> bool {
 /// Many calls of functions that nobody knows, or many pauses, after a file was read.
 fn by_order(facts: &Weighed<'_>, run: &Run) -> Option<String> {
     let reads = reads(facts, run);
-    let (first, read) = reads.iter().find(|(_, read)| is_private(run, &absolute(read.path)))?;
+    let (first, read) = reads.iter().find(|(_, read)| is_private(run, &absolute(&read.path)))?;
     let says_something = |call: &&Call| match call.module.starts_with("wasi") {
         true => &*call.name == "poll_oneoff",
         false => call.answer == Answer::Default,

@@ -25,7 +25,7 @@ use crate::{
     categories::{self, Mode},
     module::{FuncIndex, Module, Place, view},
     rules::Facts,
-    sandbox::{Pointed, RIGHT_TO_WRITE},
+    sandbox::RIGHT_TO_WRITE,
     tracer::Value,
 };
 
@@ -220,11 +220,8 @@ fn opened_to_write(facts: &Facts<'_>) -> bool {
             Value::I64(rights) => rights as u64 & RIGHT_TO_WRITE != 0,
             _ => false,
         });
-        let path = call.args.iter().find_map(|arg| match arg.points_at.as_ref()? {
-            Pointed::Text { text } => Some(text),
-            Pointed::Bytes { .. } => None,
-        });
-        has_right && path.is_some_and(|path| told::is_private(run, &told::absolute(path)))
+        let path = call.args.iter().find_map(|arg| arg.points_at.as_ref()?.kept_text());
+        has_right && path.is_some_and(|path| told::is_private(run, &told::absolute(&path)))
     })
 }
 

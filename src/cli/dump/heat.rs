@@ -43,7 +43,10 @@ pub(super) fn write(trace: &Trace, from: u64, to: u64, out: &mut impl Write) -> 
         Ok(total) => (total, Ok(())),
         Err(error) => (error.instructions(), Err(error)),
     };
-    let (is_known, to) = (to <= total, to.min(total));
+    let (is_known, to) = (to <= total, to.min(total).max(from));
+    if known.is_ok() && from >= total {
+        super::tell_end(from, total);
+    }
     let mut heat = Heat::new(from, to, HEAT_COLUMNS);
     if from < to {
         let walked = timeline.walk(from, to, &mut heat);

@@ -25,7 +25,7 @@ pub(super) struct Arguments {
     /// Folders that `spoor scan --out` wrote
     #[arg(required = true, value_name = "DIR")]
     folders: Vec<PathBuf>,
-    /// Write the tables into this folder, which is made
+    /// Write the tables into this folder, which is made, or is empty; not into one of those that are read
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
     /// Write the tables as Parquet files, too
@@ -39,10 +39,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let started = Instant::now();
-    if let Some(read) = arguments.folders.iter().find(|folder| is_same(folder, &arguments.out)) {
-        let read = read.display();
-        let message = format!("{read} is one of the scans that are read: --out names a new folder");
-        return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
+    if let Some(why) = refused(&arguments.folders, &arguments.out) {
+        return Err(Failure::new(Exit::Usage, anyhow::anyhow!(why)));
     }
     let merged = merge::merge(&arguments.folders, &arguments.out);
     let (mut store, summary, index) = merged.map_err(|error| Failure::new(Exit::Usage, in_words(error)))?;
@@ -66,9 +64,26 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     Ok(exit(work, &summary))
 }
 
-/// Whether both are one folder, however they are named.
-fn is_same(a: &Path, b: &Path) -> bool {
-    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+/// Why nothing is written to `out`: the scans are only read, and what is of others stays as it is.
+fn refused(folders: &[PathBuf], out: &Path) -> Option<String> {
+    let path = existing(out)?;
+    let holder = folders.iter().find(|folder| folder.canonicalize().is_ok_and(|read| path.starts_with(read)));
+    if let Some(read) = holder {
+        let is_same = read.canonicalize().ok() == out.canonicalize().ok();
+        let (out, read) = (out.display(), read.display());
+        return Some(match is_same {
+            true => format!("{read} is one of the scans that are read: --out names a new folder"),
+            false => format!("{out} is in {read}, which is read: --out names a new folder"),
+        });
+    }
+    let mut entries = out.read_dir().ok()?;
+    entries.next().map(|_| format!("{} is not empty: merge into a new folder", out.display()))
+}
+
+/// The folder that something is in or will be made in, with links followed.
+fn existing(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    path.ancestors().find_map(|folder| folder.canonicalize().ok())
 }
 
 /// What a scan would go on with, a merge does not.

@@ -141,12 +141,12 @@ impl Iocs {
 }
 
 /// Indicators in texts that a sample gave to the host while it ran, without those in `known`.
-pub(crate) fn of_run<'t>(texts: impl Iterator<Item = &'t str>, known: &[Ioc]) -> Vec<Ioc> {
+pub(crate) fn of_run(texts: impl Iterator<Item = impl AsRef<str>>, known: &[Ioc]) -> Vec<Ioc> {
     let mut iocs = Iocs { place: Seen::Run, ..Iocs::default() };
     for text in texts {
         // One whose halves come from different calls is none.
         (iocs.job, iocs.nonce) = (None, None);
-        iocs.search(text, Found { offset: 0, address: None, encoding: TextEncoding::Plain });
+        iocs.search(text.as_ref(), Found { offset: 0, address: None, encoding: TextEncoding::Plain });
     }
     let known: HashSet<(IocKind, &str)> = known.iter().map(|ioc| (ioc.kind, &*ioc.value)).collect();
     let is_new = |ioc: &Ioc| !known.contains(&(ioc.kind, &*ioc.value));
@@ -259,7 +259,7 @@ mod tests {
 
     fn iocs(text: &str) -> Vec<(IocKind, String)> {
         let mut iocs = Iocs::default();
-        iocs.search(text, Found { offset: 0, address: None, encoding: TextEncoding::Plain });
+        iocs.search(text.as_ref(), Found { offset: 0, address: None, encoding: TextEncoding::Plain });
         iocs.finish().0.into_iter().map(|ioc| (ioc.kind, ioc.value)).collect()
     }
 

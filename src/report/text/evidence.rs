@@ -145,11 +145,11 @@ fn thread(thread: Option<u32>, before: &str) -> String {
 fn call(found: &HostCallReport<'_>) -> String {
     let call = found.call;
     let argument = |arg: &crate::sandbox::Arg| match &arg.points_at {
-        Some(Pointed::Text { text }) => format!("\"{}\"", cut_counted(text, 80)),
+        Some(pointed) if let Some(text) = pointed.cut_text(80) => format!("\"{text}\""),
         Some(Pointed::Bytes { hex, len, .. }) => {
             format!("[{}: {}]", plural(*len, "byte"), cut_counted(hex, 32))
         }
-        None => arg.value.to_string(),
+        Some(Pointed::Text { .. }) | None => arg.value.to_string(),
     };
     let args: Vec<_> = call.args.iter().map(argument).collect();
     let results: Vec<_> = call.results.iter().map(ToString::to_string).collect();

@@ -100,7 +100,7 @@ impl Search<'_, '_> {
     fn next(&self, step: &Step, calls: &[(usize, &Call)]) -> Option<usize> {
         let budget = &self.evaluator.budget;
         let reads = step.text.is_some() || step.min_entropy.is_some();
-        let cost = |call: &Call| if reads { Index::texts(call).map(str::len).sum() } else { 0 };
+        let cost = |call: &Call| if reads { Index::texts(call).map(|text| text.len()).sum() } else { 0 };
         let weight = step.text.as_ref().map_or(1, Pattern::weight);
         let found = calls
             .iter()
@@ -113,7 +113,7 @@ impl Search<'_, '_> {
         let succeeds = step.succeeds.or(self.is_done.then_some(true));
         let is_text = |text: &Pattern| {
             let mut texts = Index::texts(call).filter(|of| text.is_match(of.as_bytes()));
-            texts.any(|text| !step.is_chosen || self.evaluator.is_chosen(at, text))
+            texts.any(|text| !step.is_chosen || self.evaluator.is_chosen(at, &text))
         };
         step.apis.iter().any(|api| api.is(&call.module, &call.name))
             && succeeds.is_none_or(|succeeds| succeeds == succeeded(call))
@@ -182,6 +182,6 @@ fn entropy(arg: &Arg) -> Option<f64> {
 
 /// A call as evidence: its name and the texts it was given.
 pub(super) fn show_call(call: &Call) -> String {
-    let texts: Vec<String> = Index::texts(call).map(quoted).collect();
+    let texts: Vec<String> = Index::texts(call).map(|text| quoted(&text)).collect();
     format!("{}({})", call.name, texts.join(", "))
 }

@@ -42,6 +42,18 @@ pub(super) const MEMBERS: u64 = 200_000;
 /// Bytes that all members expand to: what a worker reads in its time.
 pub(super) const BYTES: u64 = 4 << 30;
 
+/// Members that the smallest file may have: some seconds.
+pub(super) const LEAST_MEMBERS: u64 = 4000;
+
+/// Bytes of a file for each further member: one takes more in any archive that holds no other.
+pub(super) const MEMBER_PACKED: u64 = 20;
+
+/// Bytes that all members of the smallest file may expand to: one of the largest members; some seconds.
+pub(super) const LEAST_BYTES: u64 = 256 << 20;
+
+/// Bytes that all members may expand to for each byte of the file: code is packed to a tenth.
+pub(super) const ALL_RATIO: u64 = 50;
+
 /// Bytes of one member: it is held in memory.
 pub(super) const MEMBER_BYTES: u64 = 256 << 20;
 

@@ -826,3 +826,14 @@ fn the_text_of_a_module_is_searched_too() {
     let data = memchr::memmem::find(&outer[8..], b"\0asm").unwrap() + 8;
     assert_eq!(found, [(format!("bytes@{data}"), small.clone()), ("base64@4".to_owned(), small)]);
 }
+
+#[test]
+fn a_small_file_expands_to_less_than_a_large_one() {
+    let caps = |len| {
+        let Caps { members, bytes, .. } = Caps::of_file(len);
+        (members, bytes)
+    };
+    assert_eq!(caps(0), (4000, 256 << 20));
+    assert_eq!(caps(48 << 10), (6457, (256 << 20) + 50 * (48 << 10)));
+    assert_eq!(caps(1 << 30), (200_000, 4 << 30));
+}

@@ -3,7 +3,10 @@
 //! The distinct texts of host calls are compared up to [`MAX_TEXT_BYTES`], strings up to [`MAX_NEEDLES`]; a
 //! description says when there were more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use super::limits::{MAX_HIDDEN, MAX_NEEDLES, MAX_TEXT_BYTES};
 use super::{Correlation, CorrelationName, Sides, correlation};
@@ -25,7 +28,7 @@ const WORD_LEN: usize = 5;
 
 /// A text that was given to the host first by call `call`.
 struct Given<'a> {
-    text: &'a str,
+    text: Cow<'a, str>,
     call: usize,
 }
 
@@ -50,7 +53,7 @@ fn given<'r>(facts: &Weighed<'_>, run: &'r Run) -> (Vec<Given<'r>>, bool) {
     let mut bytes = 0;
     for (position, call) in run.calls.iter().enumerate().filter(|(_, call)| !gives_data(facts, call)) {
         for text in call.args.iter().filter_map(|arg| text_of(arg.points_at.as_ref()?)) {
-            if text.len() < MIN_LEN || !seen.insert(text) {
+            if text.len() < MIN_LEN || !seen.insert(text.clone()) {
                 continue;
             }
             bytes += text.len();
@@ -63,11 +66,8 @@ fn given<'r>(facts: &Weighed<'_>, run: &'r Run) -> (Vec<Given<'r>>, bool) {
     (given, false)
 }
 
-pub(super) fn text_of(pointed: &Pointed) -> Option<&str> {
-    match pointed {
-        Pointed::Text { text } => Some(text),
-        Pointed::Bytes { .. } => None,
-    }
+pub(super) fn text_of(pointed: &Pointed) -> Option<Cow<'_, str>> {
+    pointed.kept_text()
 }
 
 /// Which call, in words.
@@ -92,7 +92,7 @@ fn ioc(facts: &Weighed<'_>, run: &Run, given: &[Given<'_>], cut: bool) -> Option
         iocs.entry(&ioc.value).or_insert(ioc);
     }
     let cut = cut || iocs.len() > MAX_NEEDLES;
-    let holder = |value: &str| given.iter().find(|given| told(given.text).contains(value));
+    let holder = |value: &str| given.iter().find(|given| told(&given.text).contains(value));
     let mut found: Vec<_> =
         iocs.values().take(MAX_NEEDLES).filter_map(|ioc| Some((*ioc, holder(&ioc.value)?))).collect();
     found.sort_by_key(|(ioc, given)| (std::cmp::Reverse(severity(facts, ioc.kind)), given.call));
@@ -111,7 +111,7 @@ fn ioc(facts: &Weighed<'_>, run: &Run, given: &[Given<'_>], cut: bool) -> Option
                 5
             )
         ),
-        run: format!("{} got {}", called(run, text.call), text::quoted(text.text)),
+        run: format!("{} got {}", called(run, text.call), text::quoted(&text.text)),
     };
     let description = format!("an indicator of the file reaches the host{}", cut_note(cut));
     let places = found.iter().filter_map(|(_, given)| place(facts, given.call));
@@ -154,7 +154,8 @@ fn decoded(facts: &Weighed<'_>, run: &Run, given: &[Given<'_>], cut: bool) -> Op
         ))
     });
     let (bytes, given) = by_view.or_else(|| built(facts, run, given))?;
-    let sides = Sides { bytes, run: format!("{} got {}", called(run, given.call), text::quoted(given.text)) };
+    let sides =
+        Sides { bytes, run: format!("{} got {}", called(run, given.call), text::quoted(&given.text)) };
     let description = format!("a string that the file hides is decoded and used{}", cut_note(cut));
     Some(correlation(
         CorrelationName::DecodedStringPassedToHost,

@@ -6,7 +6,7 @@
 //!
 //! Costs one pass over what the calls point at, up to [`MAX_SENT`].
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::limits::MAX_SENT;
 use super::{
@@ -77,19 +77,19 @@ pub(super) fn read_then_recoded(facts: &Weighed<'_>) -> Option<Correlation> {
 
 /// Bytes of a file that were read.
 pub(in crate::verdict) struct Read<'a> {
-    pub(in crate::verdict) path: &'a str,
+    pub(in crate::verdict) path: Cow<'a, str>,
     len: u64,
 }
 
 impl Read<'_> {
     pub(in crate::verdict) fn shown(&self) -> String {
-        format!("{} of {}", text::plural(self.len, "byte"), text::quoted(self.path))
+        format!("{} of {}", text::plural(self.len, "byte"), text::quoted(&self.path))
     }
 }
 
 /// What each open file gave in all, by the last call that read it.
 pub(in crate::verdict) fn reads<'r>(facts: &Weighed<'_>, run: &'r Run) -> BTreeMap<usize, Read<'r>> {
-    let (mut reads, mut path, mut len) = (BTreeMap::new(), "", 0u64);
+    let (mut reads, mut path, mut len) = (BTreeMap::new(), Cow::Borrowed(""), 0u64);
     let mut last = None;
     for (position, call) in run.calls.iter().enumerate().filter(|(_, call)| call.errno.is_none()) {
         let mut texts = call.args.iter().filter_map(|arg| text_of(arg.points_at.as_ref()?));
@@ -103,7 +103,7 @@ pub(in crate::verdict) fn reads<'r>(facts: &Weighed<'_>, run: &'r Run) -> BTreeM
                 reads.remove(&before);
             }
             if len >= LEAST_READ {
-                reads.insert(position, Read { path, len });
+                reads.insert(position, Read { path: path.clone(), len });
             }
         }
     }

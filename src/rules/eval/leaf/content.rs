@@ -50,9 +50,9 @@ impl Evaluator<'_> {
     fn text_in_calls(&self, pattern: &Pattern, at: &Instance, found: &mut Found) -> Option<()> {
         for call in self.calls(at) {
             let Some(of) = self.index.all_calls().get(call) else { continue };
-            self.pay_for_search(Index::texts(of).map(str::len).sum(), pattern)?;
+            self.pay_for_search(Index::texts(of).map(|text| text.len()).sum(), pattern)?;
             if let Some(text) = Index::texts(of).find(|text| pattern.is_match(text.as_bytes())) {
-                found.what.get_or_insert_with(|| format!("{} given to {}", quoted(text), of.name));
+                found.what.get_or_insert_with(|| format!("{} given to {}", quoted(&text), of.name));
                 found.at_call(self.index.call_site(call), self.grounds([of]));
             }
         }

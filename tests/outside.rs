@@ -113,7 +113,9 @@ fn trace_files_that_lack_something_end_with_one_exit_code() {
     let sample = Sample::new(
         r#"(module (memory (export "memory") 1)
           (func (export "_start") (local i32)
-            (loop (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 99))))))"#,
+            (loop
+              (local.set 0 (i32.add (local.get 0) (i32.const 1)))
+              (br_if 0 (i32.lt_u (local.get 0) (i32.const 99))))))"#,
     );
     let whole = sample.path("whole.spoor");
     shown(&["record", &sample.wat(), "-o", &whole]);

@@ -285,8 +285,8 @@ fn measured<'c>(call: &'c Caller<'_>, index: usize) -> Option<(&'c [u8], u64)> {
     Some((call.read_memory(address(call, index)?, len.min(MEASURED as u64))?, len))
 }
 
-/// Whether the argument after one that points at something is the length of that, and no address: where a text
-/// ends before, both may be addresses of texts.
+/// Whether the argument after one that points at something is the length of that, and no address: where a
+/// text ends before, both may be addresses of texts.
 fn measures(call: &Caller<'_>, index: usize) -> bool {
     measured(call, index).is_some_and(|(head, _)| {
         is_printable(head)

@@ -61,8 +61,13 @@ fn makes_module(kind: StreamKind, bytes: &[u8]) -> bool {
 
 /// The first bytes of what is in a stream, and whether the decoder is content so far.
 fn peek(kind: StreamKind, bytes: &[u8], len: u64) -> (Vec<u8>, bool) {
+    content(reader(kind, bytes), len)
+}
+
+/// The same of a decoder.
+fn content(reader: impl Read, len: u64) -> (Vec<u8>, bool) {
     // The end of what is there is no fault of it.
-    let (head, _, error) = read_within(reader(kind, bytes), len);
+    let (head, _, error) = read_within(reader, len);
     let is_end = error.as_ref().is_none_or(|error| error.kind() == io::ErrorKind::UnexpectedEof);
     (head, is_end)
 }
@@ -158,7 +163,8 @@ impl Unpacker<'_> {
         if rest.len() < HEADER || self.is_deep() || !self.may_guess(price) {
             return Ok(0);
         }
-        let (head, is_content) = peek(kind, rest, STREAM_PEEK);
+        // Of one stream alone: what follows a short one is no fault of it.
+        let (head, is_content) = content(reader_of(kind, &mut { rest }), STREAM_PEEK);
         if head.is_empty() || !is_content {
             return Ok(0);
         }

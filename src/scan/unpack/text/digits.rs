@@ -66,7 +66,47 @@ fn read(text: &[u8], may_join: bool, digit: Digit, decode: impl Fn(Vec<u8>, Styl
         let (joined, end) = digits(text, digit, &mut style);
         reading.others.push((decode(joined, style), end));
     }
+    if may_join && !is_whole(&reading.bytes) {
+        for end in ends_of_lines(text.get(..at).unwrap_or_default()) {
+            let mut style = Style::default();
+            let (alone, end) = digits(text.get(..end).unwrap_or_default(), digit, &mut style);
+            reading.others.push((decode(alone, style), end));
+        }
+    }
     reading
+}
+
+/// Where a run that was cut into lines may end before what comes in lines below it: before and after the
+/// first line that is shorter than the one before it.
+fn ends_of_lines(text: &[u8]) -> impl Iterator<Item = usize> {
+    let (mut at, mut before) = (0, 0);
+    let mut ends = None;
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let len = line.trim_ascii_end().len();
+        if len < before {
+            ends = Some([at, at + len]);
+            break;
+        }
+        (at, before) = (at + line.len(), len);
+    }
+    ends.into_iter().flatten()
+}
+
+/// Reads base64 from where something known begins in it. What is known by a part of it begins up to three
+/// digits before.
+pub(super) fn base64_at(text: &[u8], from: usize, may_join: bool) -> Reading {
+    let rest = text.get(from..).unwrap_or_default();
+    let before = match rest {
+        [b'F', b'H', b'R', b'n', ..] => 2,
+        [b'B', b'R', b'0', b'Z', ..] => 3,
+        _ => 0,
+    };
+    let begin = from.saturating_sub(before);
+    let is_run = text.get(begin..from).is_some_and(|part| part.iter().all(|byte| is_digit(*byte)));
+    match (before, is_run) {
+        (0, _) | (_, false) => base64(rest, may_join),
+        _ => base64(text.get(begin..).unwrap_or_default(), may_join).after(from - begin),
+    }
 }
 
 pub(super) fn base64(text: &[u8], may_join: bool) -> Reading {

@@ -29,12 +29,14 @@ pub(super) struct Kind {
 pub(super) const KINDS: [Kind; 8] = [
     Kind {
         name: "base64",
-        // Beginnings of: a module, gzip with any flags, zip, zstd, xz. Then any data URL.
-        pattern: r"AGFzbQ | H4sI[A-H] | UEsDB
+        // Beginnings of: a module, gzip with any flags, zip, zstd, xz; and that of a module in base64, in a
+        // text of which this is the base64, by what of its three ways does not depend on what is before it.
+        // Then any data URL.
+        pattern: r"AGFzbQ | H4sI[A-H] | UEsDB | QUdGemJR | FHRnpiU | BR0Z6Yl
             | KLUv (?: [/_] | %2[Ff] | \\+/ | \\+u002[Ff] | &[\x23a-z] )
             | (?: [/_] | %2[Ff] | 2[Ff];? ) Td6WFoA
             | ;base64,",
-        read: |text, from, may_join| digits::base64(text.get(from..).unwrap_or_default(), may_join),
+        read: digits::base64_at,
         digits: Some((base64_digit, 4)),
     },
     Kind {
@@ -45,7 +47,8 @@ pub(super) const KINDS: [Kind; 8] = [
     },
     Kind {
         name: "hex",
-        pattern: r"(?i) 0061 [\x20\t]{0,2} 736d [\x20\t]{0,2} 0[1d]00 [\x20\t]{0,2} 0[01]00",
+        // A module, or one in base64.
+        pattern: r"(?i) 0061 [\x20\t]{0,2} 736d [\x20\t]{0,2} 0[1d]00 [\x20\t]{0,2} 0[01]00 | 4147467a6251",
         read: |text, from, may_join| digits::hex(text.get(from..).unwrap_or_default(), may_join),
         digits: Some((hex_digit, 2)),
     },
@@ -93,9 +96,9 @@ pub(super) const KINDS: [Kind; 8] = [
         // literals that are joined; then an escape or the version.
         pattern: r#"(?i)
             (?: \\ (?: x00? | u0000 | u0100 | u\{0+\} | 0{1,3} ) | \xc4\x80 ) (?: ["'] \s* ["'] )?
-            (?: a | \\x61 | \\u0061 | \\141 | \\0?97 )
-            (?: s | \\x73 | \\u0073 | \\163 | \\115 )
-            (?: m | \\x6d | \\u006d | \\155 | \\109 ) (?: ["'] \s* ["'] )? [\\\x01]
+            (?: a | \\x61 | \\u0061 | \\u\{0*61\} | \\141 | \\0?97 )
+            (?: s | \\x73 | \\u0073 | \\u\{0*73\} | \\163 | \\115 )
+            (?: m | \\x6d | \\u006d | \\u\{0*6d\} | \\155 | \\109 ) (?: ["'] \s* ["'] )? [\\\x01]
             | \x00asm\\"#,
         read: |text, from, _| literal::string(text, from),
         digits: None,

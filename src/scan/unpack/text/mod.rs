@@ -49,6 +49,13 @@ impl Reading {
         Self { bytes, end, ..Self::default() }
     }
 
+    /// The same, if reading began so many bytes before.
+    fn after(mut self, before: usize) -> Self {
+        self.end = self.end.saturating_sub(before);
+        self.others.iter_mut().for_each(|(_, end)| *end = end.saturating_sub(before));
+        self
+    }
+
     /// The meaning that makes most sense: a whole module, else what begins or has something known, else the
     /// first.
     fn choose(mut self) -> (Vec<u8>, usize, bool) {

@@ -202,6 +202,49 @@ fn base64_in_its_disguises() {
     }
 }
 
+/// What comes in lines below, whose letters are digits too, is no part of it.
+#[test]
+fn digits_end_where_their_lines_do() {
+    for more in 0..6 {
+        let mut module = module();
+        module.extend([0, 2 + more, 1, b'z']);
+        module.extend(vec![b'.'; more.into()]);
+        let base64 = STANDARD.encode(&module);
+        for width in [base64.len(), base64.len() / 2, 76, 60] {
+            let lines: Vec<_> =
+                base64.as_bytes().chunks(width).map(|line| std::str::from_utf8(line).unwrap()).collect();
+            let text = format!("base64 -d <<EOF\n{}\nEOF\nexit\n", list(&lines, "\n"));
+            check(&format!("{more} {width}"), text.as_bytes(), &module);
+        }
+    }
+}
+
+#[test]
+fn digits_within_digits() {
+    let module = module();
+    let base64 = STANDARD.encode(&module);
+    let hex: String = base64.bytes().map(|byte| format!("{byte:02x}")).collect();
+    check("base64 in hexadecimal", format!("f('{hex}')").as_bytes(), &module);
+    for before in ["", "f('", "ff('", "fff('"] {
+        let text = STANDARD.encode(format!("{before}{base64}')"));
+        check(before, format!("eval(atob('{text}'))").as_bytes(), &module);
+    }
+}
+
+#[test]
+fn a_short_stream_among_other_bytes() {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(&module()).unwrap();
+    let bytes = [&[0x90; 100][..], &gzip.finish().unwrap(), &[0x91; 50]].concat();
+    check("gzip", &bytes, &module());
+}
+
+#[test]
+fn characters_in_braces() {
+    let text: String = module().iter().map(|byte| format!("\\u{{{byte:x}}}")).collect();
+    check("braces", format!("f('{text}')").as_bytes(), &module());
+}
+
 #[test]
 fn hexadecimal_in_its_disguises() {
     let module = module();

@@ -89,6 +89,7 @@ pub(super) fn apply(labels: &mut Labels, how: Vector, operands: &[Wide], given: 
 }
 
 /// Lanes of so many bytes, each with the labels that `of` gives where it starts.
+#[inline(always)]
 fn by_lane(width: usize, mut of: impl FnMut(usize) -> Word) -> Lanes {
     let mut lanes = [Label::NONE; 16];
     for start in (0..16).step_by(width) {
@@ -98,6 +99,7 @@ fn by_lane(width: usize, mut of: impl FnMut(usize) -> Word) -> Lanes {
 }
 
 /// What only puts bytes elsewhere.
+#[inline]
 fn moved(labels: &mut Labels, how: Vector, [a, b]: [&Wide; 2], given: &Given) -> Lanes {
     let mut lanes = a.lanes;
     match how {
@@ -117,6 +119,7 @@ fn moved(labels: &mut Labels, how: Vector, [a, b]: [&Wide; 2], given: &Given) ->
 }
 
 /// What works bit by bit.
+#[inline]
 fn bits(labels: &mut Labels, how: Vector, operands: &[Wide], b: &Wide) -> Lanes {
     let mut lanes = [Label::NONE; 16];
     let Some(a) = operands.first() else { return lanes };
@@ -134,6 +137,7 @@ fn bits(labels: &mut Labels, how: Vector, operands: &[Wide], b: &Wide) -> Lanes 
 }
 
 /// What works on lanes of one width.
+#[inline]
 fn arithmetic(
     labels: &mut Labels,
     how: Vector,
@@ -160,6 +164,7 @@ fn arithmetic(
 }
 
 /// What makes lanes of another width.
+#[inline]
 fn resized(labels: &mut Labels, how: Vector, a: &Wide, b: &Wide) -> Lanes {
     let from = |start: usize, is_high: bool| start / 2 + if is_high { 8 } else { 0 };
     match how {

@@ -12,8 +12,8 @@ use wasmspoor::Type;
 /// Stands for the sign.
 const HIDDEN: char = '\0';
 
-/// Hides the signs of numbers among the values of `--invoke`. Behind `--invoke=f` clap takes no further value:
-/// where numbers follow, the name becomes a value like them.
+/// Hides the signs of numbers among the values of `--invoke`. Behind `--invoke=f` clap takes no further
+/// value: where numbers follow, the name becomes a value like them.
 pub(super) fn hide(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut is_invoke = false;
     let mut hidden = Vec::new();

@@ -85,8 +85,8 @@ impl Damage {
     }
 }
 
-/// What became of the files that `options` gave, by path. Those that the arguments name, or ask to go, are left
-/// out.
+/// What became of the files that `options` gave, by path. Those that the arguments name, or ask to go, are
+/// left out.
 pub(super) fn assess(options: &RunOptions, changes: &[FileChange]) -> Vec<Damage> {
     let before = files(options);
     let args = asked(options);

@@ -36,8 +36,8 @@ macro_rules! from_given {
 }
 given_kinds! { from_given { SourceKind } {} }
 
-/// Functions of WASI whose own answer is how much they read, or how large something is. What lists a folder is
-/// not among them: whoever copies or cleans does to each name what the listing says.
+/// Functions of WASI whose own answer is how much they read, or how large something is. What lists a folder
+/// is not among them: whoever copies or cleans does to each name what the listing says.
 const COUNTING: [&str; 6] =
     ["fd_read", "fd_pread", "sock_recv", "path_filestat_get", "fd_filestat_get", "environ_sizes_get"];
 

@@ -33,11 +33,16 @@ impl Names {
         let mut reader = BinaryReader::new(section, offset);
         while !reader.eof() {
             match subsection(&mut reader) {
-                Ok((FUNCTIONS, contents, at)) => {
-                    let read = names.functions(BinaryReader::new(contents, at), &mut damage);
-                    note(&mut damage, read);
+                Ok(part) => {
+                    if part.id == FUNCTIONS {
+                        let read = names.functions(BinaryReader::new(part.contents, part.at), &mut damage);
+                        note(&mut damage, read);
+                    }
+                    if part.claimed > part.contents.len() {
+                        let what = format!("a subsection of {} bytes ends with the section", part.claimed);
+                        damage.get_or_insert((part.at, what));
+                    }
                 }
-                Ok(_) => {}
                 Err(error) => {
                     note(&mut damage, Err(error));
                     break;
@@ -68,6 +73,10 @@ impl Names {
                 damage.get_or_insert_with(|| (at, format!("the name of function {func} is not UTF-8")));
             }
         }
+        if !reader.eof() {
+            let what = format!("{} bytes behind the names of functions", reader.bytes_remaining());
+            damage.get_or_insert((reader.original_position(), what));
+        }
         Ok(())
     }
 
@@ -78,12 +87,22 @@ impl Names {
     }
 }
 
-/// Reads a subsection: its number, its bytes as far as there are so many, and where they begin.
-fn subsection<'a>(reader: &mut BinaryReader<'a>) -> wasmparser::Result<(u8, &'a [u8], u64)> {
+/// A subsection.
+struct Part<'a> {
+    id: u8,
+    /// Bytes that it says to have.
+    claimed: usize,
+    /// Those that are there.
+    contents: &'a [u8],
+    at: u64,
+}
+
+fn subsection<'a>(reader: &mut BinaryReader<'a>) -> wasmparser::Result<Part<'a>> {
     let id = reader.read_u8()?;
-    let len = (reader.read_var_u32()? as usize).min(reader.bytes_remaining());
+    let claimed = reader.read_var_u32()? as usize;
     let at = reader.original_position();
-    Ok((id, reader.read_bytes(len)?, at))
+    let contents = reader.read_bytes(claimed.min(reader.bytes_remaining()))?;
+    Ok(Part { id, claimed, contents, at })
 }
 
 /// Keeps the first error.
@@ -114,7 +133,10 @@ mod tests {
             // Cut within a name, within a count; a subsection that claims more than there is.
             (section(&[(1, b"\x02\0\x01a\x01\x09b")]), vec![(0, "a")], true),
             (section(&[(1, b"\x80"), (1, b"\x01\0\x01a")]), vec![(0, "a")], true),
-            (b"\x01\x7f\x01\0\x01a".to_vec(), vec![(0, "a")], false),
+            (b"\x01\x7f\x01\0\x01a".to_vec(), vec![(0, "a")], true),
+            (b"\x63\x7f\x01\0\x01a".to_vec(), vec![], true),
+            // Bytes behind the last name.
+            (section(&[(1, b"\x01\0\x01a\xff")]), vec![(0, "a")], true),
             (vec![1, 0x80], vec![], true),
         ] {
             let (names, damage) = Names::parse(&bytes, 0);

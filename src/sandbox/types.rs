@@ -361,8 +361,10 @@ fn long_text(hex: &str, len: u64) -> Option<String> {
     if len <= MAX_POINTED as u64 {
         return None;
     }
-    let bytes = crate::hex::leading(hex.as_bytes());
-    super::log::text_in(&bytes).filter(|text| !text.is_empty()).map(str::to_owned)
+    let mut bytes = crate::hex::leading(hex.as_bytes());
+    let end = super::log::text_in(&bytes).filter(|text| !text.is_empty())?.len();
+    bytes.truncate(end);
+    String::from_utf8(bytes).ok()
 }
 
 /// A connection and what went through it.

@@ -26,6 +26,7 @@ pub(super) fn check(frame: &Frame<'_>, anomalies: &mut Anomalies) {
         "linking" => LinkingSectionReader::new(frame.reader())
             .and_then(|linking| linking.subsections().try_for_each(|item| item.map(drop))),
         "metadata.code.branch_hint" => BranchHintSectionReader::new(frame.reader()).and_then(hints),
+        "sourceMappingURL" | "external_debug_info" => frame.reader().read_string().map(drop),
         name if name.starts_with("reloc.") => RelocSectionReader::new(frame.reader())
             .and_then(|section| section.entries().into_iter().try_for_each(|item| item.map(drop))),
         _ => return,

@@ -649,6 +649,11 @@ fn damage_in_custom_sections_is_told() {
         ("linking", b"\x02\x08\xff", true),
         ("reloc.CODE", b"\0\x05\x01", true),
         ("metadata.code.branch_hint", b"\x03\0", true),
+        ("sourceMappingURL", b"\x05a.map", false),
+        ("sourceMappingURL", b"\x5aa.map", true),
+        ("external_debug_info", b"\x01\xff", true),
+        // Toolchains do not agree on its layout.
+        ("build_id", b"\x02a", false),
         ("anything", b"\xff\xff", false),
     ] {
         let custom = [&[name.len() as u8], name.as_bytes(), contents].concat();

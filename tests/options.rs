@@ -316,6 +316,26 @@ fn full_writes_the_lists_that_are_cut_otherwise() {
     assert!(full["cut"].as_object().is_none_or(|cut| cut.is_empty()));
 }
 
+/// Calls that showed nothing new are listed, and what they did is what others did.
+#[test]
+fn entry_points_that_repeat_others_have_no_metrics_unless_all_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("repeats.wat");
+    let branch = "(if (i32.eq (local.get 0) (i32.const 7)) (then (local.set 0 (i32.const 8))))".repeat(200);
+    let much = format!("(func (export \"much\") (param i32 i32) {branch})");
+    fs::write(&path, format!("(module (memory (export \"memory\") 1) {much})")).unwrap();
+    let (cut, full) = (run(&path, &[]), run(&path, &["--full"]));
+    let bare = |report: &Value| {
+        let entries = report["entries"].as_array().unwrap();
+        (entries.len(), entries.iter().filter(|entry| entry["metrics"].is_null()).count())
+    };
+    let ((listed, without), (all, none)) = (bare(&cut), bare(&full));
+    assert!(listed == all && without > 0 && none == 0, "{:?} {:?}", bare(&cut), bare(&full));
+    assert_eq!(cut["cut"]["entries.metrics"], without, "{}", cut["cut"]);
+    let shown = |report: &Value| report["entries"][0]["metrics"]["new_blocks"].as_u64();
+    assert!(shown(&cut) > Some(0) && shown(&cut) == shown(&full));
+}
+
 #[test]
 fn effects_are_kept_in_the_file_on_request() {
     let (folder, path) = caller();

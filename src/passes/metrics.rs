@@ -43,6 +43,8 @@ pub struct Metrics {
     pub tables: u64,
     /// Bytes and elements of bulk operations.
     pub bulk_len: u64,
+    /// Basic blocks that ran for the first time: what an entry point showed that none before it did.
+    pub new_blocks: u64,
     /// Host calls: `module.name` → calls.
     pub host_calls: BTreeMap<String, u64>,
     /// Whether the start function ran.
@@ -182,6 +184,7 @@ fn metrics(profile: &Profile<'_>, totals: &Totals, classes: Classes, tables: u64
         not_taken: totals.not_taken,
         tables,
         bulk_len: totals.bulk_len,
+        new_blocks: totals.new_blocks,
         host_calls,
         ..Metrics::default()
     }

@@ -1,13 +1,14 @@
 //! A report of a bearable length: that of a module of 60,000 functions has 600 MB.
 //!
-//! Lists are cut, never items; [`Report::cut`] counts what is left out of each.
+//! Lists are cut, never items, but for the metrics of entry points that repeat others; [`Report::cut`] counts
+//! what is left out of each.
 
 use std::collections::BTreeMap;
 
-use super::Report;
+use super::{EntryReport, Report, limits::REPEATS};
 use crate::{
     module::view::{Lengths, View, clip},
-    passes::{CallGraph, Coverage, Dynamic, StateMachine},
+    passes::{CallGraph, Coverage, Dynamic, Metrics, StateMachine},
 };
 
 /// Functions and other items of many fields, and items of few, that a list keeps. What an analyst reads is
@@ -55,6 +56,10 @@ impl Shortened {
                 cut(name, (len - most) as u64);
             }
         }
+        let repeats = report.entries.iter().take(large).filter(|entry| repeats(entry)).count();
+        if repeats > REPEATS {
+            cut("entries.metrics", (repeats - REPEATS) as u64);
+        }
         if left_out.is_empty() {
             return None;
         }
@@ -83,9 +88,18 @@ impl Shortened {
     pub fn report<'b>(&'b self, mut report: Report<'b>) -> Report<'b> {
         let Lengths { large, small } = MOST;
         report.entries.truncate(large);
+        for entry in report.entries.iter_mut().filter(|entry| repeats(entry)).skip(REPEATS) {
+            entry.metrics = None;
+        }
         report.files = report.files.get(..small).unwrap_or(report.files);
         (report.view, report.dynamic) = (&self.view, &self.dynamic);
         report.cut.clone_from(&self.cut);
         report
     }
+}
+
+/// Whether an entry point says nothing that those before it do not say.
+fn repeats(entry: &EntryReport<'_>) -> bool {
+    let shows_nothing = |metrics: &Metrics| metrics.new_blocks == 0 && metrics.host_calls.is_empty();
+    entry.entry.made_up && entry.metrics.is_some_and(shows_nothing)
 }

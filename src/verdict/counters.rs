@@ -27,6 +27,8 @@ struct Term {
     /// It was computed from what stood in memory.
     is_loaded: bool,
     constant: Option<u64>,
+    /// The constant that it was computed or compared with last.
+    with: Option<u64>,
 }
 
 /// Conditions and choices by counters.
@@ -35,8 +37,8 @@ pub(super) struct Counters {
     counters: BTreeSet<Cell>,
     /// What decides a branch, a `select` or the index of an indirect call.
     decided: BTreeMap<(FuncIndex, u32), Cell>,
-    /// Those that what stands in memory decides.
-    pub(super) by_memory: BTreeSet<(FuncIndex, u32)>,
+    /// Those that what stands in memory decides, with the constant that it is compared with.
+    pub(super) by_memory: BTreeMap<(FuncIndex, u32), Option<u64>>,
 }
 
 impl Counters {
@@ -80,12 +82,12 @@ impl Walk<'_> {
     }
 
     fn decided(&mut self, offset: u32) {
-        let Term { cell, is_loaded, .. } = self.pop();
+        let Term { cell, is_loaded, with, .. } = self.pop();
         if let Some(cell) = cell {
             self.all.decided.insert((self.func, offset), cell);
         }
         if is_loaded {
-            self.all.by_memory.insert((self.func, offset));
+            self.all.by_memory.insert((self.func, offset), with);
         }
     }
 
@@ -151,7 +153,8 @@ impl Walk<'_> {
         let (b, a) = (self.pop(), self.pop());
         let is_added = a.is_added || b.is_added || adds && (a.constant.is_some() || b.constant.is_some());
         let is_loaded = a.is_loaded || b.is_loaded;
-        self.stack.push(Term { cell: a.cell.or(b.cell), is_added, is_loaded, constant: None });
+        let with = b.constant.or(a.constant);
+        self.stack.push(Term { cell: a.cell.or(b.cell), is_added, is_loaded, constant: None, with });
     }
 }
 

@@ -41,6 +41,9 @@ pub(super) const SEARCHED: u64 = 1_000;
 /// One of so many rounds at most in which a search compares with another outcome than else.
 pub(super) const RARELY: u64 = 50;
 
+/// Bytes that hashes take at a time (FIPS 180-4 and 202, RFC 7693).
+pub(super) const BLOCKS: [u64; 7] = [64, 72, 104, 128, 136, 144, 168];
+
 /// Instructions at most of a step of an interpreter.
 pub(super) const HANDLER: u64 = 64;
 

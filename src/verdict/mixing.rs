@@ -16,13 +16,13 @@ use super::{
     counters::Counters,
     disguised::{self, Disguised},
     explained,
-    limits::{HANDLER, HASH_CALLS, LOOKED_FOR, RARELY, SEARCHED},
+    limits::{BLOCKS, HANDLER, HASH_CALLS, LOOKED_FOR, RARELY, SEARCHED},
     operators::for_each_operator,
     seen::Code,
     weights::Weighed,
 };
 use crate::{
-    module::{FuncIndex, Module, Place, classes::Classes, view},
+    module::{CodeOffset, FuncIndex, Module, Place, classes::Classes, view},
     passes::CallEdgeKind,
     rules::Facts,
     text::share,
@@ -88,30 +88,49 @@ fn searches(code: &Code<'_>, module: &Module, known: &BTreeSet<FuncIndex>) -> bo
         let callers: Vec<_> = facts.view.functions.iter().filter(calls).map(|one| one.index).collect();
         near.extend(callers);
     }
-    let in_loops: BTreeSet<FuncIndex> = facts
-        .dynamic
-        .loops
-        .iter()
-        .filter(|of| of.iterations >= SEARCHED)
-        .map(|of| of.place.function)
-        .collect();
-    // What a hash does inside, and whoever feeds it block by block, compares how full a buffer is.
-    let mut after: BTreeMap<FuncIndex, (u32, u64)> = BTreeMap::new();
+    // Where the first such loop of a function begins.
+    let mut in_loops: BTreeMap<FuncIndex, CodeOffset> = BTreeMap::new();
+    let loops = facts.dynamic.loops.iter().filter(|of| of.iterations >= SEARCHED);
+    for Place { function, offset } in loops.map(|of| of.place) {
+        in_loops.entry(function).and_modify(|first| *first = offset.min(*first)).or_insert(offset);
+    }
+    // What a hash does inside compares how full a buffer is.
+    let mut hashing: BTreeMap<FuncIndex, Hashing> = BTreeMap::new();
     for edge in facts.dynamic.call_graph.edges.iter().filter(|edge| near.contains(&edge.callee)) {
-        let (Some(caller), Some(site)) = (edge.caller, edge.sites.first()) else { continue };
-        if in_loops.contains(&caller) && !known.contains(&caller) && edge.count >= SEARCHED {
-            after.entry(caller).or_insert((site.0, edge.count));
+        let (Some(caller), Some(&first)) = (edge.caller, edge.sites.first()) else { continue };
+        let Some(begins) = in_loops.get(&caller) else { continue };
+        if !known.contains(&caller) && edge.count >= SEARCHED {
+            let in_loop = edge.sites.iter().copied().find(|site| site >= begins).unwrap_or(first);
+            hashing.entry(caller).or_insert(Hashing { first, in_loop, calls: edge.count });
         }
     }
-    let by_memory = Counters::of(module, &after.keys().copied().collect()).by_memory;
+    let by_memory = Counters::of(module, &hashing.keys().copied().collect()).by_memory;
     let mut branches = facts.dynamic.branches.iter();
     branches.any(|branch| {
         let Place { function, offset } = branch.place;
         let all = branch.taken.saturating_add(branch.not_taken);
-        let follows = after.get(&function).is_some_and(|(site, calls)| offset.0 > *site && all >= calls / 2);
         let is_rare = branch.taken.min(branch.not_taken) <= all / RARELY;
-        follows && is_rare && by_memory.contains(&(function, offset.0))
+        let (Some(hashing), Some(&with)) = (hashing.get(&function), by_memory.get(&(function, offset.0)))
+        else {
+            return false;
+        };
+        let follows = offset > hashing.first && all >= hashing.calls / 2;
+        follows && is_rare && !(offset < hashing.in_loop && with.is_some_and(is_about_a_block))
     })
+}
+
+/// Where a function calls a hash, or what is near to one.
+struct Hashing {
+    first: CodeOffset,
+    /// The first of those in a loop that goes round often.
+    in_loop: CodeOffset,
+    calls: u64,
+}
+
+/// Whether a number is how many bytes a hash takes at a time, or one less: whoever feeds it block by block
+/// compares what is left with that before each.
+fn is_about_a_block(number: u64) -> bool {
+    BLOCKS.contains(&number) || BLOCKS.contains(&(number + 1))
 }
 
 /// Instructions of an interpreter of the sample's own whose program mixes bits: xor and rotations for each

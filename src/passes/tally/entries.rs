@@ -29,6 +29,8 @@ pub(in crate::passes) struct Totals {
     pub(in crate::passes) taken: u64,
     pub(in crate::passes) not_taken: u64,
     pub(in crate::passes) bulk_len: u64,
+    /// Blocks that began for the first time in the run.
+    pub(in crate::passes) new_blocks: u64,
     /// By position of the host function; those that were called.
     pub(in crate::passes) host_calls: BTreeMap<usize, u64>,
 }
@@ -52,6 +54,7 @@ impl Totals {
         self.taken += other.taken;
         self.not_taken += other.not_taken;
         self.bulk_len = self.bulk_len.saturating_add(other.bulk_len);
+        self.new_blocks += other.new_blocks;
         for (&host, count) in &other.host_calls {
             *self.host_calls.entry(host).or_default() += count;
         }
@@ -227,6 +230,9 @@ impl Entries {
             }
         }
         for ((number, len), count) in std::mem::take(&mut self.cuts) {
+            let was_cut = cuts.range((number, 0)..(number + 1, 0)).next().is_some();
+            let has_ended = self.seen.get(number).is_some_and(|(ran, _)| *ran != 0);
+            totals.new_blocks += u64::from(!was_cut && !has_ended);
             *cuts.entry((number, len)).or_default() += count;
         }
         for (host, (calls, before)) in self.host_calls.iter().zip(&mut self.host_calls_before).enumerate() {
@@ -271,6 +277,7 @@ impl Entries {
         let mut instructions = 0;
         for (number, ((block, now), seen)) in range.zip(code.blocks().iter().zip(now).zip(seen)) {
             let (ran, [not, yes]) = (now.ran - seen.0, [now.ways[0] - seen.1[0], now.ways[1] - seen.1[1]]);
+            totals.new_blocks += u64::from(seen.0 == 0 && ran != 0);
             *seen = (now.ran, now.ways);
             let ops = code.ops().get(block.range()).unwrap_or_default();
             let (mut begun, mut executed) = (ran, ran * ops.len() as u64);

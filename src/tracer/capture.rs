@@ -485,7 +485,7 @@ impl recorder::Sink for Capture {
         if !may_call {
             self.stop(Limit::HostCalls);
         }
-        may_call
+        may_call && !self.has_called_enough()
     }
 
     fn wants_words(&mut self) -> bool {

@@ -189,6 +189,8 @@ pub(crate) struct Budget {
     pub(crate) work: Option<u64>,
     /// Executed instructions, as in [`Limits::instructions`].
     pub(crate) instructions: Option<u64>,
+    /// Host calls, as in [`Limits::host_calls`].
+    pub(crate) host_calls: Option<u64>,
 }
 
 /// What happens when a trace reaches [`Limits::trace_bytes`].

@@ -2,8 +2,8 @@
 //! and not returned, what was registered, called again with other values.
 
 use wasmspoor::{
-    Value,
-    sandbox::{EntryKind, Run},
+    Limit, Value,
+    sandbox::{EntryEnd, EntryKind, Run},
 };
 
 use super::run;
@@ -123,6 +123,20 @@ fn room_that_was_asked_for_is_filled() {
     assert!(worked(&run, "parse"), "{:?}", names(&run));
 }
 
+/// A loop that only calls its host leaves room in the log for what others call.
+#[test]
+fn host_calls_of_a_made_up_entry_are_bounded() {
+    let run = run(r#"(module (import "env" "tell" (func $tell (param i32))) (memory (export "memory") 2)
+        (func (export "asks") (param i32 i32)
+            (loop $again (call $tell (local.get 0)) (br $again)))
+        (func (export "also") (param i32 i32) (result i32) (call $tell (local.get 1)) (i32.const 42)))"#);
+    let asks: Vec<_> = run.entries.iter().filter(|entry| entry.name == "asks").collect();
+    let stopped = EntryEnd::Stopped { limit: Limit::HostCalls };
+    assert!(!asks.is_empty() && asks.iter().all(|entry| entry.end == stopped), "{asks:?}");
+    assert!(run.calls.len() < 60_000 && run.calls_cut == 0, "{} and {}", run.calls.len(), run.calls_cut);
+    assert!(worked(&run, "also"), "{:?}", names(&run));
+}
+
 /// A `main` that lost its name is still given arguments.
 #[test]
 fn a_program_without_its_name_gets_arguments() {
@@ -181,4 +195,76 @@ fn what_was_registered_is_explored_too() {
     assert!(worked(&run, "pick"), "{:?}", names(&run));
     let picked = run.entries.iter().filter(|entry| entry.name == "pick");
     assert!(picked.into_iter().all(|entry| entry.kind == EntryKind::Callback));
+}
+
+/// A key is an object of its own length, and what may fail is told where to write before it is given one.
+#[test]
+fn objects_of_the_wanted_length_are_made() {
+    let run = run_with_much(
+        r#"(global $top (mut i32) (i32.const 40000))
+        (func (export "hold") (param $from i32) (param $len i32) (result i32)
+            (if (i32.gt_u (local.get $len) (i32.const 4096)) (then unreachable))
+            (global.set $top (i32.add (global.get $top) (i32.const 16)))
+            (i32.store (global.get $top) (local.get $len))
+            (global.get $top))
+        (func (export "cipher") (param $to i32) (param $key i32)
+            (if (i32.lt_u (local.get $key) (i32.const 40000)) (then unreachable))
+            (if (i32.ne (i32.load (local.get $key)) (i32.const 48)) (then unreachable))
+            (i32.store (local.get $to) (local.get $key))
+            (call $much (i32.const 7)))"#,
+    );
+    let mut ciphers = run.entries.iter().filter(|entry| entry.name == "cipher");
+    assert!(ciphers.any(|entry| entry.end == EntryEnd::Returned), "{:?}", names(&run));
+}
+
+/// Two results are written, something says how, and the input comes last.
+#[test]
+fn several_outputs_may_come_before_the_input() {
+    let run = run_with_much(
+        r#"(func (export "decode") (param $wide i32) (param $high i32) (param $how i32) (param $from i32)
+                (param $len i32) (result i32)
+            (if (i32.ne (i32.load (local.get $from)) (i32.const 0x04034b50)) (then (return (i32.const -1))))
+            (if (i32.lt_u (local.get $len) (i32.const 100)) (then (return (i32.const -2))))
+            (i32.store (local.get $wide) (i32.const 1))
+            (i32.store (local.get $high) (i32.const 1))
+            (call $much (i32.const 7))
+            (i32.const 42))"#,
+    );
+    assert!(worked(&run, "decode"), "{:?}", names(&run));
+}
+
+/// What is called `start` and takes more than a program does is one export of many.
+#[test]
+fn a_start_that_takes_an_input_is_no_program() {
+    let run = run_with_much(
+        r#"(func (export "start") (param $to i32) (param $room i32) (param $from i32) (param $len i32)
+                (result i32)
+            (if (i32.ne (i32.load (local.get $from)) (i32.const 0x04034b50)) (then unreachable))
+            (if (i32.lt_u (local.get $room) (i32.const 1000)) (then unreachable))
+            (call $much (i32.const 7))
+            (i32.const 42))"#,
+    );
+    assert!(run.entries.iter().all(|entry| entry.kind != EntryKind::Main));
+    assert!(worked(&run, "start"), "{:?}", names(&run));
+}
+
+/// A component's module frees what it is handed, so that is of its own allocator.
+#[test]
+fn the_canonical_abi_hands_over_what_the_sample_allocated() {
+    let run = run_with_much(
+        r#"(global $top (mut i32) (i32.const 50000))
+        (func (export "cabi_realloc") (param $old i32) (param $size i32) (param $align i32) (param $new i32)
+                (result i32)
+            (if (i32.or (local.get $old) (local.get $size)) (then unreachable))
+            (global.set $top (i32.and (i32.add (global.get $top) (i32.const 31)) (i32.const -16)))
+            (i32.store (global.get $top) (local.get $new))
+            (global.get $top)
+            (global.set $top (i32.add (global.get $top) (i32.add (i32.const 16) (local.get $new)))))
+        (func (export "redact") (param $from i32) (param $len i32) (result i32)
+            (if (i32.lt_u (local.get $from) (i32.const 50000)) (then unreachable))
+            (if (i32.eqz (i32.load8_u (local.get $from))) (then unreachable))
+            (call $much (i32.const 7))
+            (i32.const 42))"#,
+    );
+    assert!(worked(&run, "redact"), "{:?}", names(&run));
 }

@@ -146,8 +146,8 @@ impl Driver<'_> {
         let given = Given { integers: [16; 6], float: 1.0, text: args::text_at(page), pointer: page };
         let args = self.told_args(target, registered, &given);
         let func = target.function.func.unwrap_or(FuncIndex(0));
-        let Budget { work, .. } = self.made_up_budget(func, target.reach);
-        let budget = Budget { work, ..self.budget() };
+        let Budget { work, host_calls, .. } = self.made_up_budget(func, target.reach);
+        let budget = Budget { work, host_calls, ..self.budget() };
         self.call_target(target, args, &budget);
         if !self.settle() && self.keep_object(target) {
             self.keep();

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use crate::{
     module::{FuncIndex, ItemKind, ValType},
-    tracer::{Session, Type},
+    tracer::{Session, Type, Value},
 };
 
 use super::limits::{ALLOCATORS_TRIED, GIVERS};
@@ -48,6 +48,9 @@ pub(super) fn all(session: &Session) -> Vec<Candidate> {
         let results = module.func_type(func)?.results();
         let gives = results == [ValType::I32];
         let (name, role) = (export.name.to_string(), names::role(&export.name));
+        // What takes something else is what a page calls when it begins, and knows what with.
+        let is_program = params.is_empty() || params == [Type::I32; 2];
+        let role = if role == Role::Main && !is_program { Role::Other } else { role };
         Some(Candidate {
             name,
             func,
@@ -173,12 +176,31 @@ pub(super) fn minified_constructors(session: &Session, candidates: &[Candidate])
 
 /// The sample's own allocator.
 pub(super) fn allocator(candidates: &[Candidate]) -> Option<&Candidate> {
-    candidates.iter().find(|candidate| {
-        let is_plain = candidate.params == [Type::I32];
-        names::ALLOCATORS.contains(&candidate.name.as_str())
-            && (is_plain || is_aligning(candidate))
-            && candidate.gives
-    })
+    candidates
+        .iter()
+        .find(|candidate| {
+            let is_plain = candidate.params == [Type::I32];
+            names::ALLOCATORS.contains(&candidate.name.as_str())
+                && (is_plain || is_aligning(candidate))
+                && candidate.gives
+        })
+        .or_else(|| candidates.iter().find(|candidate| is_of_components(candidate)))
+}
+
+/// The allocator of what may be a component's module: what lies where and how large it is, 0 for nothing,
+/// then the alignment and the size that is wanted.
+fn is_of_components(candidate: &Candidate) -> bool {
+    candidate.params == [Type::I32; 4] && candidate.gives && candidate.name.starts_with("cabi_realloc")
+}
+
+/// What an allocator is called with for so many bytes.
+pub(super) fn size_args(allocator: &Candidate, size: i32, align: i32) -> Vec<Value> {
+    let mut args = vec![Value::I32(size)];
+    args.resize(allocator.params.len(), Value::I32(align));
+    if allocator.params.len() == 4 {
+        args = [0, 0, align, size].map(Value::I32).to_vec();
+    }
+    args
 }
 
 /// An allocator of wasm-bindgen that is given an alignment, too; releases of it cut its name to a number.
@@ -188,7 +210,9 @@ pub(super) fn is_aligning(candidate: &Candidate) -> bool {
 
 /// Whether what is allocated so belongs to whom it is handed to, who frees it by its exact size.
 pub(super) fn takes_over(candidate: &Candidate) -> bool {
-    candidate.name == "__wbindgen_malloc" || candidate.name.starts_with("__wbindgen_export")
+    candidate.name == "__wbindgen_malloc"
+        || candidate.name.starts_with("__wbindgen_export")
+        || is_of_components(candidate)
 }
 
 /// What may be the sample's allocator by its type, those that reach most loops first: an allocator walks its

@@ -19,15 +19,17 @@ use super::{
     handing::Buffer,
     inputs,
     limits::{
-        EXPLORE_CALL_WORK, EXPLORE_CALLS, EXPLORE_CANDIDATES, EXPLORE_CHAIN, EXPLORE_INSTRUCTIONS,
-        EXPLORE_LEAST_MISSES, EXPLORE_LOGGED, EXPLORE_MISSES, EXPLORE_MIXED, EXPLORE_MIXING_INSTRUCTIONS,
-        EXPLORE_MIXING_WORK, EXPLORE_OBJECTS, EXPLORE_STOPS, EXPLORE_WORK, EXPLORED_BRANCHES,
+        EXPLORE_CALL_WORK, EXPLORE_CALLS, EXPLORE_CANDIDATES, EXPLORE_CHAIN, EXPLORE_HOST_CALLS,
+        EXPLORE_INSTRUCTIONS, EXPLORE_LEAST_MISSES, EXPLORE_LENGTHS, EXPLORE_LOGGED, EXPLORE_MAKERS,
+        EXPLORE_MISSES, EXPLORE_MIXED, EXPLORE_MIXING_INSTRUCTIONS, EXPLORE_MIXING_WORK, EXPLORE_OBJECTS,
+        EXPLORE_STOPS, EXPLORE_WORK, EXPLORED_BRANCHES,
     },
     names::Role,
     plan::{self, ORDERS, Piece, Plan, Plans},
     rank::Ranking,
 };
 use crate::{
+    module::FuncIndex,
     sandbox::{
         random::Random,
         types::{EntryEnd, EntryKind, RunOptions},
@@ -48,7 +50,8 @@ pub(super) const ROOM: u32 = 4 << 10;
 const WANTED: RangeInclusive<i32> = 8..=ROOM as i32 / 2;
 
 /// Numbers that mean something to many: flags, kinds, widths, sizes.
-const NUMBERS: &[i32] = &[0, 1, 2, 3, 4, 8, 16, 32, 100, 256, 1024, 65_536, -1];
+const NUMBERS: &[i32] =
+    &[0, 1, 2, 3, 4, 8, 16, 32, 100, 160, 256, 480, 1024, 8000, 16_000, 44_100, 65_536, -1];
 const FLOATS: &[f64] = &[0.0, 1.0, 0.5, -1.0, 16.0, 100.0];
 /// What a program is asked for.
 const WORDS: &[&str] = &["program", "--help", "-"];
@@ -120,8 +123,8 @@ pub(super) struct Exploration {
     written_kept: usize,
     /// Buffers that exports gave, to be filled.
     pub(super) buffers: Vec<Buffer>,
-    /// An array of AssemblyScript, which is an object too.
-    array: Option<i32>,
+    /// Objects that were made for it: an array of AssemblyScript, some of lengths that something wants.
+    made: Vec<i32>,
     plans: Plans,
     calls: usize,
     /// Calls in a row that showed nothing.
@@ -172,7 +175,7 @@ impl Exploration {
     fn is_closed(&self, open: usize) -> bool {
         let open = &self.open[open];
         open.is_loud
-            || open.stops >= EXPLORE_STOPS + open.tries / 8
+            || open.stops >= EXPLORE_STOPS + open.tries / 4
             || open.mixes && self.mixed >= EXPLORE_MIXED
     }
 
@@ -249,7 +252,7 @@ impl Driver<'_> {
             written: Vec::new(),
             written_kept: 0,
             buffers: Vec::new(),
-            array: None,
+            made: Vec::new(),
             plans: Plans::default(),
             calls: 0,
             misses: 0,
@@ -261,6 +264,8 @@ impl Driver<'_> {
         self.write_argv();
         self.keep();
         self.add_array(&mut exploration);
+        self.make_objects(&mut exploration);
+        exploration.objects.extend(&exploration.made);
         self.find_buffers(&mut exploration);
         self.as_programs(&mut exploration);
         self.in_order(&mut exploration);
@@ -269,9 +274,7 @@ impl Driver<'_> {
     }
 
     fn open(&self, chosen: &[Candidate]) -> Vec<Open> {
-        let is_open = |one: &&Candidate| {
-            matches!(one.role, Role::Other | Role::Set | Role::Create) && !self.worked.contains(&one.func)
-        };
+        let is_open = |one: &&Candidate| matches!(one.role, Role::Other | Role::Set | Role::Create);
         let exports = chosen.iter().filter(is_open).map(|one| {
             Open::new(What::Export(one.clone()), &one.params, one.compared.clone(), one.reach.mixes)
         });
@@ -300,13 +303,53 @@ impl Driver<'_> {
         let len = exploration.wanted.iter().copied().find(|&len| len >= 16).unwrap_or(args::LEN);
         let bytes = exploration.inputs.first().into_iter().flatten().copied().cycle();
         let bytes: Vec<u8> = bytes.take(len as usize).collect();
-        exploration.array = self.make_array(&bytes);
-        if exploration.array.is_some() {
+        let array = self.make_array(&bytes);
+        if array.is_some() {
             self.keep();
         } else {
             self.undo();
         }
-        exploration.objects.extend(exploration.array);
+        exploration.made.extend(array);
+    }
+
+    /// Objects of the lengths that something wants, by exports that make one of some bytes: a key of a cipher
+    /// is one of its own length, and making it shows nothing new.
+    fn make_objects(&mut self, exploration: &mut Exploration) {
+        let is_maker = |open: &&Open| match &open.what {
+            What::Export(one) => one.gives && one.params == [Type::I32; 2] && self.gave_object(one.func),
+            What::Told(_) => false,
+        };
+        let makers: Vec<_> = exploration.open.iter().filter(is_maker).take(EXPLORE_MAKERS).cloned().collect();
+        let lengths: Vec<_> = exploration.wanted.iter().copied().take(EXPLORE_LENGTHS).collect();
+        for (open, len) in makers.iter().flat_map(|open| lengths.iter().map(move |&len| (open, len))) {
+            let What::Export(candidate) = &open.what else { continue };
+            if self.is_over() {
+                return;
+            }
+            let bytes = exploration.inputs.first().into_iter().flatten().copied().cycle();
+            exploration.input = bytes.take(len as usize).collect();
+            exploration.placed = 0;
+            let plan = Plan { open: 0, pieces: vec![Piece::Input, Piece::Len], input: Some(0) };
+            let args = self.explored_args(open, &plan, exploration);
+            let budget = self.explore_budget(open.mixes);
+            self.call_within(candidate, EntryKind::Export, args, true, &budget);
+            let last = self.entries.len().saturating_sub(1);
+            match self.entries.last().and_then(|entry| self.object_of(last, entry)) {
+                Some(object) => {
+                    exploration.made.push(object);
+                    self.keep();
+                }
+                None => self.undo(),
+            }
+        }
+    }
+
+    /// Whether an export gave what may be an object.
+    fn gave_object(&self, func: FuncIndex) -> bool {
+        let len = self.session.memory_len();
+        let is_object =
+            |results: &[Value]| matches!(results, [Value::I32(object @ 1024..)] if (*object as u64) < len);
+        self.entries.iter().any(|entry| entry.func == Some(func) && is_object(&entry.results))
     }
 
     /// A program whose `main` has lost its name has two parameters still.
@@ -340,16 +383,17 @@ impl Driver<'_> {
             let is_written = written < exploration.inputs.len();
             let Some(input) = (if is_written { Some(written) } else { given.next() }) else { return };
             written += usize::from(is_written);
-            for order in ORDERS {
+            for order in ORDERS.iter().copied().map(Some).chain([None]) {
                 for &open in &wide {
                     let count = args::integers(&exploration.open[open].params);
-                    if order.len() > count || exploration.is_closed(open) {
+                    let order = order.map(<[Piece]>::to_vec).or_else(|| plan::written_first(count));
+                    let Some(mut pieces) = order.filter(|order| order.len() <= count) else { continue };
+                    if exploration.is_closed(open) {
                         continue;
                     }
                     if exploration.calls >= EXPLORE_CALLS / 2 || self.is_explored(exploration, 2) {
                         return;
                     }
-                    let mut pieces = order.to_vec();
                     pieces.resize(count, Piece::Number);
                     self.try_plan(&Plan { open, pieces, input: Some(input) }, exploration);
                 }
@@ -438,7 +482,7 @@ impl Driver<'_> {
         }
         self.take_back(&plan.pieces, exploration);
         exploration.objects = self.objects(EXPLORE_OBJECTS);
-        exploration.objects.extend(exploration.array);
+        exploration.objects.extend(&exploration.made);
         exploration.objects.extend(&exploration.written);
         if is_new {
             exploration.chained = 0;
@@ -461,6 +505,7 @@ impl Driver<'_> {
             time: Some(entry_time),
             work: least(entry_decisions, work),
             instructions: least(entry_instructions, instructions),
+            host_calls: Some(EXPLORE_HOST_CALLS),
         }
     }
 

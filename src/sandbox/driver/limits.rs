@@ -23,6 +23,13 @@ pub(super) const PLAIN_INSTRUCTIONS: u64 = 24_000_000;
 /// The same for one that may reach such code through the table.
 pub(super) const INDIRECT_INSTRUCTIONS: u64 = 80_000_000;
 
+/// Host calls of an entry called with made-up arguments: one that calls in a loop without end fills the log,
+/// and leaves no room for what the others call.
+pub(super) const MADE_UP_HOST_CALLS: u64 = 20_000;
+
+/// The same for one that mixes bits, which may ask its host something for each hash.
+pub(super) const MIXING_HOST_CALLS: u64 = 100_000;
+
 /// How often the budget of what did not come to its end is halved at most.
 pub(super) const MOST_HALVED: u32 = 6;
 
@@ -46,6 +53,12 @@ pub(super) const COMPARED: usize = 16;
 
 /// Calls made to explore a module; half of them in the orders that libraries have.
 pub(super) const EXPLORE_CALLS: usize = 1600;
+
+/// Exports that make objects of the lengths that something wants: some calls each.
+pub(super) const EXPLORE_MAKERS: usize = 4;
+
+/// Lengths of which such an export makes one: each is a call.
+pub(super) const EXPLORE_LENGTHS: usize = 4;
 
 /// Exports called in these orders.
 pub(super) const EXPLORE_CANDIDATES: usize = 16;
@@ -79,11 +92,14 @@ pub(super) const EXPLORE_MIXING_INSTRUCTIONS: u64 = 4_000_000;
 pub(super) const EXPLORE_MIXED: u64 = 20_000_000;
 
 /// Calls that do not come to an end after which one is not made any more.
-pub(super) const EXPLORE_STOPS: u64 = 3;
+pub(super) const EXPLORE_STOPS: u64 = 6;
 
 /// Host calls of all such calls: a quarter of those that are logged. What makes an eighth of them at once is
 /// not called again.
 pub(super) const EXPLORE_LOGGED: u64 = 50_000;
+
+/// Host calls of one such call.
+pub(super) const EXPLORE_HOST_CALLS: u64 = 2_000;
 
 /// Calls in a row that show nothing and are not undone before the next.
 pub(super) const EXPLORE_CHAIN: usize = 3;

@@ -40,8 +40,8 @@ use crate::{
 };
 
 use self::limits::{
-    DRIVEN, DRIVEN_BYTES, DRIVEN_LEAST, DRIVEN_WORK, INDIRECT_INSTRUCTIONS, LEFT_NAMED, MOST_HALVED,
-    NAME_SHOWN, PLAIN_INSTRUCTIONS, SEARCH_BLOCKS,
+    DRIVEN, DRIVEN_BYTES, DRIVEN_LEAST, DRIVEN_WORK, INDIRECT_INSTRUCTIONS, LEFT_NAMED, MADE_UP_HOST_CALLS,
+    MIXING_HOST_CALLS, MOST_HALVED, NAME_SHOWN, PLAIN_INSTRUCTIONS, SEARCH_BLOCKS,
 };
 use self::{
     args::{Material, PATTERNS},
@@ -59,9 +59,6 @@ use super::{
 
 /// Work below which an export with loops has done next to nothing.
 const LITTLE: u64 = 20_000;
-/// Work from which an export that mixes bits has shown what it does: more calls of it would only look like a
-/// search for a hash.
-const MUCH: u64 = 200_000;
 /// Work without a host call after which an entry that was stopped counts as stalled.
 const STALL: u64 = 1_000_000;
 
@@ -93,8 +90,6 @@ pub(super) struct Driver<'o> {
     told: callbacks::Told,
     /// How often a function did not come to an end with made-up arguments.
     stops: BTreeMap<FuncIndex, u32>,
-    /// What mixes bits and has done much of it in a call.
-    worked: BTreeSet<FuncIndex>,
     /// The wall time of an entry was used up, which depends on the machine.
     clock_struck: u32,
 }
@@ -122,7 +117,6 @@ impl<'o> Driver<'o> {
             parcels: parcels::Parcels::default(),
             told: callbacks::Told::default(),
             stops: BTreeMap::new(),
-            worked: BTreeSet::new(),
             clock_struck: 0,
         }
     }
@@ -217,24 +211,21 @@ impl<'o> Driver<'o> {
             self.make_page();
             self.keep();
         }
-        let (mut driven, mut quiet) = (0, Vec::new());
+        // What belongs to the toolchain or ends things goes last: without a state to return to, it would
+        // leave a stack or a heap on which nothing works.
+        let ends = |one: &&Candidate| matches!(one.role, Role::Destroy | Role::Runtime);
+        let (last, others): (Vec<&Candidate>, Vec<_>) = chosen.iter().partition(ends);
         let (began, _) = self.session.work();
-        for candidate in &chosen {
-            if self.is_over() || !is_all && driven >= DRIVEN_LEAST && self.has_used_up(began) {
-                break;
-            }
-            let before = self.session.blocks_seen();
-            self.try_out(candidate);
-            if self.session.blocks_seen() < before + SEARCH_BLOCKS {
-                quiet.push(candidate);
-            }
-            driven += 1;
-        }
+        let mut driven = 0;
+        let quiet = self.each(&others, &mut driven, is_all, began);
+        let (before, _) = self.session.work();
         self.search(&quiet);
         self.settle();
         self.callbacks();
         self.explore(&chosen);
-        let rest = chosen.iter().skip(driven).map(|one| one.name.clone());
+        let (after, _) = self.session.work();
+        self.each(&last, &mut driven, is_all, began + after - before);
+        let rest = others.iter().chain(&last).skip(driven).map(|one| one.name.clone());
         // What is only called for a thread is not left out.
         let threads = self.threads(&self.candidates);
         let left = left.into_iter().chain(rest).filter(|name| !threads.has(name));
@@ -242,6 +233,29 @@ impl<'o> Driver<'o> {
         if !left.is_empty() {
             self.limitations.push(Limitation::ExportsLeft { count: left.len() as u64, first: first(left) });
         }
+    }
+
+    /// Calls these as long as that costs not too much, and counts them; gives those that showed little.
+    fn each<'c>(
+        &mut self,
+        candidates: &[&'c Candidate],
+        driven: &mut usize,
+        is_all: bool,
+        began: u64,
+    ) -> Vec<&'c Candidate> {
+        let mut quiet = Vec::new();
+        for &candidate in candidates {
+            if self.is_over() || !is_all && *driven >= DRIVEN_LEAST && self.has_used_up(began) {
+                break;
+            }
+            let before = self.session.blocks_seen();
+            self.try_out(candidate);
+            if self.session.blocks_seen() < before + SEARCH_BLOCKS {
+                quiet.push(candidate);
+            }
+            *driven += 1;
+        }
+        quiet
     }
 
     /// Whether driving has cost so much that only the first exports are driven.
@@ -280,9 +294,6 @@ impl<'o> Driver<'o> {
             };
             self.call(candidate, EntryKind::Export, args, !candidate.params.is_empty());
             let (after, _) = self.session.work();
-            if after - before >= MUCH && candidate.reach.mixes >= MIXES {
-                self.worked.insert(candidate.func);
-            }
             let has_failed = self.settle();
             if !has_failed {
                 self.spend();
@@ -388,12 +399,19 @@ impl<'o> Driver<'o> {
         let mut budget = self.budget();
         budget.instructions = budget.instructions.map(|own| own.min(most) >> shift);
         budget.work = budget.work.map(|own| own >> shift);
+        let calls = if reach.mixes >= MIXES { MIXING_HOST_CALLS } else { MADE_UP_HOST_CALLS };
+        budget.host_calls = Some(calls >> shift);
         budget
     }
 
     fn budget(&self) -> Budget {
         let RunOptions { entry_time, entry_decisions, entry_instructions, .. } = *self.options;
-        Budget { time: Some(entry_time), work: entry_decisions, instructions: entry_instructions }
+        Budget {
+            time: Some(entry_time),
+            work: entry_decisions,
+            instructions: entry_instructions,
+            host_calls: None,
+        }
     }
 
     /// Whether the session is over; another call would be stopped at once.
@@ -453,8 +471,8 @@ impl<'o> Driver<'o> {
         self.clock_struck += u32::from(end == EntryEnd::Stopped { limit: Limit::WallTime } && is_own);
         self.look_at_outcome((end == EntryEnd::Returned).then_some((&args, &results)));
         // Of the limits only those that do not depend on the machine.
-        if let (EntryEnd::Stopped { limit: Limit::Decisions | Limit::Instructions }, true, Some(func)) =
-            (&end, made_up, func)
+        if let (&EntryEnd::Stopped { limit }, true, Some(func)) = (&end, made_up, func)
+            && is_of_budget(limit)
         {
             *self.stops.entry(func).or_default() += 1;
         }
@@ -486,9 +504,7 @@ impl<'o> Driver<'o> {
         }
         let by_session = self.session.stopped_by();
         let is_own = |entry: &&Entry| match entry.end {
-            EntryEnd::Stopped { limit } => {
-                matches!(limit, Limit::Decisions | Limit::Instructions) && Some(limit) != by_session
-            }
+            EntryEnd::Stopped { limit } => is_of_budget(limit) && Some(limit) != by_session,
             _ => false,
         };
         let stopped = self.entries.iter().filter(is_own).count();
@@ -530,6 +546,11 @@ impl<'o> Driver<'o> {
         let statuses = self.entries.iter().map(|entry| status_of(&entry.end));
         statuses.max_by_key(rank).unwrap_or(Status::NothingRan)
     }
+}
+
+/// Whether a limit is one of those in the budget of an entry that do not depend on the machine.
+fn is_of_budget(limit: Limit) -> bool {
+    matches!(limit, Limit::Decisions | Limit::Instructions | Limit::HostCalls)
 }
 
 fn status_of(end: &EntryEnd) -> Status {

@@ -39,8 +39,7 @@ impl Driver<'_> {
 
     /// Asks an allocator for the page.
     fn allocate(&mut self, allocator: &Candidate, size: u32) -> Option<u32> {
-        let mut args = vec![Value::I32(size as i32)];
-        args.resize(allocator.params.len(), Value::I32(8));
+        let args = candidates::size_args(allocator, size as i32, 8);
         self.call(allocator, EntryKind::Export, args, true);
         let Some(Entry { results, end: EntryEnd::Returned, .. }) = self.entries.last() else { return None };
         let &Value::I32(address @ 1..) = results.first()? else { return None };

@@ -56,8 +56,7 @@ impl Driver<'_> {
     /// A piece with these bytes, if calls take over what they are given.
     pub(super) fn parcel(&mut self, bytes: &[u8]) -> Option<u32> {
         let allocator = self.parcels.allocator.clone()?;
-        let mut given = vec![Value::I32(bytes.len() as i32)];
-        given.resize(allocator.params.len(), Value::I32(1));
+        let given = candidates::size_args(&allocator, bytes.len() as i32, 1);
         self.call(&allocator, EntryKind::Export, given, true);
         let Some(Entry { results, end: EntryEnd::Returned, .. }) = self.entries.last() else { return None };
         let &Value::I32(address @ 1..) = results.first()? else { return None };
@@ -73,8 +72,7 @@ impl Driver<'_> {
             if self.is_over() {
                 return;
             }
-            let mut given = vec![Value::I32(LEN)];
-            given.resize(allocator.params.len(), Value::I32(1));
+            let given = candidates::size_args(&allocator, LEN, 1);
             self.call(&allocator, EntryKind::Export, given, true);
             let Some(Entry { results, end: EntryEnd::Returned, .. }) = self.entries.last() else {
                 // It gives no more: nothing is dealt from now on.

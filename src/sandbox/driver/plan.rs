@@ -28,7 +28,15 @@ pub(super) const ORDERS: &[&[Piece]] = &[
     &[Input, Len],
     &[Output, Input, Len],
     &[Object, Object],
+    &[Output, Object, Object],
+    &[Output, Object, Input, Len],
 ];
+
+/// Where what is to be written has several places, and what is read comes last: for so many integers.
+pub(super) fn written_first(count: usize) -> Option<Vec<Piece>> {
+    let outputs = count.checked_sub(2).filter(|&outputs| outputs > 1)?;
+    Some([vec![Output; outputs], vec![Input, Len]].concat())
+}
 
 /// Orders that chance draws besides.
 const RARER: &[&[Piece]] = &[
@@ -41,6 +49,8 @@ const RARER: &[&[Piece]] = &[
     &[Object, Input, Output],
     &[Object, Output],
     &[Input, Input],
+    &[Output, Object],
+    &[Output, Object, Object, Object],
     &[Count, Argv],
 ];
 
@@ -91,7 +101,7 @@ pub(super) fn pick<T: Clone>(random: &mut Random, of: &[T]) -> Option<T> {
 /// An order of `count` pieces.
 pub(super) fn mixture(random: &mut Random, count: usize) -> Vec<Piece> {
     if count == 1 {
-        return pick(random, PIECES).into_iter().collect();
+        return pick(random, &[PIECES, &[Len]].concat()).into_iter().collect();
     }
     let mut pieces = Vec::new();
     if random.next().is_multiple_of(4)
@@ -101,8 +111,12 @@ pub(super) fn mixture(random: &mut Random, count: usize) -> Vec<Piece> {
         pieces.resize(count, Number);
         return pieces;
     }
-    if random.next().is_multiple_of(2) {
-        pieces.push(Object);
+    match random.next() % 8 {
+        0..4 => pieces.push(Object),
+        4 => pieces.push(Output),
+        // As wasm-bindgen gives what may fail: where to, then of which object.
+        5 => pieces.extend([Output, Object]),
+        _ => {}
     }
     while pieces.len() < count {
         let is_last = pieces.len() + 1 == count;

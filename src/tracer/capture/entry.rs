@@ -15,6 +15,8 @@ pub(super) struct Entry {
     /// Work at which it is over.
     pub(super) work: Option<u64>,
     pub(super) instructions: Option<u64>,
+    /// Host calls of the session at which it is over.
+    pub(super) host_calls: Option<u64>,
     pub(super) stopped_by: Option<Limit>,
     /// What it was given, work when it began, quarters of that which are used up, and news when the last
     /// three of them began.
@@ -39,6 +41,7 @@ impl Capture {
             deadline: budget.time.map(|time| Instant::now() + time.min(Duration::from_secs(1 << 30))),
             work: budget.work.map(|work| self.work.saturating_add(work)),
             instructions: budget.instructions,
+            host_calls: budget.host_calls.map(|calls| self.host_calls.saturating_add(calls)),
             stopped_by: None,
             budget: budget.clone(),
             began: self.work,
@@ -75,6 +78,16 @@ impl Capture {
             let [_, before, last] = self.entry.news;
             self.entry.news = [before, last, self.news()];
         }
+    }
+
+    /// Whether the entry has made as many host calls as it may. It does not get more for what is new: the log
+    /// has room for so many.
+    pub(super) fn has_called_enough(&mut self) -> bool {
+        let has_called_enough = self.entry.host_calls.is_some_and(|limit| self.host_calls >= limit);
+        if has_called_enough {
+            self.entry.stopped_by.get_or_insert(Limit::HostCalls);
+        }
+        has_called_enough
     }
 
     /// Gives an entry that used its budget up as much again if it still comes to new things. Depends on the

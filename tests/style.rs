@@ -99,7 +99,7 @@ fn functions(lines: &[String]) -> Vec<usize> {
                 || word.starts_with("pub")
                 || ["self)", "super)", "crate)"].contains(word)
         };
-        line.split_whitespace().any(|word| word == "fn") && words.iter().all(|word| is_before(&word))
+        line.split_whitespace().any(|word| word == "fn") && words.iter().all(is_before)
     };
     let mut found = Vec::new();
     for (at, line) in lines.iter().enumerate().filter(|(_, line)| is_start(line)) {

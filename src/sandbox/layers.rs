@@ -109,7 +109,7 @@ fn percent(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut pieces = text.split('%');
     let mut out = pieces.next()?.as_bytes().to_vec();
     for piece in pieces {
-        match piece.get(..2).and_then(|digits| hexadecimal_number(digits)) {
+        match piece.get(..2).and_then(hexadecimal_number) {
             Some(byte) => {
                 count += 1;
                 out.push(byte as u8);

@@ -103,7 +103,6 @@ macro_rules! given_kinds {
         }
     };
 }
-#[cfg(feature = "analysis")]
 pub(crate) use given_kinds;
 
 given_kinds! {

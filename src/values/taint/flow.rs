@@ -173,13 +173,16 @@ pub(super) fn all(labels: &Labels, sources: &Sources, sinks: &Sinks, keys: &BTre
     flows.into_iter().map(|(_, flow)| flow).collect()
 }
 
+/// Bytes by the number of their source.
+type BySource = BTreeMap<u32, u64>;
+
 /// Tells whether sinks were given digests. One sink is asked of after another, each for all its sources, so
 /// that a label is resolved once.
 struct Digests<'t> {
     labels: &'t Labels,
     sources: &'t Sources,
     sinks: &'t Sinks,
-    of_sink: Option<(Sink, BTreeMap<Label, BTreeMap<u32, u64>>)>,
+    of_sink: Option<(Sink, BTreeMap<Label, BySource>)>,
 }
 
 impl Digests<'_> {

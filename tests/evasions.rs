@@ -3,8 +3,12 @@
 
 use wasmspoor::{analysis::Analysis, passes::flows::Look, rules, sandbox, verdict::Class};
 
+#[path = "evasions/carriers.rs"]
+mod carriers;
 #[path = "evasions/mixing.rs"]
 mod mixing;
+#[path = "evasions/turns.rs"]
+mod turns;
 
 fn analysed(text: &str) -> Analysis {
     let options = sandbox::RunOptions::default();

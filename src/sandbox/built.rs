@@ -13,8 +13,8 @@ use memchr::memmem;
 
 use super::{
     fs::Contents,
-    handed::text_of,
-    layers,
+    handed::{is_text, text_of},
+    layers::{self, Width},
     limits::{BUILT_HITS, BUILT_SCANNED, RETURNED_SCAN},
     returned::Returns,
     types::RunOptions,
@@ -27,28 +27,55 @@ const ZEROS: usize = 4096;
 /// How far before `PE` a program may begin.
 const STUB: usize = 1024;
 
-/// How it begins, what ends it, and in which width.
+/// How pages, commands and programs begin.
 const BEGINS: &[&str] = &[
     "<!doctype html",
     "<html",
     "<script",
+    "<iframe",
+    "<form ",
+    "<body",
     "#!/bin/",
     "#!/usr/bin/",
     "powershell",
+    "cmd /c ",
     "@echo off",
     "\x7fELF",
     "PE\0\0",
-    "<\0!\0d\0o\0c\0t\0y\0p\0e\0 \0h\0t\0m\0l\0",
-    "<\0h\0t\0m\0l\0",
-    "<\0s\0c\0r\0i\0p\0t\0",
-    "#\0!\0/\0b\0i\0n\0/\0",
-    "p\0o\0w\0e\0r\0s\0h\0e\0l\0l\0",
 ];
+/// What stands within scripts. A script begins where its text does.
+const WITHIN: &[&str] = &["document.", "eval(", "atob(", "fetch(", "fromCharCode("];
+/// Beginnings in which each character takes two bytes or more.
+const WIDE_BEGINS: &[&str] = &[
+    "<!doc", "<!DOC", "<html", "<HTML", "<scri", "<SCRI", "<ifra", "<form", "<body", "<h1>", "#!/bi",
+    "power", "docum", "eval(",
+];
+/// How far before a word of a script the script may begin.
+const BEFORE: usize = 8 << 10;
+
+/// What a pattern stands for: the beginning of something, a word within a script, or characters of so many
+/// bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Begins,
+    Within,
+    Wide(Width),
+}
+
+static FORMS: LazyLock<Vec<(Vec<u8>, Form)>> = LazyLock::new(|| {
+    let plain = |words: &[&str], form| words.iter().map(|word| (word.as_bytes().to_vec(), form)).collect();
+    let mut forms: Vec<(Vec<u8>, Form)> = plain(BEGINS, Form::Begins);
+    forms.extend::<Vec<_>>(plain(WITHIN, Form::Within));
+    for width in layers::WIDTHS {
+        forms.extend(WIDE_BEGINS.iter().map(|word| (width.write(word), Form::Wide(*width))));
+    }
+    forms
+});
 
 static SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| {
     AhoCorasick::builder()
         .ascii_case_insensitive(true)
-        .build(BEGINS)
+        .build(FORMS.iter().map(|(word, _)| word))
         .expect("a few words are no automaton too large")
 });
 
@@ -70,7 +97,7 @@ impl Built {
         let zeros: usize = zeros.map(<[u8]>::len).sum();
         self.scanned += memory.len() - zeros + zeros / 64;
         let memory = &memory[..memory.len() - zeros];
-        let mut end = 0;
+        let (mut end, mut looked) = (0, 0);
         for hit in SEARCH.find_iter(memory).take(16 * BUILT_HITS) {
             // What stands in a thing that was found is a part of it.
             if hit.start() < end {
@@ -81,9 +108,16 @@ impl Built {
             }
             self.scanned +=
                 memory[hit.start()..].iter().take(RETURNED_SCAN).take_while(|byte| **byte != 0).count();
-            let Some((start, len)) = found(memory, hit.start()).filter(|(start, _)| *start >= end) else {
+            let form = FORMS.get(hit.pattern().as_usize()).map_or(Form::Begins, |(_, form)| *form);
+            // All words within a text show the same.
+            if form == Form::Within && hit.start() < looked {
                 continue;
-            };
+            }
+            let Some(Found { start, len, text }) = found(memory, hit.start(), form) else { continue };
+            if form == Form::Within {
+                looked = start + len;
+            }
+            let Some(text) = text.filter(|_| start >= end) else { continue };
             end = start + len;
             let bytes = &memory[start..end];
             let sample = bytes.get(..SAMPLE).unwrap_or(bytes);
@@ -91,36 +125,67 @@ impl Built {
             let zeros = sample.iter().rev().take_while(|byte| **byte == 0).count();
             let sample = &sample[..sample.len() - zeros];
             if self.seen.len() < BUILT_HITS && self.seen.insert(sample.to_vec()) && !is_known(sample) {
-                returns.take_whole(bytes);
+                returns.take_whole(&text);
             }
         }
     }
 }
 
-/// Where a thing begins and how long it is, if it is a whole one.
-fn found(memory: &[u8], at: usize) -> Option<(usize, usize)> {
+/// The first page, command or script within a text, from its beginning on.
+pub(super) fn first(text: &[u8]) -> Option<&[u8]> {
+    let hit = SEARCH.find_iter(text).find(|hit| {
+        let form = FORMS.get(hit.pattern().as_usize()).map(|(_, form)| *form);
+        form == Some(Form::Begins)
+    })?;
+    let from = text.get(hit.start()..)?;
+    from.get(..RETURNED_SCAN).or(Some(from))
+}
+
+/// What lies somewhere.
+struct Found {
+    start: usize,
+    len: usize,
+    /// Its bytes, and text as UTF-8, if it is a whole thing.
+    text: Option<Vec<u8>>,
+}
+
+/// What lies around a place.
+fn found(memory: &[u8], at: usize, form: Form) -> Option<Found> {
     let from = memory.get(at..)?;
     let window = from.get(..RETURNED_SCAN).unwrap_or(from);
-    match window {
-        [0x7f, b'E', b'L', b'F', ..] => {
+    let whole = |start: usize, bytes: &[u8]| {
+        let is_one = Contents::is_binary(bytes);
+        is_one.then(|| Found { start, len: bytes.len(), text: Some(bytes.to_vec()) })
+    };
+    match (form, window) {
+        (_, [0x7f, b'E', b'L', b'F', ..]) => {
             let version = matches!(window.get(20..24)?, [1, 0, 0, 0] | [0, 0, 0, 1]);
-            (version && Contents::is_binary(window)).then_some((at, window.len()))
+            whole(at, window).filter(|_| version)
         }
-        [b'P', b'E', 0, 0, ..] => {
+        (_, [b'P', b'E', 0, 0, ..]) => {
             let before = memory.get(at.saturating_sub(STUB)..at)?;
-            let back = memmem::rfind(before, b"MZ")?;
-            let start = at - before.len() + back;
-            let whole = memory.get(start..)?;
-            let whole = whole.get(..RETURNED_SCAN).unwrap_or(whole);
-            Contents::is_binary(whole).then_some((start, whole.len()))
+            let start = at - before.len() + memmem::rfind(before, b"MZ")?;
+            let bytes = memory.get(start..)?;
+            whole(start, bytes.get(..RETURNED_SCAN).unwrap_or(bytes))
         }
-        [_, 0, _, 0, ..] => {
-            let text = layers::wide(window)?;
-            is_whole(&text).then(|| (at, 2 * String::from_utf8_lossy(&text).encode_utf16().count()))
+        (Form::Wide(width), _) => {
+            let (text, len) = width.read(window);
+            (text.len() >= SAMPLE).then(|| Found { start: at, len, text: is_whole(&text).then_some(text) })
         }
         _ => {
-            let text = text_of(window);
-            is_whole(text).then_some((at, text.len()))
+            let before = memory.get(at.saturating_sub(BEFORE)..at)?;
+            let back = match form {
+                Form::Within => before.iter().rev().take_while(|byte| is_text(**byte)).count(),
+                _ => 0,
+            };
+            let len = back + text_of(window).len();
+            let start = at - back;
+            let text = memory.get(start..start + len)?;
+            let is_whole = match form {
+                Form::Within => text.len() >= SAMPLE && Contents::of_file(text) == Some(Contents::Script),
+                _ => is_whole(text),
+            };
+            Some(Found { start, len, text: is_whole.then(|| text.to_vec()) })
         }
     }
 }
@@ -128,10 +193,13 @@ fn found(memory: &[u8], at: usize) -> Option<(usize, usize)> {
 /// Whether a text has an end and something in it.
 fn is_whole(text: &[u8]) -> bool {
     let lower = String::from_utf8_lossy(text).to_lowercase();
-    let ends = ["</html>", "</body>", "</script>"];
+    let ends = ["</html>", "</body>", "</script>", "</iframe>", "</form>"];
     match lower.starts_with('<') {
         true => text.len() >= SAMPLE && ends.iter().any(|end| lower.contains(end)),
-        false => text.len() >= SAMPLE && Contents::of_handed(text) == Some(Contents::Command),
+        false => {
+            text.len() >= SAMPLE
+                && matches!(Contents::of_handed(text), Some(Contents::Command | Contents::Script))
+        }
     }
 }
 
@@ -164,6 +232,12 @@ mod tests {
         let wide: Vec<u8> =
             [&[0; 64][..], &PAGE.iter().flat_map(|byte| [*byte, 0]).collect::<Vec<_>>()].concat();
         assert_eq!(kinds(&wide, b""), [Contents::Page]);
+        for width in layers::WIDTHS {
+            let wide = [&[0; 64][..], &width.write(std::str::from_utf8(PAGE).unwrap()), &[0; 64]].concat();
+            assert_eq!(kinds(&wide, b""), [Contents::Page], "{width:?}");
+        }
+        let script = b"\0var s = document.createElement('script'); s.src = '//192.0.2.1/a'; return go(s);\0";
+        assert_eq!(kinds(script, b""), [Contents::Script]);
         assert_eq!(
             kinds(b"\0<html> and <script> are tags of pages, says the help of this program\0", b""),
             []

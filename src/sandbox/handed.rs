@@ -10,17 +10,16 @@
 use std::collections::BTreeMap;
 
 use super::{
-    layers,
-    limits::{HANDED_BLANKS, HANDED_EACH, HANDED_KEYS, HANDED_SCANNED, RETURNED_SCAN},
+    built,
+    limits::{HANDED_BLANKS, HANDED_EACH, HANDED_KEYS, HANDED_SCANNED, MAX_POINTED, RETURNED_SCAN},
     returned::{LEAST, Returns},
+    spelled::Spelled,
 };
 use crate::{
     module::FuncIndex,
     tracer::{Caller, Value},
 };
 
-/// Numbers below this may be characters that are handed over one by one.
-const LAST_CODE: u32 = 0x2100;
 /// An address below this is a number, as a rule.
 const FIRST_ADDRESS: u32 = 64;
 /// Bytes that a look costs at least; blanks cost as little of one.
@@ -32,7 +31,7 @@ type Key = (FuncIndex, usize);
 /// What came in several calls.
 #[derive(Debug, Default)]
 pub(super) struct Handed {
-    spelled: BTreeMap<Key, String>,
+    spelled: BTreeMap<Key, Spelled>,
     pieces: BTreeMap<Key, Vec<u8>>,
     looked: BTreeMap<FuncIndex, usize>,
     all: usize,
@@ -43,10 +42,7 @@ impl Handed {
     pub(super) fn look(&mut self, call: &Caller<'_>, func: FuncIndex, returns: &mut Returns) {
         for (position, value) in call.args().iter().enumerate() {
             let key = (func, position);
-            match code(value) {
-                Some(code) => self.spell(key, code, returns),
-                None => self.spelt(key, returns),
-            }
+            self.spell(key, value, returns);
             if let Value::I32(address) = *value {
                 let len = match call.args().get(position + 1) {
                     Some(&Value::I32(len)) if len > 0 => Some(len as u32 as usize),
@@ -63,30 +59,43 @@ impl Handed {
 
     /// What was handed over so far is all: an entry ended.
     pub(super) fn end(&mut self, returns: &mut Returns) {
-        for ((func, _), text) in std::mem::take(&mut self.spelled) {
-            self.take(func, text.as_bytes(), returns);
+        for ((func, _), spelled) in std::mem::take(&mut self.spelled) {
+            self.take_spelled(func, spelled, returns);
         }
         for ((func, _), pieces) in std::mem::take(&mut self.pieces) {
             self.take(func, &pieces, returns);
         }
     }
 
-    fn spell(&mut self, key: Key, code: char, returns: &mut Returns) {
-        if self.spelled.len() >= HANDED_KEYS && !self.spelled.contains_key(&key) {
-            return;
-        }
-        let text = self.spelled.entry(key).or_default();
-        text.push(code);
-        if text.len() >= RETURNED_SCAN {
-            self.spelt(key, returns);
+    /// A number follows on those that came before it, or is the first of others.
+    fn spell(&mut self, key: Key, value: &Value, returns: &mut Returns) {
+        let has_room = self.spelled.len() < HANDED_KEYS;
+        match self.spelled.get_mut(&key) {
+            Some(spelled) => {
+                if spelled.len() < RETURNED_SCAN && spelled.push(value) {
+                    return;
+                }
+                let spelled = std::mem::take(spelled);
+                self.take_spelled(key.0, spelled, returns);
+                if self.spelled.get_mut(&key).is_some_and(|next| !next.push(value)) {
+                    self.spelled.remove(&key);
+                }
+            }
+            None if has_room => {
+                let mut spelled = Spelled::default();
+                if spelled.push(value) {
+                    self.spelled.insert(key, spelled);
+                }
+            }
+            None => {}
         }
     }
 
-    fn spelt(&mut self, key: Key, returns: &mut Returns) {
-        let Some(text) = self.spelled.get_mut(&key).filter(|text| !text.is_empty()) else { return };
-        let text = std::mem::take(text);
-        if text.len() >= LEAST {
-            self.take(key.0, text.as_bytes(), returns);
+    fn take_spelled(&mut self, func: FuncIndex, spelled: Spelled, returns: &mut Returns) {
+        if spelled.may_hold(LEAST) {
+            for reading in spelled.readings() {
+                self.take(func, &reading, returns);
+            }
         }
     }
 
@@ -116,6 +125,16 @@ impl Handed {
         self.pay(key.0, (all.len() - begun.len()) / LOOK);
         let bytes = begun.get(..RETURNED_SCAN).unwrap_or(begun);
         let text = text_of(bytes);
+        // The log keeps what it begins with.
+        if all.len() - begun.len() >= MAX_POINTED / 2 {
+            returns.take_whole(text);
+        } else if text.len() > MAX_POINTED {
+            let whole = text_of(begun);
+            self.pay(key.0, whole.len() / LOOK);
+            if let Some(found) = built::first(&whole[MAX_POINTED..]) {
+                returns.take_whole(found);
+            }
+        }
         let spent = returns.take_hidden(bytes, len.is_some());
         self.pay(key.0, spent.max(LOOK));
         if text.len() >= 2 && (len.is_none() || text.len() == bytes.len()) {
@@ -149,21 +168,13 @@ impl Handed {
     }
 }
 
-/// The character that a number is.
-fn code(value: &Value) -> Option<char> {
-    let number = match *value {
-        Value::I32(value) => u32::try_from(value).ok()?,
-        Value::I64(value) => u32::try_from(value).ok()?,
-        Value::F64(value) if value.fract() == 0.0 && (0.0..1_114_112.0).contains(&value) => value as u32,
-        _ => return None,
-    };
-    // Greater ones are addresses more often than characters.
-    char::from_u32(number).filter(|_| layers::is_code(number) && number < LAST_CODE)
-}
-
 /// The text at the beginning of bytes.
 pub(super) fn text_of(bytes: &[u8]) -> &[u8] {
-    let is_text = |byte: &u8| *byte >= b' ' && *byte != 0x7f || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c);
-    let len = bytes.iter().position(|byte| !is_text(byte)).unwrap_or(bytes.len());
+    let len = bytes.iter().position(|byte| !is_text(*byte)).unwrap_or(bytes.len());
     &bytes[..len]
+}
+
+/// Whether a byte stands in texts.
+pub(super) fn is_text(byte: u8) -> bool {
+    byte >= b' ' && byte != 0x7f || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c)
 }

@@ -1,7 +1,7 @@
 //! Encodings that text and programs are handed over in: what stands behind them.
 //!
 //! Each layer takes all of what it is given or nothing, so that prose is none. At most `LAYERS` are taken
-//! off, and no more than `RETURNED_SCAN` bytes come of one.
+//! off, and no more than `RETURNED_SCAN` bytes come of one; `BEHIND` bounds them together.
 //!
 //! Not here: what the bytes are then (`fs/contents`).
 
@@ -20,7 +20,7 @@ const ENTITY: usize = 9;
 type Layer = fn(&[u8]) -> Option<Vec<u8>>;
 
 /// All of them, those that are told by the first bytes first.
-const ALL: &[Layer] = &[packed, codes, wide, hexadecimal, base64, percent, entities, escapes, numbers];
+const ALL: &[Layer] = &[packed, wider, wide, hexadecimal, base64, percent, entities, escapes, numbers];
 
 /// What bytes are without their outermost layer; several if that is not clear.
 pub(super) fn peel(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
@@ -49,6 +49,60 @@ fn packed(_: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
+/// How characters lie in memory that take more than a byte each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Width {
+    /// UTF-16 and numbers of 32 and 64 bits, the low byte first.
+    Bytes(usize),
+    /// Floats of 32 and 64 bits.
+    Float(usize),
+}
+
+/// All of them.
+pub(super) const WIDTHS: &[Width] =
+    &[Width::Bytes(2), Width::Bytes(4), Width::Bytes(8), Width::Float(4), Width::Float(8)];
+
+impl Width {
+    /// Latin text in this form.
+    pub(super) fn write(self, text: &str) -> Vec<u8> {
+        let bytes = |code: u32| match self {
+            Self::Bytes(len) => u64::from(code).to_le_bytes()[..len].to_vec(),
+            Self::Float(4) => (code as f32).to_le_bytes().to_vec(),
+            Self::Float(_) => f64::from(code).to_le_bytes().to_vec(),
+        };
+        text.chars().flat_map(|letter| bytes(letter.into())).collect()
+    }
+
+    /// The text at the beginning of bytes, and how many of them it takes.
+    pub(super) fn read(self, bytes: &[u8]) -> (Vec<u8>, usize) {
+        let (Self::Bytes(len) | Self::Float(len)) = self;
+        let code = |bytes: &[u8]| {
+            let mut eight = [0; 8];
+            eight[..bytes.len()].copy_from_slice(bytes);
+            match self {
+                Self::Bytes(_) => u32::try_from(u64::from_le_bytes(eight)).ok(),
+                Self::Float(4) => whole(f32::from_le_bytes(eight.first_chunk().copied()?).into()),
+                Self::Float(_) => whole(f64::from_le_bytes(eight)),
+            }
+        };
+        let codes = bytes.chunks_exact(len).map_while(code).take_while(|code| is_code(*code));
+        let codes: Vec<u32> = codes.collect();
+        let text: String = match self {
+            Self::Bytes(2) => {
+                let units = codes.iter().map(|code| *code as u16);
+                char::decode_utf16(units).map_while(Result::ok).collect()
+            }
+            _ => codes.iter().map_while(|code| char::from_u32(*code)).collect(),
+        };
+        (text.into_bytes(), codes.len() * len)
+    }
+}
+
+/// The character code that a float is.
+fn whole(value: f64) -> Option<u32> {
+    (value.fract() == 0.0 && (0.0..1_114_112.0).contains(&value)).then_some(value as u32)
+}
+
 /// UTF-16, the low byte first, up to its end. It begins as Latin text does, since any two letters make a
 /// character of UTF-16, too.
 pub(super) fn wide(bytes: &[u8]) -> Option<Vec<u8>> {
@@ -60,11 +114,10 @@ pub(super) fn wide(bytes: &[u8]) -> Option<Vec<u8>> {
     (text.len() >= LEAST).then(|| String::from_utf16_lossy(&text).into_bytes())
 }
 
-/// Characters as numbers of 32 bits, up to the first that is none.
-pub(super) fn codes(bytes: &[u8]) -> Option<Vec<u8>> {
-    let words = bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word));
-    let text: String = words.take_while(|word| is_code(*word)).map_while(char::from_u32).collect();
-    (text.len() >= LEAST).then(|| text.into_bytes())
+/// Characters as numbers or floats of 32 or 64 bits, up to the first that is none.
+pub(super) fn wider(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut texts = WIDTHS.iter().skip(1).map(|width| width.read(bytes).0);
+    texts.find(|text| text.len() >= LEAST)
 }
 
 /// Whether a number is a character that text has.
@@ -225,8 +278,10 @@ mod tests {
             assert!(is_behind(text.as_bytes()), "{text}");
         }
         let wide: Vec<u8> = TEXT.bytes().flat_map(|byte| [byte, 0]).collect();
-        let codes: Vec<u8> = TEXT.bytes().flat_map(|byte| u32::from(byte).to_le_bytes()).collect();
-        assert!(is_behind(&wide) && is_behind(&codes));
+        assert!(is_behind(&wide));
+        for width in WIDTHS {
+            assert!(is_behind(&width.write(TEXT)), "{width:?}");
+        }
     }
 
     #[test]

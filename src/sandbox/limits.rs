@@ -113,8 +113,9 @@ pub(super) const HANDED_SCANNED: usize = 4 << 20;
 /// Bytes of these for one function: a flood of calls of one hides no other.
 pub(super) const HANDED_EACH: usize = 512 << 10;
 
-/// Encodings taken off one after another of what is handed over or returned: people use two.
-pub(super) const LAYERS: usize = 4;
+/// Encodings taken off one after another of what is handed over or returned: people use two, and who hides
+/// something uses more.
+pub(super) const LAYERS: usize = 24;
 
 /// Bytes in which what is handed over must begin, after blanks.
 pub(super) const HANDED_BLANKS: usize = 2 << 20;

@@ -37,6 +37,7 @@ mod quota;
 mod random;
 mod returned;
 mod signature;
+mod spelled;
 mod state;
 mod stubs;
 mod tokens;
@@ -58,6 +59,7 @@ use crate::{
 
 pub(crate) use self::damage::is_named;
 pub use self::damage::{Damage, Harm};
+pub(crate) use self::driver::is_drivers;
 pub(crate) use self::dropped::judge;
 #[cfg(test)]
 pub(crate) use self::every::{every_option, every_value};

@@ -182,7 +182,7 @@ fn pair_at(memory: &[u8], address: u64) -> Option<(u64, Option<usize>)> {
     (start >= 1024 && len >= LEAST && is_inside).then_some((start.into(), Some(len)))
 }
 
-/// The bytes as they stand, as text up to its end, and as UTF-16.
+/// The bytes as they stand, as text up to its end, and as characters of more than a byte.
 fn readings(head: &[u8], has_len: bool) -> [Option<Vec<u8>>; 2] {
     // Of a known length it may be packed.
     let is_packed = has_len && matches!(head, [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..]);
@@ -193,8 +193,8 @@ fn readings(head: &[u8], has_len: bool) -> [Option<Vec<u8>>; 2] {
     // Of a known length all of it is text, or a zero ends it.
     let is_whole = !has_len || head.get(len).is_none_or(|byte| *byte == 0);
     let utf8 = head.get(..len).filter(|text| text.len() >= LEAST && is_whole).map(<[u8]>::to_vec);
-    let utf16 = if utf8.is_none() { layers::wide(head).or_else(|| layers::codes(head)) } else { None };
-    [utf8, utf16]
+    let wide = if utf8.is_none() { layers::wide(head).or_else(|| layers::wider(head)) } else { None };
+    [utf8, wide]
 }
 
 #[cfg(test)]

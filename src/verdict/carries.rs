@@ -1,28 +1,64 @@
-//! What an export could give back, and did not: a command whose address stands in its code.
+//! What a sample carries to whoever calls it: a script that it handed over and that nobody sees in its file;
+//! and what an export could give back, and did not: a command whose address stands in its code.
 //!
-//! What exports returned is looked at in the run (`sandbox::returned`). One that gives one text for another
-//! argument, at another time, has the address of each in its code.
+//! What exports returned is looked at in the run (`sandbox::returned`), and rules speak of pages, commands
+//! and programs. A script for itself is none of these: what makes scripts of other texts hands them over too.
+//! Of such the words stand in what it was given or in its file.
 //!
-//! Costs one walk over the code of the exported functions that return a number.
+//! An export that gives one text for another argument, at another time, has the address of each in its code.
+//!
+//! Costs a search in the file for some words of each script, and one walk over the code of the exported
+//! functions that return a number.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use wasmparser::Operator;
 
 use super::{
-    limits::{CARRIED, LINE},
+    correlations::{gives_data, text_of},
+    limits::{CARRIED, LINE, WORD, WORDS},
     operators::for_each_operator,
     seen::Code,
     text,
+    weights::Weighed,
 };
 use crate::{
     module::{FuncIndex, view},
     rules::Facts,
-    sandbox::{Contents, Returned},
+    sandbox::{Contents, Returned, Run, is_drivers},
 };
 
-/// Why what exports could give back forbids CLEAN, if it does.
+/// Why what is handed over forbids CLEAN, if it does.
 pub(super) fn lack(code: &Code<'_>) -> Option<String> {
+    hidden(code.facts).or_else(|| could_give(code))
+}
+
+/// A script that was handed over, of whose words most stand neither in the file nor in what the host gave.
+fn hidden(facts: &Weighed<'_>) -> Option<String> {
+    let run = facts.run?;
+    let mut scripts = run.returned.iter().filter(|one| one.contents == Contents::Script);
+    let script = scripts.find(|one| is_hidden(facts, run, &String::from_utf8_lossy(&one.bytes)))?;
+    let text = String::from_utf8_lossy(&script.bytes);
+    Some(format!("it hands over a script that its file hides: {}", text::quoted(&text)))
+}
+
+fn is_hidden(facts: &Weighed<'_>, run: &Run, script: &str) -> bool {
+    let words = script.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let words: BTreeSet<_> = words.filter(|word| word.len() >= WORD).take(WORDS).collect();
+    let given = run.calls.iter().filter(|call| gives_data(facts, call));
+    let given: Vec<_> =
+        given.flat_map(|call| &call.args).filter_map(|arg| text_of(arg.points_at.as_ref()?)).collect();
+    let is_known = |word: &&&str| {
+        let word = **word;
+        text::in_bytes(facts.wasm, word.as_bytes())
+            || is_drivers(word)
+            || given.iter().any(|text| text.contains(word))
+    };
+    !words.is_empty() && 2 * words.iter().filter(is_known).count() < words.len()
+}
+
+/// Why what exports could give back forbids CLEAN, if it does.
+fn could_give(code: &Code<'_>) -> Option<String> {
     let facts: &Facts<'_> = code.facts;
     let module = code.module()?;
     let (mut walked, mut looked) = (HashSet::new(), HashSet::new());

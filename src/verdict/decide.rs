@@ -155,6 +155,7 @@ fn unexplained(code: &Code<'_>) -> Option<String> {
     let facts = code.facts;
     left_out(facts)
         .or_else(|| invented(facts))
+        .or_else(|| handed_on(facts))
         .or_else(|| untold(facts))
         .or_else(|| told::lack(facts))
         .or_else(|| chosen::lack(facts))
@@ -194,6 +195,18 @@ fn invented(facts: &Weighed<'_>) -> Option<String> {
     Some(format!("its call of {} was answered by invention", text::quoted(&call.name)))
 }
 
+/// A call of a function of somebody's own host that runs scripts or programs, in an entry with made-up
+/// arguments: what its host would have told the sample is not known.
+fn handed_on(facts: &Weighed<'_>) -> Option<String> {
+    let run = facts.run?;
+    let is_made_up = |call: &&Call| run.entries.get(call.entry).is_some_and(|entry| entry.made_up);
+    let mut calls = run.calls.iter().filter(is_made_up);
+    let (call, kind) =
+        calls.find_map(|call| Some((call, facts.weights.effect_by_words(&call.module, &call.name)?)))?;
+    let name = text::quoted(&call.name);
+    Some(format!("{name} ({kind}) was called in an entry whose arguments were made up"))
+}
+
 /// A file of the user that is gone, and beside it one that may hold it, in a form that nobody here can undo;
 /// or one of which a good part is gone.
 fn untold(facts: &Weighed<'_>) -> Option<String> {
@@ -228,13 +241,36 @@ fn written(run: &Run) -> Option<String> {
 
 /// Code that mixed bits for long. Known hashes and ciphers that come to their end are no search.
 fn mixed(code: &Code<'_>) -> Option<String> {
-    let instructions = mixing::executed(code);
-    (instructions >= code.facts.weights.class.unexplained_instructions).then(|| {
+    let class = &code.facts.weights.class;
+    let asked = asks_for_work(code.facts);
+    let limit = match asked {
+        Some(_) => class.unexplained_asked_instructions,
+        None => class.unexplained_instructions,
+    };
+    let instructions = mixing::executed(code, limit);
+    (instructions >= limit).then(|| {
+        let whom = asked.map(|name| format!(", after it had called {}", text::quoted(name)));
         format!(
-            "{} instructions in code that mixes bits, and nothing says what for",
-            text::grouped(instructions)
+            "{} instructions in code that mixes bits, and nothing says what for{}",
+            text::grouped(instructions),
+            whom.unwrap_or_default()
         )
     })
+}
+
+/// A function of a host that nobody knows and that may have given a sample what to work on.
+fn asks_for_work<'f>(facts: &Weighed<'f>) -> Option<&'f str> {
+    let calls = &facts.weights.calls;
+    let is_known = |name: &str| {
+        [&calls.inner, &calls.known, &calls.clock, &calls.environment].into_iter().any(|of| listed(of, name))
+    };
+    let may_give = |call: &&Call| {
+        call.answer == Answer::Default
+            && !call.args.is_empty()
+            && !call.module.starts_with("wasi")
+            && !is_known(call.name.trim_start_matches('_'))
+    };
+    facts.run?.calls.iter().find(may_give).map(|call| &*call.name)
 }
 
 /// What the run did and nobody saw: part of the recording is lost, or it never came up.

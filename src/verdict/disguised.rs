@@ -193,7 +193,12 @@ impl Values {
                 32 => u64::from((value as u32).rotate_left(by)),
                 _ => value.rotate_left(by),
             };
-            (1..width).any(|by| is(&|at| turned(by, of[at])))
+            // By as much as another value says, to one side or the other.
+            let by_value = |by: &Outcomes| {
+                let by = |at: usize| (by[at] % u64::from(width)) as u32;
+                is(&|at| turned(by(at), of[at])) || is(&|at| turned(width - by(at), of[at]))
+            };
+            (1..width).any(|by| is(&|at| turned(by, of[at]))) || known.iter().any(by_value)
         };
         if known.iter().any(is_rotated) {
             self.found.rotations += 1;
@@ -293,6 +298,7 @@ mod tests {
         let rotations = [
             format!("(i64.or (i64.shl {a} (i64.const 13)) (i64.shr_u {a} (i64.const 51)))"),
             format!("(i64.add (i64.mul {a} (i64.const 8192)) (i64.shr_u {a} (i64.const 51)))"),
+            format!("(i64.or (i64.shl {a} (i64.sub (i64.const 64) {b})) (i64.shr_u {a} {b}))"),
         ];
         for text in rotations {
             assert_eq!(found(&text), (0, 1), "{text}");

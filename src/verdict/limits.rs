@@ -47,6 +47,9 @@ pub(super) const BLOCKS: [u64; 7] = [64, 72, 104, 128, 136, 144, 168];
 /// Instructions at most of a step of an interpreter.
 pub(super) const HANDLER: u64 = 64;
 
+/// Numbers that a function compares with which chooses among the operators of a program.
+pub(super) const CHOICES: usize = 5;
+
 /// Calls between the constants of a hash and its rounds: a library wraps each step in a function.
 pub(super) const HASH_CALLS: usize = 3;
 
@@ -71,3 +74,9 @@ pub(super) const IDENTIFIER: usize = 256;
 
 /// Addresses in the code of exports at which a command is looked for: each is a look at a line.
 pub(super) const CARRIED: usize = 65_536;
+
+/// Letters of a word that says something of where it came from.
+pub(super) const WORD: usize = 5;
+
+/// Such words of a script that are looked for in the file.
+pub(super) const WORDS: usize = 32;

@@ -13,10 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use wasmparser::Operator;
 
 use super::{
+    addresses::Values,
     counters::Counters,
     disguised::{self, Disguised},
     explained,
-    limits::{BLOCKS, HANDLER, HASH_CALLS, LOOKED_FOR, RARELY, SEARCHED},
+    limits::{BLOCKS, CHOICES, HANDLER, HASH_CALLS, LOOKED_FOR, RARELY, SEARCHED},
     operators::for_each_operator,
     seen::Code,
     weights::Weighed,
@@ -49,11 +50,12 @@ pub(super) fn stands_in(code: &Code<'_>, function: &view::Function) -> bool {
 /// Instructions of functions, or of loops in them, that mix.
 ///
 /// Instructions count of functions that have such a share of xor and rotation, or those in loops that are
-/// full of bit operations, whichever are more. Functions do not count of which it is known what they mix for.
-pub(super) fn executed(code: &Code<'_>) -> u64 {
+/// full of bit operations, whichever are more. Functions do not count of which it is known what they mix for;
+/// these are only looked for from `limit` on.
+pub(super) fn executed(code: &Code<'_>, limit: u64) -> u64 {
     let facts = code.facts;
-    let (mixed, looped) = (mixed(code), looped(facts));
-    let limit = facts.weights.class.unexplained_instructions;
+    let has_asked = limit < facts.weights.class.unexplained_instructions;
+    let (mixed, looped) = (mixed(code, has_asked), looped(facts));
     let sum = |of: &BTreeMap<FuncIndex, u64>| of.values().fold(0, |sum: u64, &one| sum.saturating_add(one));
     let interpreted = interpreted(code);
     let most = sum(&mixed).max(sum(&looped)).max(interpreted);
@@ -150,6 +152,13 @@ fn interpreted(code: &Code<'_>) -> u64 {
         .filter(|one| share(mixes(one.index, &one.classes), one.exclusive.tables) >= limit)
         .map(|one| one.classes.total)
         .sum();
+    // The same by comparing with one number after another: each call does a step.
+    let by_chain: u64 = functions
+        .iter()
+        .filter(|one| one.classes.total >= LOOKED_FOR && one.calls * HANDLER >= one.classes.total)
+        .filter(|one| share(mixes(one.index, &one.classes), one.calls) >= limit && chooses(code, one.index))
+        .map(|one| one.classes.total)
+        .sum();
     // The same by a table of functions: each does a step.
     let is_handler: BTreeMap<FuncIndex, &Classes> = functions
         .iter()
@@ -168,7 +177,20 @@ fn interpreted(code: &Code<'_>) -> u64 {
     let own: BTreeMap<FuncIndex, u64> = functions.iter().map(|one| (one.index, one.classes.total)).collect();
     let own = |func: &FuncIndex| own.get(func).copied().unwrap_or_default();
     let by_function = by_function.map(|(caller, (.., total))| own(&caller).saturating_add(total)).max();
-    by_table.max(by_function.unwrap_or(0))
+    by_table.max(by_chain).max(by_function.unwrap_or(0))
+}
+
+/// Whether a function compares again and again with a number that stands in its code, as what chooses among
+/// the operators of a program does that has no table.
+fn chooses(code: &Code<'_>, func: FuncIndex) -> bool {
+    let Some(module) = code.module() else { return false };
+    let (mut compared, mut is_number) = (0, false);
+    for_each_operator(module, func, |_, operator| {
+        let compares = matches!(operator, Operator::I32Eq | Operator::I32Ne) && is_number;
+        compared += usize::from(compares);
+        is_number = matches!(operator, Operator::I32Const { .. });
+    });
+    compared >= CHOICES
 }
 
 /// Instructions in loops that are full of bit operations, by function.
@@ -185,7 +207,8 @@ fn looped(facts: &Weighed<'_>) -> BTreeMap<FuncIndex, u64> {
 }
 
 /// Instructions of functions, or of loops in them, with a share of xor and rotation, by function.
-fn mixed(code: &Code<'_>) -> BTreeMap<FuncIndex, u64> {
+/// Of what asked for work, what functions compute besides addresses counts alone, too.
+fn mixed(code: &Code<'_>, has_asked: bool) -> BTreeMap<FuncIndex, u64> {
     let facts = code.facts;
     let limits = &facts.weights.threshold;
     let mut most: BTreeMap<FuncIndex, u64> = BTreeMap::new();
@@ -197,6 +220,13 @@ fn mixed(code: &Code<'_>) -> BTreeMap<FuncIndex, u64> {
         if mixes(classes) || mixes(&seen.undone(func, classes)) {
             let most = most.entry(func).or_default();
             *most = classes.total.max(*most);
+        }
+    }
+    let Some(module) = code.module().filter(|_| has_asked) else { return most };
+    let heavy = facts.dynamic.functions.iter().filter(|one| one.classes.total >= LOOKED_FOR);
+    for one in heavy {
+        if Values::of(module, one.index).mix(limits.mixing_static_share, limits.mixing_bit_share) {
+            most.insert(one.index, one.classes.total);
         }
     }
     most

@@ -7,6 +7,7 @@
 //!
 //! Not here: single rules (`rules`); what the facts are taken from (`module::view`, `sandbox`, `passes`).
 
+mod addresses;
 mod attack;
 mod carries;
 mod chosen;
@@ -29,6 +30,7 @@ mod told;
 mod unlogged;
 mod unseen;
 mod weights;
+mod words;
 
 pub use attack::{attack_version, knows_technique};
 pub use correlations::correlations;

@@ -9,7 +9,10 @@ use std::{collections::BTreeMap, ops::Deref, sync::LazyLock};
 
 use serde::Deserialize;
 
-use super::names::{CorrelationName, FindingName, ImportUse};
+use super::{
+    names::{CorrelationName, FindingName, ImportUse},
+    words::words_of,
+};
 use crate::{
     module::view::{AnomalyKind, IocKind},
     rules::{Facts, Family},
@@ -39,6 +42,8 @@ pub struct Weights {
     pub(super) imports: BTreeMap<ImportUse, ImportCategory>,
     /// What a host function does to the world → names without leading underscores.
     pub(super) effects: BTreeMap<String, Vec<String>>,
+    /// The same → words of names that people give to such functions.
+    pub(super) effect_words: BTreeMap<String, Vec<String>>,
     /// Kind of indicator → severity.
     pub(super) ioc: BTreeMap<IocKind, u8>,
     pub(super) names: NameTable,
@@ -56,6 +61,7 @@ pub(super) struct ClassTable {
     pub(super) strong_confidence: u8,
     pub(super) independent_static: usize,
     pub(super) unexplained_instructions: u64,
+    pub(super) unexplained_asked_instructions: u64,
     pub(super) unexplained_bit_share: f64,
     pub(super) decisive: Vec<String>,
     pub(super) idle: Vec<String>,
@@ -275,7 +281,18 @@ impl Weights {
         let name = name.trim_start_matches('_');
         let full = format!("{module}.{name}");
         let is_of = |names: &[String]| listed(names, name) || listed(names, &full);
-        self.effects.iter().find(|(_, names)| is_of(names)).map(|(kind, _)| kind.as_str())
+        let named = self.effects.iter().find(|(_, names)| is_of(names)).map(|(kind, _)| kind.as_str());
+        named.or_else(|| self.effect_by_words(module, name))
+    }
+
+    /// The same for a function of somebody's own host, by the words of its name.
+    pub(super) fn effect_by_words(&self, module: &str, name: &str) -> Option<&str> {
+        let name = name.trim_start_matches('_');
+        // Glue of a toolchain has words in its names that say nothing of this kind.
+        let is_glue = || module.starts_with("wasi") || name.starts_with("wbg_") || name.starts_with("em");
+        let says = |words: &[String]| words_of(name).any(|word| words.contains(&word));
+        let found = self.effect_words.iter().filter(|_| !is_glue()).find(|(_, words)| says(words));
+        found.map(|(kind, _)| kind.as_str())
     }
 
     /// The entry with the longest prefix of `namespace`; the one with the empty prefix is always there.

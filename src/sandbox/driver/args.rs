@@ -13,6 +13,7 @@ const TARGET: u32 = 4 << 10;
 const OUTPUT: u32 = 8 << 10;
 const TEXT: u32 = 12 << 10;
 const OBJECT: u32 = 16 << 10;
+const EVENT: u32 = 20 << 10;
 /// Bytes of the input, as a job of a miner has.
 pub(super) const LEN: i32 = 76;
 
@@ -28,14 +29,20 @@ pub(super) struct Material {
 }
 
 /// The contents of the page: a job in hexadecimal digits, which will do as bytes too; the target of a pool,
-/// which is a short text of digits; zeros.
-pub(super) fn page() -> Vec<u8> {
+/// which is a short text of digits; a text; an event that hands over that text. All else is zeros. It is to
+/// lie at `address`.
+pub(super) fn page(address: u32) -> Vec<u8> {
     let mut page: Vec<u8> = job().iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect();
     page.resize(TARGET as usize, 0);
     page.extend_from_slice(b"b88d0600");
     page.resize(TEXT as usize, 0);
     page.extend_from_slice(&(WORDS.len() as u32).to_le_bytes());
     page.extend_from_slice(WORDS);
+    page.resize(EVENT as usize, 0);
+    let (text, len) = (text_at(address).wrapping_add(4), WORDS.len() as u32);
+    for word in [1, text, len, 1, text, len] {
+        page.extend_from_slice(&word.to_le_bytes());
+    }
     page.resize(PAGE as usize, 0);
     page
 }
@@ -59,6 +66,7 @@ enum Slot {
     Input,
     Target,
     Output,
+    Event,
     Len,
     Small(i32),
 }
@@ -93,6 +101,15 @@ fn slots(pattern: usize, count: usize, has_handle: bool) -> &'static [Slot] {
 /// Arguments of these types, made up in the `pattern`-th way.
 pub(super) fn make(types: &[Type], pattern: usize, material: Material) -> Vec<Value> {
     fill(types, slots(pattern, integers(types), material.handle.is_some()), material)
+}
+
+/// Arguments for what the sample told its host of, which is called when something happens: of three numbers
+/// the second is often what happened.
+pub(super) fn make_telling(types: &[Type], material: Material) -> Vec<Value> {
+    match integers(types) {
+        3 => fill(types, &[Slot::Input, Slot::Event, Slot::Len], material),
+        _ => make(types, 0, material),
+    }
 }
 
 /// Arguments for what sets something: the object, if there is one, and a value or text.
@@ -138,6 +155,7 @@ fn fill(types: &[Type], slots: &[Slot], material: Material) -> Vec<Value> {
             Slot::Input => page,
             Slot::Target => page.wrapping_add(TARGET as i32),
             Slot::Output => page.wrapping_add(OUTPUT as i32),
+            Slot::Event => page.wrapping_add(EVENT as i32),
             Slot::Len => LEN,
             Slot::Small(value) => value,
         }
@@ -178,6 +196,6 @@ mod tests {
             let ways: Vec<_> = (0..PATTERNS).map(|pattern| make(&types, pattern, material)).collect();
             assert!(ways[0] != ways[1] && ways[1] != ways[2] && ways[0] != ways[2], "{ways:?}");
         }
-        assert!(page().starts_with(b"0707f7a4") && page().len() == PAGE as usize);
+        assert!(page(0).starts_with(b"0707f7a4") && page(0).len() == PAGE as usize);
     }
 }

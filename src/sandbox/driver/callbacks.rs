@@ -179,7 +179,7 @@ impl Driver<'_> {
     pub(super) fn told_args(&self, target: &Target, registered: &Registered, given: &Given) -> Vec<Value> {
         let Target { told, function: TableFunction { params, .. }, .. } = target;
         if told.owner == Owner::Callback {
-            return args::make(params, 0, self.material);
+            return args::make_telling(params, self.material);
         }
         let mut types = told.types.iter();
         let value = |(position, &ty): (usize, &Type)| match (position, ty) {

@@ -427,7 +427,7 @@ impl Driver<'_> {
     }
 
     /// Host calls so far.
-    fn logged(&self) -> u64 {
+    pub(super) fn logged(&self) -> u64 {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.log.calls.len() as u64 + state.log.cut
     }
@@ -494,7 +494,7 @@ impl Driver<'_> {
         }
     }
 
-    fn explore_budget(&self, mixes: bool) -> Budget {
+    pub(super) fn explore_budget(&self, mixes: bool) -> Budget {
         let RunOptions { entry_time, entry_decisions, entry_instructions, .. } = *self.options;
         let least = |own: Option<u64>, most: u64| Some(own.map_or(most, |own| own.min(most)));
         let (work, instructions) = match mixes {

@@ -60,6 +60,11 @@ const TEXTS: &[&[u8]] = &[
     b"0x48656c6c6f2c20776f726c6421",
 ];
 
+/// Whether a word stands in one of the texts.
+pub(crate) fn hold(word: &str) -> bool {
+    TEXTS.iter().any(|text| memmem::find(text, word.as_bytes()).is_some())
+}
+
 /// The formats of which a module's code has a constant, as bits.
 pub(super) fn of_word(word: u32) -> u32 {
     let bits = FORMATS.iter().enumerate().filter(|(_, format)| format.words.contains(&word));

@@ -145,3 +145,30 @@ pub(super) const RETURN_BYTES: u64 = 24 << 30;
 
 /// Arguments that a `main` is handed: more than anybody names.
 pub(super) const MAIN_ARGUMENTS: usize = 256;
+
+/// Calls of all exports that are asked for one number after another: each is an entry of its own.
+pub(super) const SPELLED_CALLS: usize = 4096;
+
+/// The same of one export: letters of a page or script, as far as they tell what it is.
+pub(super) const SPELLED_EACH: usize = 1024;
+
+/// Calls after which what gives the same again and again is left alone.
+pub(super) const SPELLED_FLAT: usize = 8;
+
+/// Instructions of all these calls: a fraction of a second, and no work that looks like mining.
+pub(super) const SPELLED_INSTRUCTIONS: u64 = 8_000_000;
+
+/// Host calls looked through for those that an export made before it is asked so.
+pub(super) const SPELLED_LOGGED: usize = 10_000;
+
+/// Exports that are called again and again, as a page does with each frame.
+pub(super) const TURN_EXPORTS: usize = 8;
+
+/// Calls in such a series at most: what takes a file piece by piece has taken a good part of one.
+pub(super) const TURNS: usize = 640;
+
+/// Calls of all such series: each is an entry of its own.
+pub(super) const TURN_CALLS: usize = 2000;
+
+/// Instructions of one series: a fraction of a second.
+pub(super) const TURN_INSTRUCTIONS: u64 = 20_000_000;

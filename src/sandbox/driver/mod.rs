@@ -24,6 +24,8 @@ mod plan;
 mod rank;
 mod returning;
 mod search;
+mod spelling;
+mod turns;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -39,6 +41,7 @@ use crate::{
     tracer::{Budget, InvokeError, Limit, Outcome, Session, Type, Value},
 };
 
+pub(crate) use self::inputs::hold as is_drivers;
 use self::limits::{
     DRIVEN, DRIVEN_BYTES, DRIVEN_LEAST, DRIVEN_WORK, INDIRECT_INSTRUCTIONS, LEFT_NAMED, MADE_UP_HOST_CALLS,
     MIXING_HOST_CALLS, MOST_HALVED, NAME_SHOWN, PLAIN_INSTRUCTIONS, SEARCH_BLOCKS,
@@ -222,6 +225,9 @@ impl<'o> Driver<'o> {
         self.search(&quiet);
         self.settle();
         self.callbacks();
+        self.undo();
+        self.spell(&chosen);
+        self.turns(&chosen);
         self.explore(&chosen);
         let (after, _) = self.session.work();
         self.each(&last, &mut driven, is_all, began + after - before);

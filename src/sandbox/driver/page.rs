@@ -32,7 +32,7 @@ impl Driver<'_> {
             // One page of memory or none: its second half is less likely to hold data.
             self.material.page = (len / 2) as u32;
         }
-        let mut page = args::page();
+        let mut page = args::page(self.material.page);
         page.truncate(len.saturating_sub(u64::from(self.material.page)) as usize);
         _ = self.session.write_host_memory(self.material.page.into(), &page);
     }

@@ -67,7 +67,7 @@ impl Driver<'_> {
     /// Asks for more.
     fn fetch(&mut self) {
         let Some(allocator) = self.parcels.allocator.clone() else { return };
-        let page = args::page();
+        let page = args::page(self.material.page);
         for _ in 0..PARCELS {
             if self.is_over() {
                 return;

@@ -45,6 +45,9 @@ const EFFECTS: &[&str] = &[
     "handle",
 ];
 
+/// Those of them by which it changes files.
+const FILES: &[&str] = &["path_open", "fd_pwrite", "[method]descriptor.*-at"];
+
 /// What a function holds.
 #[derive(Debug, Default)]
 struct Body {
@@ -68,6 +71,8 @@ pub(super) struct Reach {
     pub(super) mixes_indirectly: u64,
     /// Whether direct calls lead to an import by which something is done to others.
     pub(super) has_effect: bool,
+    /// Whether one of these is for files.
+    pub(super) has_files: bool,
     /// Whether direct calls lead to a loop or to the host.
     pub(super) is_busy: bool,
 }
@@ -76,8 +81,8 @@ pub(super) struct Reach {
 #[derive(Debug, Default)]
 pub(super) struct Ranking {
     imported: u32,
-    /// Of each imported function whether it has an effect.
-    effects: Vec<bool>,
+    /// Of each imported function whether it has an effect, and whether that is on files.
+    effects: Vec<(bool, bool)>,
     bodies: Vec<Body>,
     /// The functions of all element segments, and the loops that they reach.
     in_table: Vec<u32>,
@@ -156,13 +161,15 @@ impl Ranking {
 
     /// What `func` reaches.
     pub(super) fn reach(&mut self, func: FuncIndex) -> Reach {
-        let Walk { loops, mixes, calls_host, calls_indirectly, has_effect } = self.walk(vec![func.0], |_| {});
+        let walk = self.walk(vec![func.0], |_| {});
+        let Walk { loops, mixes, calls_host, calls_indirectly, has_effect, has_files } = walk;
         let table = if calls_indirectly { self.table_loops } else { 0 };
         Reach {
             loops: loops.saturating_mul(4).saturating_add(table),
             mixes,
             mixes_indirectly: if calls_indirectly { self.mixes_of_table } else { 0 },
             has_effect,
+            has_files,
             is_busy: loops > 0 || calls_host,
         }
     }
@@ -189,7 +196,9 @@ impl Ranking {
             self.steps += 1;
             let Some(position) = func.checked_sub(self.imported).map(|position| position as usize) else {
                 walk.calls_host = true;
-                walk.has_effect |= self.effects.get(func as usize).copied().unwrap_or(false);
+                let (has_effect, has_files) = self.effects.get(func as usize).copied().unwrap_or_default();
+                walk.has_effect |= has_effect;
+                walk.has_files |= has_files;
                 continue;
             };
             let (Some(body), Some(seen)) = (self.bodies.get(position), self.seen.get_mut(position)) else {
@@ -216,15 +225,17 @@ struct Walk {
     calls_host: bool,
     calls_indirectly: bool,
     has_effect: bool,
+    has_files: bool,
 }
 
-/// Of each imported function whether it has an effect.
-fn effects(imports: wasmparser::ImportSectionReader<'_>) -> Vec<bool> {
+/// Of each imported function whether it has an effect, and whether that is on files.
+fn effects(imports: wasmparser::ImportSectionReader<'_>) -> Vec<(bool, bool)> {
     let functions = imports.into_imports().map_while(Result::ok).filter(|import| {
         matches!(import.ty, wasmparser::TypeRef::Func(_) | wasmparser::TypeRef::FuncExact(_))
     });
-    let has_effect = |name: &str| EFFECTS.iter().any(|pattern| glob::matches(pattern, name));
-    functions.map(|import| has_effect(import.name.trim_start_matches('_'))).collect()
+    let is_of = |names: &[&str], name: &str| names.iter().any(|pattern| glob::matches(pattern, name));
+    let kind = |name: &str| (is_of(EFFECTS, name), is_of(FILES, name));
+    functions.map(|import| kind(import.name.trim_start_matches('_'))).collect()
 }
 
 impl Hints {

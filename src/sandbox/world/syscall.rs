@@ -1,5 +1,5 @@
-//! Linux system calls as Emscripten's older libc imports them: a number and a pointer to the arguments, on
-//! the same files as WASI.
+//! Linux system calls as Emscripten's libc imports them, on the same files as WASI: the older by a number and
+//! a pointer to the arguments, the newer by a name, with the arguments themselves.
 
 use super::limits::SYSCALL_BYTES;
 use super::{Entry, made, real};
@@ -23,6 +23,9 @@ pub(super) const TABLE: &[Entry] = &[
     real("syscall145", "number args", |ctx| done(ctx, readv)),
     real("syscall146", "number args", |ctx| done(ctx, writev)),
     made("syscall221", "number args", |ctx| done(ctx, |_| Ok(0))),
+    real("syscall_openat", "dirfd path:cstr flags args", |ctx| done(ctx, open_at)),
+    real("syscall_unlinkat", "dirfd path:cstr flags", |ctx| done(ctx, unlink_at)),
+    real("syscall_renameat", "fromfd from:cstr tofd to:cstr", |ctx| done(ctx, rename_at)),
     made("syscall*", "", |ctx| done(ctx, |_| Err(Errno::NOSYS))),
     made("getpid", "", getpid),
 ];
@@ -101,11 +104,44 @@ fn writev(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
 
 /// `O_CREAT`, `O_EXCL`, `O_TRUNC`, `O_APPEND`, `O_DIRECTORY` of Linux.
 fn open(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
-    let flags = arg(ctx, 1);
+    let (path, flags) = (path(ctx, 0)?, arg(ctx, 1));
+    open_as(ctx, &path, flags)
+}
+
+fn open_as(ctx: &mut CallContext<'_, '_>, path: &str, flags: u32) -> Result<u32, Errno> {
     let bit = |linux: u32, wasi: u32| if flags & linux != 0 { wasi } else { 0 };
     let oflags = bit(0o100, 1) | bit(0o200_000, 2) | bit(0o200, 4) | bit(0o1000, 8);
-    let path = path(ctx, 0)?;
-    ctx.state.open(&path, oflags, flags & 0o2000 != 0)
+    ctx.state.open(path, oflags, flags & 0o2000 != 0)
+}
+
+/// The path that an argument points at, from the folder in which a program begins.
+fn path_at(ctx: &CallContext<'_, '_>, folder: usize, index: usize) -> Result<String, Errno> {
+    let path = ctx.c_string(ctx.u32(index)).ok_or(Errno::FAULT)?;
+    let is_here = path.starts_with('/') || ctx.u32(folder) as i32 == AT_FDCWD;
+    is_here.then_some(path).ok_or(Errno::NOSYS)
+}
+
+/// The folder in which a program begins, as Linux has it.
+const AT_FDCWD: i32 = -100;
+/// Not a file but a folder is to be removed.
+const AT_REMOVEDIR: u32 = 0x200;
+
+fn open_at(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
+    let (path, flags) = (path_at(ctx, 0, 1)?, ctx.u32(2));
+    open_as(ctx, &path, flags)
+}
+
+fn unlink_at(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
+    let path = path_at(ctx, 0, 1)?;
+    match ctx.u32(2) & AT_REMOVEDIR {
+        0 => ctx.state.unlink(&path).map(|()| 0),
+        _ => Err(Errno::NOSYS),
+    }
+}
+
+fn rename_at(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
+    let (from, to) = (path_at(ctx, 0, 1)?, path_at(ctx, 2, 3)?);
+    ctx.state.rename(&from, &to).map(|()| 0)
 }
 
 fn close(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {

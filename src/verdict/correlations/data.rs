@@ -40,7 +40,7 @@ pub(super) fn find(facts: &Weighed<'_>) -> Vec<Correlation> {
 }
 
 /// Whether a call hands data to the program: what its arguments point at is then not the program's own.
-pub(super) fn gives_data(facts: &Weighed<'_>, call: &Call) -> bool {
+pub(in crate::verdict) fn gives_data(facts: &Weighed<'_>, call: &Call) -> bool {
     let calls = &facts.weights.calls;
     let name = known_as(call);
     listed(&calls.read_file, name) || listed(&calls.read_other, name)
@@ -66,7 +66,7 @@ fn given<'r>(facts: &Weighed<'_>, run: &'r Run) -> (Vec<Given<'r>>, bool) {
     (given, false)
 }
 
-pub(super) fn text_of(pointed: &Pointed) -> Option<Cow<'_, str>> {
+pub(in crate::verdict) fn text_of(pointed: &Pointed) -> Option<Cow<'_, str>> {
     pointed.kept_text()
 }
 

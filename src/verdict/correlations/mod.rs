@@ -14,7 +14,10 @@ mod limits;
 mod recoded;
 mod time;
 
-pub(super) use self::recoded::reads;
+pub(super) use self::{
+    data::{gives_data, text_of},
+    recoded::reads,
+};
 use super::{Correlation, CorrelationName, weights::Weighed};
 use crate::{module::Place, rules::Match};
 

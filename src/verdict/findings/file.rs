@@ -1,7 +1,7 @@
 //! Findings of the file: format, sections, entropy, memories, imports and exports.
 
 use super::{super::text, of_bytes};
-use crate::verdict::limits::IDENTIFIER;
+use crate::verdict::words::words_of;
 use crate::{
     module::view::{ExternKind, Validity},
     rules::Facts,
@@ -158,25 +158,6 @@ fn exports(facts: &Weighed<'_>) -> Option<Finding> {
             format!("exports with telling names: {shown}"),
         )
     })
-}
-
-/// The words of an identifier in lower case, split at what is no letter or digit and where an upper-case
-/// letter follows a lower-case one.
-pub(super) fn words_of(name: &str) -> impl Iterator<Item = String> {
-    let mut words = vec![String::new()];
-    let mut before_lower = false;
-    for letter in name.chars().take(IDENTIFIER) {
-        if !letter.is_alphanumeric() || (before_lower && letter.is_uppercase()) {
-            words.push(String::new());
-        }
-        if letter.is_alphanumeric()
-            && let Some(word) = words.last_mut()
-        {
-            word.extend(letter.to_lowercase());
-        }
-        before_lower = letter.is_lowercase();
-    }
-    words.into_iter().filter(|word| !word.is_empty())
 }
 
 fn imports(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {

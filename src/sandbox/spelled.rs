@@ -1,0 +1,208 @@
+//! What numbers spell that come one after another: characters, several characters packed into each number, or
+//! the words of a program.
+//!
+//! Packed are as many bytes as are not zero, the first in the lowest byte or in the highest. A program is
+//! told by its first word, or by its first bytes if each number is one.
+//!
+//! Not here: what the bytes are then (`fs/contents`).
+
+use super::layers;
+use crate::tracer::Value;
+
+/// Numbers below this may be characters; greater ones are addresses more often.
+const LAST_CODE: u64 = 0x2100;
+/// Numbers, and bytes, that are compared with how programs begin.
+const BEGIN: usize = 3;
+/// How programs and modules begin.
+const BEGINS: &[&[u8]] =
+    &[b"MZ", b"\x7fEL", b"\0as", b"\xca\xfe\xba", b"\xcf\xfa\xed", b"\xce\xfa\xed", b"PK\x03", b"#!/"];
+
+/// Numbers in the order in which they came.
+#[derive(Debug, Default)]
+pub(super) struct Spelled {
+    numbers: Vec<u64>,
+    /// Bytes of the widest number.
+    width: usize,
+    low_first: Vec<u8>,
+    high_first: Vec<u8>,
+    is_text: Option<bool>,
+}
+
+impl Spelled {
+    /// Takes a number; whether it goes on with what those before it began.
+    pub(super) fn push(&mut self, value: &Value) -> bool {
+        let Some((number, width)) = number(value) else { return false };
+        let piece = piece(number);
+        let is_text = self.is_text != Some(false) && piece.is_some();
+        if !is_text && !self.begins_as_program(number, width) {
+            return false;
+        }
+        self.is_text = Some(is_text);
+        self.numbers.push(number);
+        self.width = self.width.max(width);
+        if let Some(piece) = piece {
+            self.high_first.extend(piece.bytes.iter().rev());
+            self.low_first.extend(&piece.bytes);
+            if piece.is_code {
+                let end = self.high_first.len() - piece.bytes.len();
+                self.high_first[end..].copy_from_slice(&piece.bytes);
+            }
+        }
+        true
+    }
+
+    /// How many numbers there are.
+    pub(super) fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// Whether they can spell so many bytes.
+    pub(super) fn may_hold(&self, len: usize) -> bool {
+        self.low_first.len() >= len || self.is_text == Some(false) && self.numbers.len() * 8 >= len
+    }
+
+    /// Whether they are all the same, which says nothing.
+    pub(super) fn is_flat(&self) -> bool {
+        self.numbers.windows(2).all(|pair| pair[0] == pair[1])
+    }
+
+    /// What they may spell.
+    pub(super) fn readings(self) -> Vec<Vec<u8>> {
+        if self.is_text == Some(true) {
+            let is_packed = self.low_first != self.high_first;
+            return std::iter::once(self.low_first).chain(is_packed.then_some(self.high_first)).collect();
+        }
+        let words = |bytes: fn(&[u8; 8], usize) -> Vec<u8>| {
+            self.numbers.iter().flat_map(|number| bytes(&number.to_le_bytes(), self.width)).collect()
+        };
+        vec![
+            words(|bytes, width| bytes[..width].to_vec()),
+            words(|bytes, width| bytes[..width].iter().rev().copied().collect()),
+            words(|bytes, _| vec![bytes[0]]),
+        ]
+    }
+
+    /// Whether those before, and this one, are the beginning of a program.
+    fn begins_as_program(&self, number: u64, width: usize) -> bool {
+        if self.is_text == Some(false) && self.numbers.len() >= BEGIN {
+            // All ones say that there is no more.
+            return number != u64::MAX >> (64 - 8 * width);
+        }
+        let [mut words, mut swapped, mut low] = [Begun::default(); 3];
+        for number in self.numbers.iter().chain([&number]).take(BEGIN) {
+            let bytes = number.to_le_bytes();
+            words.extend(bytes[..width].iter());
+            swapped.extend(bytes[..width].iter().rev());
+            low.extend(&bytes[..1]);
+        }
+        words.fits() || swapped.fits() || number < 256 && low.fits()
+    }
+}
+
+/// The first bytes of what may be a program.
+#[derive(Debug, Clone, Copy, Default)]
+struct Begun {
+    bytes: [u8; BEGIN],
+    len: usize,
+}
+
+impl Begun {
+    fn extend<'b>(&mut self, bytes: impl IntoIterator<Item = &'b u8>) {
+        for byte in bytes {
+            if let Some(place) = self.bytes.get_mut(self.len) {
+                *place = *byte;
+                self.len += 1;
+            }
+        }
+    }
+
+    fn fits(&self) -> bool {
+        BEGINS.iter().any(|begin| {
+            let len = begin.len().min(self.len);
+            begin[..len] == self.bytes[..len]
+        })
+    }
+}
+
+/// The bits of a number and how many bytes it has.
+fn number(value: &Value) -> Option<(u64, usize)> {
+    match *value {
+        Value::I32(value) => Some((u64::from(value as u32), 4)),
+        Value::I64(value) => Some((value as u64, 8)),
+        Value::F32(value) => whole(value.into()).map(|number| (number, 4)),
+        Value::F64(value) => whole(value).map(|number| (number, 8)),
+        _ => None,
+    }
+}
+
+/// The whole number that one of floating point is.
+fn whole(value: f64) -> Option<u64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    (value.fract() == 0.0 && (0.0..EXACT).contains(&value)).then_some(value as u64)
+}
+
+/// The text in a number.
+struct Piece {
+    bytes: Vec<u8>,
+    is_code: bool,
+}
+
+fn piece(number: u64) -> Option<Piece> {
+    if number < LAST_CODE
+        && let Some(code) = char::from_u32(number as u32).filter(|_| layers::is_code(number as u32))
+    {
+        return Some(Piece { bytes: code.to_string().into_bytes(), is_code: true });
+    }
+    let bytes = number.to_le_bytes();
+    let start = bytes.iter().position(|byte| *byte != 0)?;
+    let end = bytes.iter().rposition(|byte| *byte != 0)? + 1;
+    let packed = &bytes[start..end];
+    let is_text = packed.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r'));
+    (is_text && packed.len() >= 2).then(|| Piece { bytes: packed.to_vec(), is_code: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "fetch('//192.0.2.1/a')";
+
+    fn spelled(values: impl IntoIterator<Item = Value>) -> Vec<Vec<u8>> {
+        let mut spelled = Spelled::default();
+        for value in values {
+            if !spelled.push(&value) {
+                break;
+            }
+        }
+        spelled.readings()
+    }
+
+    #[test]
+    fn characters_and_packed_ones_are_read() {
+        let words = |len: usize, number: fn(&[u8]) -> Value| {
+            spelled(TEXT.as_bytes().chunks(len).map(number).collect::<Vec<_>>())
+        };
+        for read in [
+            words(1, |bytes| Value::I32(bytes[0].into())),
+            words(1, |bytes| Value::F64(bytes[0].into())),
+            words(4, |bytes| Value::I32(bytes.iter().rev().fold(0, |all, byte| all << 8 | i32::from(*byte)))),
+            words(3, |bytes| Value::I32(bytes.iter().fold(0, |all, byte| all << 8 | i32::from(*byte)))),
+            words(8, |bytes| Value::I64(bytes.iter().rev().fold(0, |all, byte| all << 8 | i64::from(*byte)))),
+        ] {
+            assert!(read.iter().any(|read| read == TEXT.as_bytes()), "{read:?}");
+        }
+    }
+
+    #[test]
+    fn programs_are_read_to_their_end_and_numbers_are_nothing() {
+        let program = [&b"MZ\x90\0\x03\0\0\0"[..], &[7; 64]].concat();
+        let word = |bytes: &[u8]| i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        let read = spelled(program.chunks(4).map(|bytes| Value::I32(word(bytes))));
+        assert_eq!(read[0], program);
+        let read = spelled(program.iter().map(|byte| Value::I32((*byte).into())));
+        assert_eq!(read[2], program);
+        for number in [-1, 7, 1 << 20, 65_536] {
+            assert!(!Spelled::default().push(&Value::I32(number)), "{number}");
+        }
+    }
+}

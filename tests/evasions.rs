@@ -1,6 +1,8 @@
 //! What an author does who has read the rules: kinds of evasion, each with the smallest module that shows it.
 //! None of them is CLEAN. Beside some stands a harmless neighbour, which nobody accuses.
 
+use std::time::Duration;
+
 use wasmspoor::{analysis::Analysis, passes::flows::Look, rules, sandbox, verdict::Class};
 
 #[path = "evasions/carriers.rs"]
@@ -11,7 +13,9 @@ mod mixing;
 mod turns;
 
 fn analysed(text: &str) -> Analysis {
-    let options = sandbox::RunOptions::default();
+    let mut options = sandbox::RunOptions::default();
+    // What ends a run is counted, so that a busy machine says the same.
+    (options.limits.wall_time, options.entry_time) = (None, Duration::from_secs(3600));
     Analysis::with_values(text.as_bytes(), &options, &rules::Set::builtin(), Look::Auto)
 }
 

@@ -99,7 +99,8 @@ fn scans_that_do_not_belong_together_are_not_merged() {
         assert!(!out.exists(), "{words:?}");
     };
     refused(&[text(&a), text(&b)], "made in another way (--seed=7");
-    refused(&[text(&a), text(folder.path())], "scan.json");
+    fs::create_dir(at("empty")).unwrap();
+    refused(&[text(&a), text(&at("empty"))], "scan.json");
     let mut findings = fs::read(a.join("samples.jsonl")).unwrap();
     findings[3] = 0;
     fs::write(a.join("samples.jsonl"), findings).unwrap();
@@ -251,7 +252,7 @@ fn a_scan_a_part_and_a_merge_say_what_was_found_and_what_was_written() {
     assert!(merged.contains(": 4 samples in 5 places, each there once\n"), "{merged}");
     assert!(merged.contains(&format!("written     in {}: {written}\n", text(&at("merged")))), "{merged}");
     let (code, said) = told(&["scan", "merge", text(&at("1")), "--out", text(&at("merged"))]);
-    assert!(code == Some(2) && said.contains("already holds a scan: merge into a new folder"), "{said}");
+    assert!(code == Some(2) && said.contains("is not empty: merge into a new folder"), "{said}");
     let (code, said) = told(&["scan", "merge", text(&files), "--out", text(&at("x"))]);
     assert!(code == Some(2) && said.contains("holds no scan: it has no scan.json"), "{said}");
     let empty = ["1/2", "2/2"].map(|part| told(&["scan", text(&at("in/a.wasm")), "--shard", part]));

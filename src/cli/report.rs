@@ -119,6 +119,9 @@ impl DetachedSample {
 /// Says on standard error what is missing of a run, however little is printed of it.
 pub(super) fn tell_lost(file: &Path, run: &Run) {
     run.lost.iter().take(super::limits::LOST_SHOWN).for_each(|lost| tell(file, &lost.to_string()));
+    if run.lost.is_empty() && run.trace.gap().is_none() && !run.trace.is_whole() {
+        tell(file, "the index at its end is missing or damaged; what is before it is all there");
+    }
 }
 
 fn tell(file: &Path, what: &str) {

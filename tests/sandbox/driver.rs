@@ -100,7 +100,7 @@ fn each_entry_has_a_budget_of_its_own() {
         (func $spin (loop $l (br $l)))
         (func (export "stalls") (call $f) (call $spin))
         (func (export "talks") (loop $l (call $f) (br $l)))
-        (func (export "returns") (result i32) (i32.const 5)))"#;
+        (func (export "returns") (result i32) (i32.const 500)))"#;
     let mut options = RunOptions::default();
     options.entry_decisions = Some(2_000_000);
     let run = run_with(text, &options);
@@ -165,7 +165,7 @@ fn minified_constructors_go_first() {
         format!(
             r#"(module (import "a" "{name}" (func (param i32))) (global $up (mut i32) (i32.const 0))
             (func (export "c") (global.set $up (i32.const 1)))
-            (func (export "d") (result i32) (if (i32.eqz (global.get $up)) (then (unreachable))) (i32.const 5)))"#
+            (func (export "d") (result i32) (if (i32.eqz (global.get $up)) (then (unreachable))) (i32.const 500)))"#
         )
     };
     let run = run(&text("b"));

@@ -225,7 +225,6 @@ impl<'o> Driver<'o> {
         self.search(&quiet);
         self.settle();
         self.callbacks();
-        self.undo();
         self.spell(&chosen);
         self.turns(&chosen);
         self.explore(&chosen);

@@ -31,6 +31,10 @@ impl Driver<'_> {
         let mut left = SPELLED_CALLS;
         let may = |one: &&Candidate| gives_numbers(one) && self.may_spell(one);
         let candidates: Vec<_> = chosen.iter().filter(may).collect();
+        // What the program left stays where nothing is asked.
+        if !candidates.is_empty() {
+            self.undo();
+        }
         for candidate in candidates {
             let last = candidate.params.len().saturating_sub(1);
             // What is asked for stands first, or after whom it is asked of.

@@ -1,5 +1,5 @@
 ;; RUN: spoor trace % --json
-;; WHAT: Asks its page for what stands in the fields of a card, and sends it elsewhere, by functions with names of their own.
+;; WHAT: Asks its page for what stands in the fields of a card, and sends it elsewhere; its host knows how.
 ;; EXPECT: verdict=MALICIOUS|SUSPICIOUS|POTENTIALLY_UNWANTED rule=browser/input status=exited
 (module
   (import "ui" "text_of" (func $text (param i32 i32 i32) (result i32)))

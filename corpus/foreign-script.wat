@@ -1,5 +1,5 @@
 ;; RUN: spoor trace % --json
-;; WHAT: A script that the host is given to run, put together of three pieces, loads another one from elsewhere.
+;; WHAT: A script that the host is given to run, put together of three pieces, loads another from elsewhere.
 ;; EXPECT: verdict=MALICIOUS|SUSPICIOUS|POTENTIALLY_UNWANTED rule=load-code/script norule=communication/c2 status=exited
 (module
   (import "env" "emscripten_run_script" (func $run (param i32)))

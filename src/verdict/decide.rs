@@ -242,19 +242,22 @@ fn written(run: &Run) -> Option<String> {
 /// Code that mixed bits for long. Known hashes and ciphers that come to their end are no search.
 fn mixed(code: &Code<'_>) -> Option<String> {
     let class = &code.facts.weights.class;
-    let asked = asks_for_work(code.facts);
-    let limit = match asked {
-        Some(_) => class.unexplained_asked_instructions,
-        None => class.unexplained_instructions,
+    let told = |instructions: u64, whom: &str| {
+        let instructions = text::grouped(instructions);
+        format!("{instructions} instructions in code that mixes bits, and nothing says what for{whom}")
     };
-    let instructions = mixing::executed(code, limit);
-    (instructions >= limit).then(|| {
-        let whom = asked.map(|name| format!(", after it had called {}", text::quoted(name)));
-        format!(
-            "{} instructions in code that mixes bits, and nothing says what for{}",
-            text::grouped(instructions),
-            whom.unwrap_or_default()
-        )
+    let asked = asks_for_work(code.facts).and_then(|name| {
+        let limit = class.unexplained_asked_instructions;
+        let instructions = mixing::executed(code, limit);
+        // A loader or a library checks sums of what it works on.
+        let most = code.facts.dynamic.metrics.classes.total as f64 * class.unexplained_asked_share;
+        let is_work = instructions >= limit && instructions as f64 >= most;
+        is_work.then(|| told(instructions, &format!(", after it had called {}", text::quoted(name))))
+    });
+    asked.or_else(|| {
+        let limit = class.unexplained_instructions;
+        let instructions = mixing::executed(code, limit);
+        (instructions >= limit).then(|| told(instructions, ""))
     })
 }
 

@@ -62,6 +62,7 @@ pub(super) struct ClassTable {
     pub(super) independent_static: usize,
     pub(super) unexplained_instructions: u64,
     pub(super) unexplained_asked_instructions: u64,
+    pub(super) unexplained_asked_share: f64,
     pub(super) unexplained_bit_share: f64,
     pub(super) decisive: Vec<String>,
     pub(super) idle: Vec<String>,

@@ -9,6 +9,7 @@
 
 use std::collections::HashSet;
 
+use memchr::memmem;
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -44,6 +45,16 @@ pub(crate) fn judge(options: &RunOptions, run: &mut Run) {
         let is_asked = run.asked.iter().any(|arg| is_within(arg, change.last_path()));
         let is_wanted = wanted.contains(&change.path);
         change.left = Left { holds: holds.filter(|_| !is_copy), is_copy, is_same, is_asked, is_wanted };
+    }
+}
+
+impl Run {
+    /// The modules that were built in memory, but for what a compiler makes: they stand in a file that the
+    /// arguments name.
+    pub(crate) fn carved_unasked(&self) -> Vec<&[u8]> {
+        let asked: Vec<_> = self.files.iter().filter(|file| file.left.is_asked).collect();
+        let is_made = |module: &[u8]| asked.iter().any(|file| memmem::find(&file.contents, module).is_some());
+        self.carved.iter().map(Vec::as_slice).filter(|module| !is_made(module)).collect()
     }
 }
 

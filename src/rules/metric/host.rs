@@ -260,7 +260,7 @@ fn tokens(index: &Index<'_>, is_meant: impl Fn(&TokenUse) -> bool) -> f64 {
 }
 
 pub(super) fn carved_modules(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
-    of_run(subject, || index.run().map_or(0, |run| run.carved.len()) as f64)
+    of_run(subject, || index.run().map_or(0, |run| run.carved_unasked().len()) as f64)
 }
 
 pub(super) fn decoded_texts(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {

@@ -188,7 +188,7 @@ pub static METRICS: &[Metric] = metrics! {
     honeytokens_sent, "count", "R", host::honeytokens_sent:
         "honeytokens whose bytes went to a socket or to a host function that is not of WASI, plain, in \
          hexadecimal digits or in base64";
-    carved_modules, "count", "R", host::carved_modules: "modules that were built in memory";
+    carved_modules, "count", "R", host::carved_modules: "modules that were built in memory, and stand in no file that an argument names";
     decoded_texts, "count", "R", host::decoded_texts:
         "texts given to host calls that stand in the file only encoded by one byte";
     new_texts, "count", "R", host::new_texts:

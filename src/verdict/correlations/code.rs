@@ -188,7 +188,7 @@ pub(super) fn changed_table(facts: &Facts<'_>) -> Option<Correlation> {
 
 /// A module in memory, which the file holds hidden, or openly in its data.
 pub(super) fn carved_module(facts: &Facts<'_>) -> Option<Correlation> {
-    let carved = &facts.run?.carved;
+    let carved = facts.run?.carved_unasked();
     let first = carved.first()?;
     let openly = carved.iter().filter(|module| text::in_bytes(facts.wasm, module)).count();
     let size = facts.view.data.iter().map(|segment| segment.size).fold(0, u64::saturating_add);

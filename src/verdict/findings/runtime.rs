@@ -214,15 +214,14 @@ fn fabricated(run: &Run) -> Option<Finding> {
 }
 
 fn carved(run: &Run) -> Option<Finding> {
-    let shown = text::some(
-        run.carved.iter().map(|module| format!("{} bytes", text::grouped(module.len() as u64))),
-        5,
-    );
+    let carved = run.carved_unasked();
+    let shown =
+        text::some(carved.iter().map(|module| format!("{} bytes", text::grouped(module.len() as u64))), 5);
     let text = format!(
         "{} in memory when the host was called: {shown}",
-        text::plural(run.carved.len() as u64, "module")
+        text::plural(carved.len() as u64, "module")
     );
-    (!run.carved.is_empty()).then(|| of_run(FindingName::ModuleBuilt, &["runtime", "loader"], 2, 80, text))
+    (!carved.is_empty()).then(|| of_run(FindingName::ModuleBuilt, &["runtime", "loader"], 2, 80, text))
 }
 
 fn files(facts: &Weighed<'_>, run: &Run, findings: &mut Vec<Finding>) {

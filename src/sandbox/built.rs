@@ -8,7 +8,7 @@
 
 use std::{collections::HashSet, sync::LazyLock};
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use memchr::memmem;
 
 use super::{
@@ -73,7 +73,9 @@ static FORMS: LazyLock<Vec<(Vec<u8>, Form)>> = LazyLock::new(|| {
 });
 
 static SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    // PERF: most runs are short, and the table of a DFA takes ten times as long to make.
     AhoCorasick::builder()
+        .kind(Some(AhoCorasickKind::ContiguousNFA))
         .ascii_case_insensitive(true)
         .build(FORMS.iter().map(|(word, _)| word))
         .expect("a few words are no automaton too large")

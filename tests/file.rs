@@ -241,7 +241,9 @@ fn check_killed(path: &Path) -> bool {
     assert!(info.damage.iter().all(|damage| damage.what.contains("cut off")), "{info:?}");
     let recorded = match Recorded::of(reader, None) {
         Ok(recorded) => recorded,
-        Err(FileError::Missing(_)) if !info.streams.contains_key(&ChunkKind::Links) => return false,
+        Err(FileError::Missing(_) | FileError::Lost(_)) if !info.streams.contains_key(&ChunkKind::Links) => {
+            return false;
+        }
         Err(error) => panic!("{error}"),
     };
     let run = recorded.run.as_ref().unwrap();

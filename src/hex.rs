@@ -32,7 +32,7 @@ pub(crate) fn bytes(text: &[u8]) -> Option<Vec<u8>> {
     (2 * bytes.len() == text.len()).then_some(bytes)
 }
 
-/// The bytes of the digits of a text, up to what is none.
+/// The bytes of the digits of a text, up to the first byte that is no digit.
 pub(crate) fn leading(text: &[u8]) -> Vec<u8> {
     let digit = |digit: u8| char::from(digit).to_digit(16);
     let (pairs, _) = text.as_chunks::<2>();

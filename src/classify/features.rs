@@ -62,7 +62,7 @@ pub struct Vectorizer {
     columns: HashMap<Ngram, usize>,
 }
 
-/// The part of an [`Vectorizer`] that is written to files.
+/// The part of a [`Vectorizer`] that is written to files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Names {

@@ -1,5 +1,6 @@
 //! Features of a run beside its calls: how it ended, which errors its calls got, what its code was busy with,
-//! what it did to files and what it sent. Categories blur the last (`fd_read` and `fd_write` are both `B-1`).
+//! what it did to files and what it sent. Categories blur the last two (`fd_read` and `fd_write` are
+//! both `B-1`).
 //!
 //! All are shares from 0 to 1, or natural logarithms of 1 + a count, so that none dwarfs the others.
 

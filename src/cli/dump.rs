@@ -45,8 +45,8 @@ Each line of text is: wasm-function[INDEX]:OFFSET, the opcode, and what it did. 
 of the sample: `spoor record` keeps it, so that more can be asked of the same events. Options of the run are refused with a trace file. If nothing is
 printed, standard error says why.
 
-Exit codes: 0 printed; 1 the trace file is cut off or damaged, or the values are not known as far, and what could be read was printed; 2 wrong usage,
-or a file that cannot be read; 3 not a valid module; 4 valid but not executable, or no such export or
+Exit codes: 0 printed; 1 the trace file is cut off or damaged, or the values are not known as far, and what could be read was printed, which is nothing
+of one that lost its sample; 2 wrong usage, or a file that cannot be read; 3 not a valid module; 4 valid but not executable, or no such export or
 function.")]
 pub(super) struct Arguments {
     /// The sample, binary or text, or a trace file; `-` reads a sample from standard input
@@ -235,7 +235,7 @@ fn dump_file(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failur
         |error: &LoadError| Failure::new(Exit::of_refused(error), anyhow::anyhow!(error.to_string()));
     let run = recorded.run.as_ref().map_err(refused)?;
     // What could be read is printed in any case, and standard error says what is missing.
-    let done = || exit_of(run);
+    let done = || exit_of(&arguments.file, run);
     if let Some(written) = arguments.write_other(&run.trace, out) {
         return written.map(|_| done());
     }

@@ -1,6 +1,9 @@
 //! `spoor export`: what ran, for the tools that paint coverage and flame graphs.
 
-use std::{io::Write, path::PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, ValueEnum};
 use wasmspoor::{
@@ -103,7 +106,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     }
     output::write(arguments.output.as_ref(), &bytes, out)?;
     // What could be replayed is written in any case, and standard error says what is missing.
-    Ok(exit_of(run))
+    Ok(exit_of(&arguments.file, run))
 }
 
 /// Whether the trace file lacks something of the run.
@@ -111,10 +114,17 @@ pub(super) fn is_incomplete(run: &Run) -> bool {
     !run.lost.is_empty() || run.trace.gap().is_some()
 }
 
-/// What there is to say when all is told that the trace file holds: whether it was cut off or damaged, be it
-/// all that lacks is its index.
-pub(super) fn exit_of(run: &Run) -> Exit {
-    if is_incomplete(run) || !run.trace.is_whole() { Exit::Findings } else { Exit::Done }
+/// What there is to say when all is told that the trace file holds: whether it was cut off or damaged, even
+/// if it lacks only its index.
+pub(super) fn exit_of(file: &Path, run: &Run) -> Exit {
+    match (is_incomplete(run), run.trace.is_whole()) {
+        (true, _) => Exit::Findings,
+        (false, true) => Exit::Done,
+        (false, false) => {
+            report::tell_harmless(file);
+            Exit::Findings
+        }
+    }
 }
 
 /// What was replayed of a run. That it ended early is an error unless the trace file lacks the rest.

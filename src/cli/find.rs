@@ -30,7 +30,7 @@ use super::{
 Text is looked for as UTF-8 and as UTF-16. A place in memory is shown with the moments from which and until which the bytes stood there, and with who
 completed them. A value is looked for among what instructions compute and load (not constants and locals): an integer as i32 and as i64, a number
 with a point as f32 and as f64.
-Exit codes: 0 looked for, whether or not it was found; 1 the values are not known to the end; 2 wrong usage, or a file that cannot be read;
+Exit codes: 0 looked for, whether or not it was found; 1 the values are not known to the end, or the file lost its sample or header; 2 wrong usage, or a file that cannot be read;
 3 nothing ran.")]
 pub(super) struct Arguments {
     /// The trace file

@@ -36,15 +36,16 @@ pub(super) fn words() -> String {
         let Some(long) = argument.get_long() else { continue };
         for values in matches.get_raw_occurrences(argument.get_id().as_str()).into_iter().flatten() {
             let mut values = values.map(|value| match value.to_str() {
-                Some(text) => quoted(numbers::of(text)),
-                None => quoted(value),
+                Some(text) => numbers::of(text).into(),
+                None => value.to_owned(),
             });
-            // An export whose name begins with a dash is no option.
+            // A value that begins with a dash would be taken for an option.
+            let is_dashed = |value: &OsString| value.as_encoded_bytes().starts_with(b"-");
             match values.next() {
-                Some(value) if value.starts_with('-') => words.push(format!("--{long}={value}")),
-                first => words.extend([format!("--{long}")].into_iter().chain(first)),
+                Some(value) if is_dashed(&value) => words.push(format!("--{long}={}", quoted(value))),
+                first => words.extend([format!("--{long}")].into_iter().chain(first.map(quoted))),
             }
-            words.extend(values);
+            words.extend(values.map(quoted));
         }
     }
     words.join(" ")

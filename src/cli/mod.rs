@@ -134,7 +134,7 @@ const EXIT_CODES: &str = "Exit codes:
   1  `run`: the verdict is at or above --fail-on; `rerun`: a difference;
      `scan`, `watch --once`: something has no result;
      `info`, `rerun`, `dump`, `export`, `taint`: the trace file is cut off
-     or damaged, be it all that lacks is its index, and what is in it is
+     or damaged, even if it lacks only its index, and what is in it is
      told; a trace file that lost its sample, without --sample;
      what shows values: they are not known as far;
      `rules lint`, `rules test`: something was found;

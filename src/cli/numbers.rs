@@ -13,7 +13,8 @@ use wasmspoor::Type;
 const HIDDEN: char = '\0';
 
 /// Hides the signs of numbers among the values of `--invoke`. Behind `--invoke=f` clap takes no further
-/// value: where numbers follow, the name becomes a value like them.
+/// value: where numbers follow, the name becomes a value like them. Behind a plain name only negative ones
+/// are numbers: what else stands there is FILE, as it was for `--invoke=f 12345`.
 pub(super) fn hide(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut is_invoke = false;
     let mut hidden = Vec::new();
@@ -27,8 +28,13 @@ pub(super) fn hide(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
             hidden.push(without_sign(text));
             continue;
         }
-        let mut is_before_number = || arguments.peek().and_then(|next| next.to_str()).is_some_and(is_number);
-        let export = text.strip_prefix("--invoke=").filter(|_| is_before_number());
+        let next = arguments.peek().and_then(|next| next.to_str());
+        let export = text.strip_prefix("--invoke=").filter(|export| {
+            next.is_some_and(|next| match export.starts_with('-') {
+                true => is_number(next),
+                false => is_negative_number(next),
+            })
+        });
         if text.starts_with('-') {
             is_invoke = text == "--invoke" || export.is_some();
         }
@@ -65,7 +71,7 @@ pub(super) fn shown(text: &str) -> Result<String, Infallible> {
     Ok(of(text))
 }
 
-/// Whether `text` is a number, and no name of a file.
+/// Whether `text` is a number.
 fn is_number(text: &str) -> bool {
     [Type::I64, Type::F64].into_iter().any(|ty| ty.parse(text).is_ok())
 }
@@ -101,6 +107,7 @@ mod tests {
         );
         assert_eq!(hidden(&["run", "--invoke=-x", "3.wasm"]), ["run", "--invoke=-x", "3.wasm"]);
         assert_eq!(hidden(&["run", "--invoke=f", "-inf"]), ["run", "--invoke", "f", "\0inf"]);
+        assert_eq!(hidden(&["run", "--invoke=f", "12345"]), ["run", "--invoke=f", "12345"], "a file");
         assert_eq!(unhidden("unexpected \x005"), "unexpected -5");
         assert_eq!(shown("\0inf").unwrap(), "-inf");
         assert_eq!(shown("f").unwrap(), "f");

@@ -32,7 +32,7 @@ use super::{
   spoor report sample.spoor --html -o report.html
   spoor report detached.spoor --sample sample.wasm -vv
 
-Exit codes are those of `spoor run`; a file that is no trace file gives 2. A file that is cut off or damaged is read as far as it goes, and the
+Exit codes are those of `spoor run`; a file that is no trace file, or that lost its sample, gives 2. A file that is cut off or damaged is read as far as it goes, and the
 report and a line on standard error say so; without all of it the verdict is never CLEAN.")]
 pub(super) struct Arguments {
     /// The trace file
@@ -119,9 +119,11 @@ impl DetachedSample {
 /// Says on standard error what is missing of a run, however little is printed of it.
 pub(super) fn tell_lost(file: &Path, run: &Run) {
     run.lost.iter().take(super::limits::LOST_SHOWN).for_each(|lost| tell(file, &lost.to_string()));
-    if run.lost.is_empty() && run.trace.gap().is_none() && !run.trace.is_whole() {
-        tell(file, "the index at its end is missing or damaged; what is before it is all there");
-    }
+}
+
+/// The same, where the run is all there and only what is made from it lacks.
+pub(super) fn tell_harmless(file: &Path) {
+    tell(file, "its index, or what was kept beside the run, is missing or damaged; the run is all there");
 }
 
 fn tell(file: &Path, what: &str) {
@@ -134,7 +136,10 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         true => rules::Set::builtin(),
         false => rules::Set::load(&arguments.rules).map_err(|error| Failure::new(Exit::Usage, error))?,
     };
-    let mut analysed = arguments.sample.analyse(&arguments.file, &rules, arguments.values.into())?;
+    // Here 1 speaks of the verdict.
+    let refused = |failure: Failure| Failure::new(Exit::Usage, failure.cause);
+    let analysed = arguments.sample.analyse(&arguments.file, &rules, arguments.values.into());
+    let mut analysed = analysed.map_err(refused)?;
     arguments.symbols.give(&mut analysed)?;
     let format = arguments.print.format();
     arguments.print.to(out, |screen, out| {

@@ -8,7 +8,12 @@ use wasmspoor::{
     text::{self, grouped, line},
 };
 
-use super::{Exit, Failure, input::Progress, output::Object, report::DetachedSample};
+use super::{
+    Exit, Failure,
+    input::Progress,
+    output::Object,
+    report::{self, DetachedSample},
+};
 
 /// Run a recorded sample again as it was run, and compare every decision, record and host call
 #[derive(Debug, Args)]
@@ -19,8 +24,8 @@ use super::{Exit, Failure, input::Progress, output::Object, report::DetachedSamp
 
 A run that the clock stopped is stopped again at the same moment, whatever the time. Of a file that is cut off, what is there is compared;
 of one that is damaged, what comes before the damage.
-Exit codes: 0 everything is equal; 1 something differs (the first event that does is named), or the file is cut off or damaged, be it all that lacks
-is its index: what is there was compared, unless it is the header or the sample that lacks; 2 the file cannot be read, or the limits in it are higher than
+Exit codes: 0 everything is equal; 1 something differs (the first event that does is named), or the file is cut off or damaged, even if it lacks
+only its index: what is there was compared, unless header or sample is lost; 2 the file cannot be read, or the limits in it are higher than
 `spoor record` takes.")]
 pub(super) struct Arguments {
     /// The trace file
@@ -51,6 +56,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     match arguments.json {
         true => text::write_json(out, &Object { schema: "spoor.rerun/1", fields: &rerun })?,
         false => print(&rerun, out)?,
+    }
+    if rerun.is_equal && rerun.is_complete && !is_whole {
+        report::tell_harmless(&arguments.file);
     }
     Ok(if rerun.is_equal && rerun.is_complete && is_whole { Exit::Done } else { Exit::Findings })
 }

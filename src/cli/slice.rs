@@ -29,7 +29,7 @@ use super::{
 
 Without --operand and --memory: all operands of the instruction that is event N. Operands are numbered as `spoor state` shows them, the bottom of the
 stack first. What only moves values (locals, globals, calls, copies) is followed and not shown.
-Exit codes: 0 shown; 1 the values are not known as far; 2 wrong usage, or a file that cannot be read; 3 nothing ran.")]
+Exit codes: 0 shown; 1 the values are not known as far, or the file lost its sample or header; 2 wrong usage, or a file that cannot be read; 3 nothing ran.")]
 pub(super) struct Arguments {
     /// The trace file
     file: PathBuf,

@@ -32,7 +32,7 @@ use super::{
 An event is an instruction; its number is that before which so many were executed, as `spoor dump --from` counts. A number beyond the end shows
 the state after the run. What was computed is computed again and checked against the recording; of a file that was recorded without --effects the
 sample is run again first. A file that is cut off has no end of the run: beyond what it holds, nothing is shown.
-Exit codes: 0 shown; 1 the values are not known as far (the message says why), or the sample runs in another way now; 2 wrong usage, or a file
+Exit codes: 0 shown; 1 the values are not known as far (the message says why), the sample runs in another way now, or the file lost its sample or header; 2 wrong usage, or a file
 that cannot be read; 3 nothing ran.")]
 pub(super) struct Arguments {
     /// The trace file

@@ -41,8 +41,8 @@ name of a host function.
 The sample is run once, as `spoor run` runs it, and then again with all its values, which takes several times as long; of a trace file, the run is the
 recorded one, and options of the run are refused.
 
-Exit codes: 0 done; 1 the values are known for a part of the run only, or the trace file is cut off or damaged, and what was found is printed; 2 wrong usage, or a file that cannot be
-read; 3 not a valid module; 4 valid but not executable.")]
+Exit codes: 0 done; 1 the values are known for a part of the run only, or the trace file is cut off or damaged, and what was found is
+printed, which is nothing of one that lost its sample or its header; 2 wrong usage, or a file that cannot be read; 3 not a valid module; 4 valid but not executable.")]
 pub(super) struct Arguments {
     /// The sample, binary or text, or a trace file; `-` reads a sample from standard input
     file: PathBuf,
@@ -93,7 +93,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         false => told.print(out)?,
     }
     wanted.tell_unknown(&seen, &run);
-    Ok(if done.is_ok() { exit_of(&run) } else { Exit::Findings })
+    Ok(if done.is_ok() { exit_of(&arguments.file, &run) } else { Exit::Findings })
 }
 
 /// The run of a trace file.

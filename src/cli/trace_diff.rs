@@ -23,7 +23,7 @@ use super::{Exit, Failure, input::Progress, output::Object, report::DetachedSamp
   spoor trace-diff a.spoor b.spoor
   spoor trace-diff a.spoor b.spoor --json | jq .first
 
-Exit codes: 0 compared, whatever came of it; 2 a file that cannot be read, files of different samples, or of one that could not be run.")]
+Exit codes: 0 compared, whatever came of it; 1 a file that lost its sample; 2 a file that cannot be read, files of different samples, or of one that could not be run.")]
 pub(super) struct Arguments {
     /// The first trace file
     a: PathBuf,

@@ -26,7 +26,7 @@ use super::{
   spoor who-wrote sample.spoor --at 120000 0x400:16 --json
 
 Bytes that `memory.copy` moved are followed back to where they came from. For values that went through loads and stores see `spoor slice`.
-Exit codes: 0 said; 1 the values are not known as far; 2 wrong usage, bytes that are not there at that moment, or a file that cannot be read; 3 nothing
+Exit codes: 0 said; 1 the values are not known as far, or the file lost its sample or header; 2 wrong usage, bytes that are not there at that moment, or a file that cannot be read; 3 nothing
 ran.")]
 pub(super) struct Arguments {
     /// The trace file

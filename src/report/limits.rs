@@ -78,6 +78,5 @@ pub(super) const KNOWN_NAMES: usize = 1_000_000_000;
 /// Characters of a name that the sample chose, in formats for other tools: those cut lines too.
 pub(super) const NAME_CHARS: usize = 200;
 
-/// Calls with made-up arguments that ran no code that had not run before, and called no host function, whose
-/// metrics are kept: they repeat what others say, and exploring makes hundreds.
+/// Made-up calls without new code or host calls that keep their metrics: exploring makes hundreds.
 pub(super) const REPEATS: usize = 16;

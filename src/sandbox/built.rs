@@ -15,7 +15,7 @@ use super::{
     fs::Contents,
     handed::{is_text, text_of},
     layers::{self, Width},
-    limits::{BUILT_HITS, BUILT_SCANNED, RETURNED_SCAN},
+    limits::{BUILT_BEFORE, BUILT_HITS, BUILT_SCANNED, RETURNED_SCAN},
     returned::Returns,
     types::RunOptions,
 };
@@ -50,8 +50,6 @@ const WIDE_BEGINS: &[&str] = &[
     "<!doc", "<!DOC", "<html", "<HTML", "<scri", "<SCRI", "<ifra", "<form", "<body", "<h1>", "#!/bi",
     "power", "docum", "eval(",
 ];
-/// How far before a word of a script the script may begin.
-const BEFORE: usize = 8 << 10;
 
 /// What a pattern stands for: the beginning of something, a word within a script, or characters of so many
 /// bytes.
@@ -111,13 +109,17 @@ impl Built {
             self.scanned +=
                 memory[hit.start()..].iter().take(RETURNED_SCAN).take_while(|byte| **byte != 0).count();
             let form = FORMS.get(hit.pattern().as_usize()).map_or(Form::Begins, |(_, form)| *form);
-            // All words within a text show the same.
-            if form == Form::Within && hit.start() < looked {
+            // All words within a text show the same, and all beginnings in a run of wide characters.
+            if form != Form::Begins && hit.start() < looked {
                 continue;
             }
             let Some(Found { start, len, text }) = found(memory, hit.start(), form) else { continue };
-            if form == Form::Within {
+            if form != Form::Begins {
                 looked = start + len;
+            }
+            // Zeros are no end of what is wide.
+            if matches!(form, Form::Wide(_)) {
+                self.scanned += len;
             }
             let Some(text) = text.filter(|_| start >= end) else { continue };
             end = start + len;
@@ -175,7 +177,7 @@ fn found(memory: &[u8], at: usize, form: Form) -> Option<Found> {
             (text.len() >= SAMPLE).then(|| Found { start: at, len, text: is_whole(&text).then_some(text) })
         }
         _ => {
-            let before = memory.get(at.saturating_sub(BEFORE)..at)?;
+            let before = memory.get(at.saturating_sub(BUILT_BEFORE)..at)?;
             let back = match form {
                 Form::Within => before.iter().rev().take_while(|byte| is_text(**byte)).count(),
                 _ => 0,

@@ -28,7 +28,7 @@ use super::{
 use crate::module::view::entropy;
 
 pub use self::shape::Harm;
-pub(super) use self::wanted::wanted;
+pub(super) use self::wanted::{has_asked, has_opened, wanted};
 use self::words::{Said, noise};
 pub(super) use self::{
     decoded::{decoded, members},
@@ -85,12 +85,11 @@ impl Damage {
     }
 }
 
-/// What became of the files that `options` gave, by path. Those that the arguments name, or ask to go, are
-/// left out.
-pub(super) fn assess(options: &RunOptions, changes: &[FileChange]) -> Vec<Damage> {
+/// What became of the files that `options` gave, by path. Those that the arguments name, or that went as
+/// they ask (`wanted`), are left out.
+pub(super) fn assess(options: &RunOptions, changes: &[FileChange], wanted: &HashSet<String>) -> Vec<Damage> {
     let before = files(options);
     let args = asked(options);
-    let wanted = wanted(&args, &before, changes);
     let asked = |path: &str| wanted.contains(path) || args.iter().any(|arg| is_named(arg, path));
     let mut hurt: Vec<_> = changes
         .iter()
@@ -309,7 +308,7 @@ mod tests {
     }
 
     fn survives(changes: &[FileChange]) -> f64 {
-        assess(&options(), changes).first().map_or(1.0, |damage| damage.survives)
+        assess(&options(), changes, &HashSet::new()).first().map_or(1.0, |damage| damage.survives)
     }
 
     #[test]
@@ -341,7 +340,9 @@ mod tests {
     fn a_cipher_that_skips_parts_destroys_a_text() {
         let assessed = |after: &[u8]| {
             let changes = [change("/home/u/note.txt", ChangeKind::Changed, Some(after))];
-            assess(&options(), &changes).first().map(|damage| (damage.is_garbled, damage.is_destroyed()))
+            assess(&options(), &changes, &HashSet::new())
+                .first()
+                .map(|damage| (damage.is_garbled, damage.is_destroyed()))
         };
         let every_other = |(at, byte): (usize, &u8)| match at / 16 % 2 {
             0 => *byte,
@@ -366,7 +367,7 @@ mod tests {
         let beside = |len: usize| {
             let noise: Vec<u8> = (0..len).map(|at| (at * at * 31 % 251) as u8 | 0x80).collect();
             let new = change("/home/u/note.txt.q", ChangeKind::Created, Some(&noise));
-            assess(&options(), &[gone.clone(), new])
+            assess(&options(), &[gone.clone(), new], &HashSet::new())
                 .first()
                 .map(|damage| (damage.is_unknown, damage.is_destroyed()))
         };
@@ -380,6 +381,6 @@ mod tests {
         let mut options = options();
         options.args = vec!["shred".into(), "note.txt".into()];
         let changes = [change("/home/u/note.txt", ChangeKind::Changed, Some(b"x"))];
-        assert_eq!(assess(&options, &changes), []);
+        assert_eq!(assess(&options, &changes, &HashSet::new()), []);
     }
 }

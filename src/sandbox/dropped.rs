@@ -4,8 +4,8 @@
 //! A file is the sample's own if less than half of it stands in a file that was there at the start, in what
 //! such a file can be unpacked to, or in standard input. Of an archive the members count.
 //!
-//! Costs a look at the first bytes of each file that changed, and one pass over what was there if any of them
-//! is a program or script.
+//! Costs a look at the first bytes of each file that changed and at the members of archives, and one pass
+//! over what was there if any of them is a program or script.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ use super::{
     damage::{self, Found, decoded},
     fs::Contents,
     fs::{FileChange, Left},
-    limits::{DAMAGE_SEARCHED, HELD_BYTES, HELD_SCANNED},
+    limits::{DAMAGE_SEARCHED, HELD_BYTES, HELD_SCANNED, HELD_UNPACKED},
     types::{Run, RunOptions},
 };
 use crate::hex;
@@ -33,9 +33,9 @@ impl FileChange {
 
 /// Judges what a run did to files.
 pub(crate) fn judge(options: &RunOptions, run: &mut Run) {
-    run.damage = damage::assess(options, &run.files);
     run.asked = damage::asked(options);
-    let wanted = damage::wanted(&run.asked, &damage::files(options), &run.files);
+    let wanted = damage::wanted(run, &damage::files(options));
+    run.damage = damage::assess(options, &run.files, &wanted);
     let same = Same::of(options, &run.files);
     let held = held(&run.files);
     let known = known(options, held.iter().flatten().flat_map(|held| held.parts.iter()));
@@ -49,12 +49,22 @@ pub(crate) fn judge(options: &RunOptions, run: &mut Run) {
 }
 
 impl Run {
-    /// The modules that were built in memory, but for what a compiler makes: they stand in a file that the
-    /// arguments name.
+    /// The modules that were built in memory, but for what a compiler makes: it reads a source that its
+    /// arguments name, and they stand in a file that these name, too.
     pub(crate) fn carved_unasked(&self) -> Vec<&[u8]> {
+        if !self.carved.is_empty() && !self.reads_source() {
+            return self.carved.iter().map(Vec::as_slice).collect();
+        }
         let asked: Vec<_> = self.files.iter().filter(|file| file.left.is_asked).collect();
         let is_made = |module: &[u8]| asked.iter().any(|file| memmem::find(&file.contents, module).is_some());
         self.carved.iter().map(Vec::as_slice).filter(|module| !is_made(module)).collect()
+    }
+
+    /// Whether it opened a file that its arguments name and that it did not write.
+    fn reads_source(&self) -> bool {
+        let is_written = |arg: &str| self.files.iter().any(|file| damage::is_named(arg, file.last_path()));
+        let mut sources = self.asked.iter().filter(|arg| !is_written(arg));
+        damage::has_asked(self) && sources.any(|arg| damage::has_opened(self, arg))
     }
 }
 
@@ -76,25 +86,32 @@ struct Held {
 
 /// What the files hold that the sample wrote.
 fn held(changes: &[FileChange]) -> Vec<Option<Held>> {
-    let mut room = HELD_SCANNED;
+    let mut room = Room { looked: HELD_SCANNED, unpacked: HELD_UNPACKED };
     changes.iter().map(|change| of_file(change, &mut room)).collect()
 }
 
-fn of_file(change: &FileChange, room: &mut usize) -> Option<Held> {
+/// Bytes that may still be looked at, and unpacked.
+struct Room {
+    looked: usize,
+    unpacked: usize,
+}
+
+fn of_file(change: &FileChange, room: &mut Room) -> Option<Held> {
     let is_new = change.sha256.is_some() && change.sha256 != change.sha256_before;
     let head = change.head();
-    if !is_new || head.is_empty() || head.len() > *room {
+    if !is_new || head.is_empty() || head.len() > room.looked {
         return None;
     }
-    *room -= head.len();
+    room.looked -= head.len();
     let contents = Contents::of_file(head)?;
-    if contents != Contents::Archive {
+    if contents != Contents::Archive || room.unpacked == 0 {
         return Some(Held { contents, parts: vec![head.to_vec()] });
     }
     // What says where the members of a zip are stands at its end.
     let mut members: Vec<Vec<u8>> = damage::members(&change.contents);
-    *room = room.saturating_sub(members.iter().map(Vec::len).sum());
+    room.unpacked = room.unpacked.saturating_sub(members.iter().map(Vec::len).sum());
     members.iter_mut().for_each(|member| member.truncate(HELD_BYTES));
+    room.looked = room.looked.saturating_sub(members.iter().map(Vec::len).sum());
     let is_run = |member: &Vec<u8>| {
         let kind = Contents::of_file(member);
         matches!(kind, Some(Contents::Program | Contents::Module | Contents::Command))

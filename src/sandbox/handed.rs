@@ -72,7 +72,7 @@ impl Handed {
         let has_room = self.spelled.len() < HANDED_KEYS;
         match self.spelled.get_mut(&key) {
             Some(spelled) => {
-                if spelled.len() < RETURNED_SCAN && spelled.push(value) {
+                if spelled.bytes() < RETURNED_SCAN && spelled.push(value) {
                     return;
                 }
                 let spelled = std::mem::take(spelled);
@@ -137,7 +137,10 @@ impl Handed {
         }
         let spent = returns.take_hidden(bytes, len.is_some());
         self.pay(key.0, spent.max(LOOK));
-        if text.len() >= 2 && (len.is_none() || text.len() == bytes.len()) {
+        // A piece may begin with blanks that stand within the whole.
+        let piece = all.get(..RETURNED_SCAN).unwrap_or(all);
+        let text = text_of(piece);
+        if text.len() >= 2 && (len.is_none() || text.len() == piece.len()) {
             self.add(key, text, returns);
         }
     }

@@ -104,6 +104,10 @@ pub(super) const HELD_BYTES: usize = 64 << 10;
 /// Bytes looked at for that in all files of a run: a fraction of a second.
 pub(super) const HELD_SCANNED: usize = 32 << 20;
 
+/// Bytes that the archives of a run are unpacked to for that. What comes after is an archive, whatever it
+/// holds.
+pub(super) const HELD_UNPACKED: usize = 64 << 20;
+
 /// Members of an archive that are unpacked when its contents are looked at.
 pub(super) const DAMAGE_MEMBERS: usize = 1000;
 
@@ -128,6 +132,9 @@ pub(super) const BUILT_SCANNED: usize = 32 << 20;
 
 /// Things looked at in a run, and sixteen times as many beginnings in a pass: a memory may be full of them.
 pub(super) const BUILT_HITS: usize = 256;
+
+/// Bytes before a word of a script in which the script may begin.
+pub(super) const BUILT_BEFORE: usize = 8 << 10;
 
 /// Bytes of memory from an argument on in which a module may lie: more than most modules.
 pub(super) const CARVED_LEN: u64 = 16 << 20;

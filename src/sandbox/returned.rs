@@ -120,9 +120,8 @@ impl Returns {
 
     /// Looks at a whole thing.
     pub(super) fn take_whole(&mut self, bytes: &[u8]) {
-        let text = layers::wide(bytes).unwrap_or_else(|| bytes.to_vec());
-        if let Some(found) = Contents::of_handed(&text).map(|contents| Returned { contents, bytes: text }) {
-            self.keep_found(found);
+        if let Some(contents) = Contents::of_handed(bytes) {
+            self.keep_found(Returned { contents, bytes: bytes.to_vec() });
         }
     }
 

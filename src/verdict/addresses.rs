@@ -27,12 +27,14 @@ impl Values {
     pub(super) fn of(module: &Module, func: FuncIndex) -> Self {
         let mut walk = Walk::default();
         for_each_operator(module, func, |_, operator| walk.step(operator));
-        walk.nodes.iter().filter(|node| !node.is_address).fold(Self::default(), |mut sum, node| {
-            sum.mixing += u64::from(node.kind == Kind::Mixes);
-            sum.bits += u64::from(matches!(node.kind, Kind::Mixes | Kind::Turns));
-            sum.all += u64::from(node.kind != Kind::Given);
-            sum
-        })
+        walk.settle();
+        walk.sum
+    }
+
+    fn add(&mut self, node: &Node) {
+        self.mixing += u64::from(node.kind == Kind::Mixes);
+        self.bits += u64::from(matches!(node.kind, Kind::Mixes | Kind::Turns));
+        self.all += u64::from(node.kind != Kind::Given);
     }
 
     /// Whether so much of them mixes and turns bits.
@@ -67,14 +69,25 @@ struct Walk {
     nodes: Vec<Node>,
     stack: Vec<u32>,
     locals: BTreeMap<u32, u32>,
+    /// Of the blocks before.
+    sum: Values,
 }
 
 impl Walk {
-    fn push(&mut self, kind: Kind, operands: [Option<u32>; 2]) {
-        if self.nodes.len() < MAX_NODES {
-            self.stack.push(self.nodes.len() as u32);
-            self.nodes.push(Node { kind, operands, is_address: false });
+    fn push(&mut self, kind: Kind, mut operands: [Option<u32>; 2]) {
+        if self.nodes.len() >= MAX_NODES {
+            self.settle();
+            operands = [None; 2];
         }
+        self.stack.push(self.nodes.len() as u32);
+        self.nodes.push(Node { kind, operands, is_address: false });
+    }
+
+    /// A block ends: what was no address until now is a value.
+    fn settle(&mut self) {
+        self.nodes.drain(..).filter(|node| !node.is_address).for_each(|node| self.sum.add(&node));
+        self.stack.clear();
+        self.locals.clear();
     }
 
     /// What is taken here is an address, and so is what it was made of.
@@ -131,10 +144,7 @@ impl Walk {
                     let operand = self.stack.pop();
                     self.push(kind, [operand, None]);
                 }
-                None => {
-                    self.stack.clear();
-                    self.locals.clear();
-                }
+                None => self.settle(),
             },
         }
     }
@@ -151,6 +161,8 @@ fn is_load(operator: &Operator<'_>) -> bool {
             | O::I32Load16U { .. }
             | O::I32Load16S { .. }
             | O::I64Load8U { .. }
+            | O::I64Load8S { .. }
+            | O::I64Load16S { .. }
             | O::I64Load16U { .. }
             | O::I64Load32U { .. }
             | O::I64Load32S { .. }

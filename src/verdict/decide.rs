@@ -248,7 +248,7 @@ fn mixed(code: &Code<'_>) -> Option<String> {
     };
     let asked = asks_for_work(code.facts).and_then(|name| {
         let limit = class.unexplained_asked_instructions;
-        let instructions = mixing::executed(code, limit);
+        let instructions = mixing::executed(code, limit, true);
         // A loader or a library checks sums of what it works on.
         let most = code.facts.dynamic.metrics.classes.total as f64 * class.unexplained_asked_share;
         let is_work = instructions >= limit && instructions as f64 >= most;
@@ -256,7 +256,7 @@ fn mixed(code: &Code<'_>) -> Option<String> {
     });
     asked.or_else(|| {
         let limit = class.unexplained_instructions;
-        let instructions = mixing::executed(code, limit);
+        let instructions = mixing::executed(code, limit, false);
         (instructions >= limit).then(|| told(instructions, ""))
     })
 }

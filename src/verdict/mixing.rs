@@ -51,10 +51,9 @@ pub(super) fn stands_in(code: &Code<'_>, function: &view::Function) -> bool {
 ///
 /// Instructions count of functions that have such a share of xor and rotation, or those in loops that are
 /// full of bit operations, whichever are more. Functions do not count of which it is known what they mix for;
-/// these are only looked for from `limit` on.
-pub(super) fn executed(code: &Code<'_>, limit: u64) -> u64 {
+/// these are only looked for from `limit` on. `has_asked`: the sample may have been given work.
+pub(super) fn executed(code: &Code<'_>, limit: u64, has_asked: bool) -> u64 {
     let facts = code.facts;
-    let has_asked = limit < facts.weights.class.unexplained_instructions;
     let (mixed, looped) = (mixed(code, has_asked), looped(facts));
     let sum = |of: &BTreeMap<FuncIndex, u64>| of.values().fold(0, |sum: u64, &one| sum.saturating_add(one));
     let interpreted = interpreted(code);
@@ -206,8 +205,8 @@ fn looped(facts: &Weighed<'_>) -> BTreeMap<FuncIndex, u64> {
     looped
 }
 
-/// Instructions of functions, or of loops in them, with a share of xor and rotation, by function.
-/// Of what asked for work, what functions compute besides addresses counts alone, too.
+/// Instructions of functions, or of loops in them, with a share of xor and rotation, by function. If the
+/// sample asked for work, a function with such a share of what it computes besides addresses is one, too.
 fn mixed(code: &Code<'_>, has_asked: bool) -> BTreeMap<FuncIndex, u64> {
     let facts = code.facts;
     let limits = &facts.weights.threshold;

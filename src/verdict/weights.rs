@@ -136,6 +136,7 @@ pub(super) struct CallTable {
     pub(super) clock: Vec<String>,
     pub(super) read_file: Vec<String>,
     pub(super) read_other: Vec<String>,
+    pub(super) glue: Vec<String>,
     pub(super) send: Vec<String>,
     pub(super) environment: Vec<String>,
     /// Functions of WASI by which a value leaves the sandbox.
@@ -290,7 +291,7 @@ impl Weights {
     pub(super) fn effect_by_words(&self, module: &str, name: &str) -> Option<&str> {
         let name = name.trim_start_matches('_');
         // Glue of a toolchain has words in its names that say nothing of this kind.
-        let is_glue = || module.starts_with("wasi") || name.starts_with("wbg_") || name.starts_with("em");
+        let is_glue = || module.starts_with("wasi") || listed(&self.calls.glue, name);
         let says = |words: &[String]| words_of(name).any(|word| words.contains(&word));
         let found = self.effect_words.iter().filter(|_| !is_glue()).find(|(_, words)| says(words));
         found.map(|(kind, _)| kind.as_str())

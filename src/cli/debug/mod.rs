@@ -28,7 +28,7 @@ use super::{Exit, Failure, report::DetachedSample, valued};
 Nothing runs any more: the recording is walked through, so what happens at a breakpoint can be looked at as often as needed, and from there back to
 where a value came from. `help` lists the commands. With --dap it speaks the Debug Adapter Protocol on standard input and output, for VS Code and
 other editors (docs/debugging.md).
-Exit codes: 0 ended; 1 the values are not known to where it was asked to go; 2 wrong usage, or a file that cannot be read; 3 nothing ran.")]
+Exit codes: 0 ended; 1 the values are not known to where it was asked to go, or the file lost its sample or header; 2 wrong usage, or a file that cannot be read; 3 nothing ran.")]
 pub(super) struct Arguments {
     /// The trace file
     file: PathBuf,

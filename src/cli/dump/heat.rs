@@ -44,7 +44,7 @@ pub(super) fn write(trace: &Trace, from: u64, to: u64, out: &mut impl Write) -> 
         Err(error) => (error.instructions(), Err(error)),
     };
     let (is_known, to) = (to <= total, to.min(total).max(from));
-    if known.is_ok() && from >= total {
+    if known.is_ok() && from > 0 && from >= total {
         super::tell_end(from, total);
     }
     let mut heat = Heat::new(from, to, HEAT_COLUMNS);

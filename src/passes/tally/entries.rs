@@ -90,6 +90,14 @@ pub(in crate::passes) struct Hot {
     pub(in crate::passes) constants: BTreeMap<u32, (u64, CodeOffset)>,
 }
 
+/// Blocks that were cut short: number and instructions that ran → how often.
+type Cuts = BTreeMap<(usize, u32), u64>;
+
+/// Whether a block was cut short at any place.
+fn was_cut(cuts: &Cuts, number: usize) -> bool {
+    cuts.range((number, 0)..(number + 1, 0)).next().is_some()
+}
+
 /// [`Hot`] in the making.
 struct Ranking {
     functions: Top<usize>,
@@ -129,7 +137,7 @@ pub(in crate::passes) struct Entries {
     current: Option<FuncKey>,
     /// Calls of defined functions in the current one.
     calls: u64,
-    cuts: BTreeMap<(usize, u32), u64>,
+    cuts: Cuts,
     /// Functions that the current one entered, by ordinal, and for each function which entry point entered
     /// it last.
     touched: Vec<usize>,
@@ -210,7 +218,7 @@ impl Entries {
         &mut self,
         functions: &[Function],
         blocks: &[Block],
-        cuts: &mut BTreeMap<(usize, u32), u64>,
+        cuts: &mut Cuts,
         (targets, grown): (Ranked<State>, Grown),
     ) {
         let Some(func) = self.current.take() else { return };
@@ -225,12 +233,12 @@ impl Entries {
         let mut ranking = Ranking::new();
         for ordinal in std::mem::take(&mut self.touched) {
             if let Some(function) = functions.get(ordinal) {
-                let instructions = self.count_blocks(&mut totals, &mut ranking, function, blocks);
+                let instructions = self.count_blocks(&mut totals, &mut ranking, function, (blocks, cuts));
                 ranking.functions.push(instructions, ordinal);
             }
         }
         for ((number, len), count) in std::mem::take(&mut self.cuts) {
-            let was_cut = cuts.range((number, 0)..(number + 1, 0)).next().is_some();
+            let was_cut = was_cut(cuts, number);
             let has_ended = self.seen.get(number).is_some_and(|(ran, _)| *ran != 0);
             totals.new_blocks += u64::from(!was_cut && !has_ended);
             *cuts.entry((number, len)).or_default() += count;
@@ -265,7 +273,7 @@ impl Entries {
         totals: &mut Totals,
         ranking: &mut Ranking,
         function: &Function,
-        blocks: &[Block],
+        (blocks, cut_before): (&[Block], &Cuts),
     ) -> u64 {
         let Some(code) = function.code() else { return 0 };
         let range = function.first_block..function.first_block + code.blocks().len();
@@ -277,7 +285,7 @@ impl Entries {
         let mut instructions = 0;
         for (number, ((block, now), seen)) in range.zip(code.blocks().iter().zip(now).zip(seen)) {
             let (ran, [not, yes]) = (now.ran - seen.0, [now.ways[0] - seen.1[0], now.ways[1] - seen.1[1]]);
-            totals.new_blocks += u64::from(seen.0 == 0 && ran != 0);
+            totals.new_blocks += u64::from(seen.0 == 0 && ran != 0 && !was_cut(cut_before, number));
             *seen = (now.ran, now.ways);
             let ops = code.ops().get(block.range()).unwrap_or_default();
             let (mut begun, mut executed) = (ran, ran * ops.len() as u64);

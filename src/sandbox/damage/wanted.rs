@@ -1,28 +1,62 @@
 //! Which files the arguments ask to go.
 //!
 //! An uninstaller is given a list, a cleaner a folder. What the list names, and what goes of a folder that
-//! keeps most of its files, was asked for, if it went as it was: whoever encrypts or blanks it first did more
-//! than that.
+//! keeps most of its files, was asked for, if the program asked for its arguments, read the list or looked
+//! through folders, and left little in place of what went: whoever encrypts or blanks files did more.
 
 use std::collections::{HashMap, HashSet};
 
 use super::{FileChange, is_named};
-use crate::sandbox::{dropped::is_within, limits::WANTED_LISTS};
+use crate::sandbox::{
+    limits::WANTED_LISTS,
+    types::{Call, Pointed, Run},
+};
 
-/// The paths of files that were deleted as the arguments ask.
-pub(in crate::sandbox) fn wanted(
-    args: &[String],
-    before: &HashMap<&str, &[u8]>,
-    changes: &[FileChange],
-) -> HashSet<String> {
-    if args.is_empty() {
+/// What gives a program its arguments, opens a file and looks through a folder: in preview1 and in WASI 0.2.
+const GIVES_ARGUMENTS: [&str; 2] = ["args_get", "get-arguments"];
+const OPENS: [&str; 2] = ["path_open", "[method]descriptor.open-at"];
+const LOOKS: [&str; 2] = ["fd_readdir", "[method]descriptor.read-directory"];
+
+/// The paths of files that were deleted as the arguments of a run ask. `before`: the files at the start.
+pub(in crate::sandbox) fn wanted(run: &Run, before: &HashMap<&str, &[u8]>) -> HashSet<String> {
+    let gone: Vec<&FileChange> = run.files.iter().filter(|change| went(change)).collect();
+    let lost: u64 = gone.iter().filter_map(|change| change.size_before).sum();
+    if !has_asked(run) || 2 * written(&run.files) > lost {
         return HashSet::new();
     }
-    let gone: Vec<&str> = changes.iter().filter(|change| went(change)).map(|change| &*change.path).collect();
-    let listed = listed(args, before);
-    let thinned: Vec<&String> = args.iter().filter(|arg| keeps_most(arg, before, &gone)).collect();
-    let is_wanted = |path: &&&str| is_listed(&listed, path) || thinned.iter().any(|arg| is_within(arg, path));
+    let gone: Vec<&str> = gone.into_iter().map(|change| &*change.path).collect();
+    let listed = listed(run, before);
+    let has_looked = run.calls.iter().any(|call| succeeded(call, &LOOKS));
+    let thinned: Vec<_> =
+        run.asked.iter().filter(|arg| has_looked && keeps_most(arg, before, &gone)).collect();
+    let is_wanted = |path: &&&str| is_listed(&listed, path) || thinned.iter().any(|arg| is_below(arg, path));
     gone.iter().filter(is_wanted).map(|path| (*path).to_owned()).collect()
+}
+
+/// Whether the program asked for its arguments.
+pub(in crate::sandbox) fn has_asked(run: &Run) -> bool {
+    run.calls.iter().any(|call| succeeded(call, &GIVES_ARGUMENTS))
+}
+
+/// Whether the program opened the file at a path.
+pub(in crate::sandbox) fn has_opened(run: &Run, path: &str) -> bool {
+    let names = |call: &Call| {
+        call.args.iter().any(|arg| match &arg.points_at {
+            Some(Pointed::Text { text }) => is_named(text, path),
+            _ => false,
+        })
+    };
+    run.calls.iter().any(|call| succeeded(call, &OPENS) && names(call))
+}
+
+fn succeeded(call: &Call, names: &[&str]) -> bool {
+    call.errno.is_none() && names.contains(&&*call.name)
+}
+
+/// Bytes of the files that are new or have other contents.
+fn written(changes: &[FileChange]) -> u64 {
+    let is_new = |change: &&FileChange| change.sha256 != change.sha256_before;
+    changes.iter().filter(is_new).filter_map(|change| change.size_after).sum()
 }
 
 /// Whether a file is gone, and was not written before it went.
@@ -31,12 +65,12 @@ fn went(change: &FileChange) -> bool {
     change.size_before.is_some() && change.size_after.is_none() && change.to.is_none() && is_as_it_was
 }
 
-/// The words of the files that arguments name, as paths are written.
-fn listed<'a>(args: &[String], before: &HashMap<&str, &'a [u8]>) -> HashSet<&'a [u8]> {
+/// The words of the files that arguments name and the program opened, as paths are written.
+fn listed<'a>(run: &Run, before: &HashMap<&str, &'a [u8]>) -> HashSet<&'a [u8]> {
     let mut room = WANTED_LISTS;
     let mut words = HashSet::new();
-    let mut lists: Vec<_> =
-        before.iter().filter(|(path, _)| args.iter().any(|arg| is_named(arg, path))).collect();
+    let is_list = |path: &str| run.asked.iter().any(|arg| is_named(arg, path)) && has_opened(run, path);
+    let mut lists: Vec<_> = before.iter().filter(|(path, _)| is_list(path)).collect();
     lists.sort_unstable();
     for (_, bytes) in lists {
         let Some(left) = room.checked_sub(bytes.len()) else { continue };
@@ -61,49 +95,96 @@ fn is_listed(listed: &HashSet<&[u8]>, path: &str) -> bool {
 
 /// Whether at least half of the files in the folder that an argument names are still there.
 fn keeps_most(arg: &str, before: &HashMap<&str, &[u8]>, gone: &[&str]) -> bool {
-    let had = before.keys().filter(|path| is_within(arg, path)).count();
-    2 * gone.iter().filter(|path| is_within(arg, path)).count() <= had
+    let had = before.keys().filter(|path| is_below(arg, path)).count();
+    2 * gone.iter().filter(|path| is_below(arg, path)).count() <= had
+}
+
+/// Whether an argument is the whole path of a folder that something is in: a word such as `home` names none.
+fn is_below(arg: &str, path: &str) -> bool {
+    let folder = arg.trim_matches('/');
+    let rest = path.trim_start_matches('/').strip_prefix(folder);
+    folder.contains('/') && rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::{Answer, Arg};
+
+    const BEFORE: [(&str, &[u8]); 4] = [
+        ("/opt/x/list", b"./bin/a\n\"/opt/x/b c\" x.txt"),
+        ("/opt/x/bin/a", b"a"),
+        ("/opt/x/x.txt", b"b"),
+        ("/opt/y/a", b"c"),
+    ];
 
     fn change(path: &str, size_after: Option<u64>) -> FileChange {
         FileChange { path: path.into(), size_before: Some(4), size_after, ..FileChange::default() }
     }
 
-    fn of(arg: &str, gone: &[&str]) -> Vec<String> {
-        let before: HashMap<&str, &[u8]> = HashMap::from([
-            ("/opt/x/list", &b"./bin/a\n\"/opt/x/b c\" x.txt"[..]),
-            ("/opt/x/bin/a", b"a"),
-            ("/opt/x/x.txt", b"b"),
-            ("/opt/y/a", b"c"),
-        ]);
-        let changes: Vec<_> = gone.iter().map(|path| change(path, None)).collect();
-        let mut wanted: Vec<_> = wanted(&[arg.to_owned()], &before, &changes).into_iter().collect();
+    fn call(name: &str, text: &str) -> Call {
+        let pointed = Pointed::Text { text: text.into() };
+        let arg = Arg { name: None, value: crate::Value::I32(64), points_at: Some(pointed) };
+        let module = "wasi_snapshot_preview1".into();
+        Call {
+            number: 0,
+            record: 0,
+            entry: 0,
+            func: crate::module::FuncIndex(0),
+            module,
+            name: name.into(),
+            args: vec![arg],
+            results: Vec::new(),
+            answer: Answer::Wasi,
+            fabricated: false,
+            errno: None,
+            time_ns: 0,
+            ended: false,
+        }
+    }
+
+    /// What an argument asks to go of what went, and of what was written, with these calls.
+    fn of(arg: &str, changes: Vec<FileChange>, calls: &[(&str, &str)]) -> Vec<String> {
+        let calls = calls.iter().map(|(name, text)| call(name, text)).collect();
+        let run = Run { asked: vec![arg.into()], files: changes, calls, ..Run::default() };
+        let mut wanted: Vec<_> = wanted(&run, &HashMap::from(BEFORE)).into_iter().collect();
         wanted.sort_unstable();
         wanted
     }
 
-    #[test]
-    fn a_list_and_a_folder_say_what_is_to_go() {
-        assert_eq!(of("/opt/x/list", &["/opt/x/bin/a", "/opt/y/a"]), ["/opt/x/bin/a"]);
-        assert_eq!(of("list", &["/opt/x/x.txt"]), ["/opt/x/x.txt"]);
-        assert_eq!(of("/opt/x", &["/opt/x/bin/a", "/opt/y/a"]), ["/opt/x/bin/a"]);
-        assert!(of("/opt/x", &["/opt/x/bin/a", "/opt/x/x.txt"]).is_empty(), "most of it is gone");
-        assert!(of("--help", &["/opt/x/bin/a"]).is_empty());
+    const ALL: [(&str, &str); 3] = [("args_get", ""), ("path_open", "opt/x/list"), ("fd_readdir", "")];
+
+    fn gone(paths: &[&str]) -> Vec<FileChange> {
+        paths.iter().map(|path| change(path, None)).collect()
     }
 
     #[test]
-    fn what_was_written_before_it_went_was_not_asked_for() {
-        let before: HashMap<&str, &[u8]> =
-            HashMap::from([("/d/a", &b"a"[..]), ("/d/b", b"b"), ("/d/c", b"c")]);
+    fn a_list_and_a_folder_say_what_is_to_go() {
+        assert_eq!(of("/opt/x/list", gone(&["/opt/x/bin/a", "/opt/y/a"]), &ALL), ["/opt/x/bin/a"]);
+        assert_eq!(of("list", gone(&["/opt/x/x.txt"]), &ALL), ["/opt/x/x.txt"]);
+        assert_eq!(of("/opt/x", gone(&["/opt/x/bin/a", "/opt/y/a"]), &ALL), ["/opt/x/bin/a"]);
+        assert!(of("/opt/x", gone(&["/opt/x/bin/a", "/opt/x/x.txt"]), &ALL).is_empty(), "most of it is gone");
+        assert!(of("--help", gone(&["/opt/x/bin/a"]), &ALL).is_empty());
+        assert!(of("opt", gone(&["/opt/x/bin/a"]), &ALL).is_empty(), "a word is no path");
+    }
+
+    #[test]
+    fn who_did_not_read_what_is_asked_was_asked_nothing() {
+        let [args, open, look] = ALL;
+        assert!(of("/opt/x/list", gone(&["/opt/x/bin/a"]), &[open, look]).is_empty());
+        assert!(of("/opt/x/list", gone(&["/opt/x/bin/a"]), &[args, look]).is_empty());
+        assert!(of("/opt/x", gone(&["/opt/x/bin/a"]), &[args, open]).is_empty());
+    }
+
+    #[test]
+    fn what_was_written_before_it_went_or_beside_it_was_not_asked_for() {
         let digest = |letter: char| Some(letter.to_string());
-        let mut blanked = change("/d/a", None);
+        let mut blanked = change("/opt/x/bin/a", None);
         (blanked.sha256_before, blanked.sha256) = (digest('a'), digest('b'));
-        let args = ["/d".to_owned()];
-        assert!(wanted(&args, &before, &[blanked]).is_empty());
-        assert!(wanted(&args, &before, &[change("/d/a", Some(1))]).is_empty(), "it is there");
+        assert!(of("/opt/x", vec![blanked], &ALL).is_empty());
+        assert!(of("/opt/x", vec![change("/opt/x/bin/a", Some(1))], &ALL).is_empty(), "it is there");
+        let mut beside = change("/opt/x/bin/a.locked", Some(4));
+        (beside.size_before, beside.sha256) = (None, digest('c'));
+        assert!(of("/opt/x", vec![change("/opt/x/bin/a", None), beside], &ALL).is_empty());
     }
 }

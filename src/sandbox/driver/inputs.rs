@@ -61,7 +61,7 @@ const TEXTS: &[&[u8]] = &[
 ];
 
 /// Whether a word stands in one of the texts.
-pub(crate) fn hold(word: &str) -> bool {
+pub(crate) fn is_drivers(word: &str) -> bool {
     TEXTS.iter().any(|text| memmem::find(text, word.as_bytes()).is_some())
 }
 

@@ -41,7 +41,7 @@ use crate::{
     tracer::{Budget, InvokeError, Limit, Outcome, Session, Type, Value},
 };
 
-pub(crate) use self::inputs::hold as is_drivers;
+pub(crate) use self::inputs::is_drivers;
 use self::limits::{
     DRIVEN, DRIVEN_BYTES, DRIVEN_LEAST, DRIVEN_WORK, INDIRECT_INSTRUCTIONS, LEFT_NAMED, MADE_UP_HOST_CALLS,
     MIXING_HOST_CALLS, MOST_HALVED, NAME_SHOWN, PLAIN_INSTRUCTIONS, SEARCH_BLOCKS,
@@ -220,8 +220,8 @@ impl<'o> Driver<'o> {
         let (last, others): (Vec<&Candidate>, Vec<_>) = chosen.iter().partition(ends);
         let (began, _) = self.session.work();
         let mut driven = 0;
-        let quiet = self.each(&others, &mut driven, is_all, began);
-        let (before, _) = self.session.work();
+        let quiet = self.each(&others, &mut driven, is_all, (began, 0));
+        let ((before, _), returned) = (self.session.work(), self.returning.spent());
         self.search(&quiet);
         self.settle();
         self.callbacks();
@@ -229,7 +229,8 @@ impl<'o> Driver<'o> {
         self.turns(&chosen);
         self.explore(&chosen);
         let (after, _) = self.session.work();
-        self.each(&last, &mut driven, is_all, began + after - before);
+        let returned = self.returning.spent() - returned;
+        self.each(&last, &mut driven, is_all, (began + after - before, returned));
         let rest = others.iter().chain(&last).skip(driven).map(|one| one.name.clone());
         // What is only called for a thread is not left out.
         let threads = self.threads(&self.candidates);
@@ -240,13 +241,14 @@ impl<'o> Driver<'o> {
         }
     }
 
-    /// Calls these as long as that costs not too much, and counts them; gives those that showed little.
+    /// Calls these as long as that costs not too much, and counts them; gives those that showed little. Work
+    /// and bytes returned to do not count that were there when it `began`.
     fn each<'c>(
         &mut self,
         candidates: &[&'c Candidate],
         driven: &mut usize,
         is_all: bool,
-        began: u64,
+        began: (u64, u64),
     ) -> Vec<&'c Candidate> {
         let mut quiet = Vec::new();
         for &candidate in candidates {
@@ -264,9 +266,9 @@ impl<'o> Driver<'o> {
     }
 
     /// Whether driving has cost so much that only the first exports are driven.
-    fn has_used_up(&mut self, began: u64) -> bool {
-        let (work, _) = self.session.work();
-        work - began >= DRIVEN_WORK || self.returning.spent() >= DRIVEN_BYTES
+    fn has_used_up(&mut self, (work, returned): (u64, u64)) -> bool {
+        let (now, _) = self.session.work();
+        now - work >= DRIVEN_WORK || self.returning.spent() - returned >= DRIVEN_BYTES
     }
 
     /// The state of now is what is returned to.

@@ -46,7 +46,14 @@ const EFFECTS: &[&str] = &[
 ];
 
 /// Those of them by which it changes files.
-const FILES: &[&str] = &["path_open", "fd_pwrite", "[method]descriptor.*-at"];
+const FILES: &[&str] = &[
+    "path_open",
+    "path_unlink_file",
+    "path_rename",
+    "path_remove_directory",
+    "fd_pwrite",
+    "[method]descriptor.*-at",
+];
 
 /// What a function holds.
 #[derive(Debug, Default)]

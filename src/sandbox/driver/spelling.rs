@@ -43,7 +43,7 @@ impl Driver<'_> {
                 if left == 0 || is_spent || self.is_over() {
                     return;
                 }
-                let asked = self.ask_on(candidate, position * last, left);
+                let asked = self.ask_on(candidate, position * last, left, began + SPELLED_INSTRUCTIONS);
                 left -= asked;
                 if asked > SPELLED_FLAT {
                     self.undo();
@@ -73,8 +73,9 @@ impl Driver<'_> {
         !asks && given.any(fits)
     }
 
-    /// Asks one export by the parameter at a position, so often at most; how often it was asked.
-    fn ask_on(&mut self, candidate: &Candidate, position: usize, most: usize) -> usize {
+    /// Asks one export by the parameter at a position, so often at most, and until so many instructions ran;
+    /// how often it was asked.
+    fn ask_on(&mut self, candidate: &Candidate, position: usize, most: usize, until: u64) -> usize {
         let mut spelled = Spelled::default();
         // What gives one after the other has begun when it was called before.
         if candidate.params.is_empty() {
@@ -84,7 +85,7 @@ impl Driver<'_> {
             given.filter_map(|(_, entry)| entry.results.first()).for_each(|value| _ = spelled.push(value));
         }
         let mut asked = 0;
-        while asked < most.min(SPELLED_EACH) {
+        while asked < most.min(SPELLED_EACH) && self.session.instructions() < until {
             let args = self.asking(&candidate.params, position, asked as u32);
             asked += 1;
             let budget = self.explore_budget(true);

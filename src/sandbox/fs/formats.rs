@@ -5,7 +5,7 @@
 enum Kind {
     /// An archive or a compressed file, if what follows the first bytes is right.
     Archive(fn(&[u8]) -> bool),
-    /// Compressed, and not unpacked by users.
+    /// Compressed, pictures among them, and not unpacked by users.
     Compressed,
     /// Sound, films, documents.
     Media,
@@ -24,7 +24,7 @@ const FORMATS: &[(&[u8], Kind)] = &[
     (b"\x04\x22\x4d\x18", Compressed),
     (b"\x89PNG", Compressed),
     (b"\xff\xd8\xff", Compressed),
-    (b"GIF8", Media),
+    (b"GIF8", Compressed),
     (b"%PDF", Media),
     (b"OggS", Media),
     (b"ID3", Media),

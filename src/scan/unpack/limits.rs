@@ -45,7 +45,7 @@ pub(super) const BYTES: u64 = 4 << 30;
 /// Members that the smallest file may have: some seconds.
 pub(super) const LEAST_MEMBERS: u64 = 4000;
 
-/// Bytes of a file for each further member: one takes more in any archive that holds no other.
+/// Bytes of a file for each further member: a member of a plain archive takes more.
 pub(super) const MEMBER_PACKED: u64 = 20;
 
 /// Bytes that all members of the smallest file may expand to: one of the largest members; some seconds.

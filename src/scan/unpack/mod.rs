@@ -39,9 +39,10 @@ use crate::{
 pub struct Caps {
     /// Containers within containers. Default 8.
     pub depth: usize,
-    /// Members of all archives and pieces of all texts together. Default 200,000, fewer of a small file.
+    /// Members of all archives and pieces of all texts together. Default 200,000; [`Self::of_file`] gives
+    /// fewer.
     pub members: u64,
-    /// Bytes that all of them expand to. Default 4 GiB, fewer of a small file.
+    /// Bytes that all of them expand to. Default 4 GiB; [`Self::of_file`] gives fewer.
     pub bytes: u64,
     /// Bytes of one member. Default 256 MiB.
     pub member_bytes: u64,
@@ -55,8 +56,8 @@ impl Caps {
     /// Up to this size nothing is a bomb: an empty memory compresses well.
     pub const BOMB_BYTES: u64 = limits::BOMB_BYTES;
 
-    /// Those of a file of so many bytes: what archives within archives make of a few kilobytes takes seconds,
-    /// not what the same work takes that a large archive is worth.
+    /// For a file of `len` bytes: nested archives of a few kilobytes get seconds, not the time that a large
+    /// archive is worth.
     pub fn of_file(len: u64) -> Self {
         let of = |least: u64, more: u64, most: u64| least.saturating_add(more).min(most);
         Self {

@@ -80,8 +80,8 @@ impl Capture {
         }
     }
 
-    /// Whether the entry has made as many host calls as it may. It does not get more for what is new: the log
-    /// has room for so many.
+    /// Whether the entry has made as many host calls as it may. New code earns no more:
+    /// the log has an end.
     pub(super) fn has_called_enough(&mut self) -> bool {
         let has_called_enough = self.entry.host_calls.is_some_and(|limit| self.host_calls >= limit);
         if has_called_enough {

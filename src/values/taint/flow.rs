@@ -6,7 +6,7 @@ use crate::text::vocabulary;
 
 use super::encoding::{self, Encoding, Out};
 use super::label::{Label, Labels};
-use super::limits::{DIGESTED, MAX_DIGEST};
+use super::limits::{DIGEST_SOURCES, DIGESTED, MAX_DIGEST};
 use super::operation::{Operation, Path};
 use super::sink::{Received, Sink, Sinks};
 use super::source::{Source, Sources, tidy};
@@ -143,7 +143,7 @@ pub(super) fn all(labels: &Labels, sources: &Sources, sinks: &Sinks, keys: &BTre
         }
     }
     let (by_source, outgoing) = (keys_of(sources, keys), outgoing(labels, sources, sinks));
-    let mut digests = Digests { labels, sources, sinks, of_sink: None };
+    let mut digests = Digests { labels, sources, sinks, of_sink: None, room: DIGEST_SOURCES };
     let flows = gathered.into_iter().filter_map(|((sink, number, how), gathered)| {
         let source = sources.source(number)?.clone();
         let ranges = tidy(gathered.ranges);
@@ -183,11 +183,13 @@ struct Digests<'t> {
     sources: &'t Sources,
     sinks: &'t Sinks,
     of_sink: Option<(Sink, BTreeMap<Label, BySource>)>,
+    /// Sources of labels that may still be kept. Beyond it no sink is said to be given a digest.
+    room: usize,
 }
 
 impl Digests<'_> {
     /// Whether what a sink was given of a source is no longer than a digest, and each byte of it depends on
-    /// all that any does. What is known in part only excuses nothing.
+    /// all that any does. What is known only in part excuses nothing.
     fn has(&mut self, sink: Sink, source: u32, ranges: &[(u64, u64)]) -> bool {
         let all = len(ranges);
         let sinks = self.sinks;
@@ -206,19 +208,22 @@ impl Digests<'_> {
                 return false;
             }
         }
-        count > 0 && !self.labels.is_cut()
+        count > 0 && self.room > 0 && !self.labels.is_cut()
     }
 
     /// How many bytes of a source a label depends on.
     fn bytes_of(&mut self, label: Label, source: u32) -> u64 {
-        let Some((_, known)) = &mut self.of_sink else { return 0 };
+        let Some((_, known)) = self.of_sink.as_mut().filter(|_| self.room > 0) else { return 0 };
         let by_source = known.entry(label).or_insert_with(|| {
             let node = self.labels.node(label);
             let mut found: BTreeMap<u32, Vec<_>> = BTreeMap::new();
             for (source, range) in self.sources.resolve(&self.labels.ranges(&[node.value, node.address])) {
                 found.entry(source).or_default().push(range);
             }
-            found.into_iter().map(|(source, ranges)| (source, len(&tidy(ranges)))).collect()
+            let found: BySource =
+                found.into_iter().map(|(source, ranges)| (source, len(&tidy(ranges)))).collect();
+            self.room = self.room.saturating_sub(found.len());
+            found
         });
         by_source.get(&source).copied().unwrap_or(0)
     }

@@ -74,5 +74,8 @@ pub(super) const LABELLED_MEMORIES: usize = 1 << 16;
 /// Bytes of a source at least of which a digest is one: of fewer it can be found out.
 pub(super) const DIGESTED: u64 = 16;
 
+/// Sources that are noted for the labels of what went out, to tell digests: some 50 MiB.
+pub(super) const DIGEST_SOURCES: usize = 1 << 20;
+
 /// Bytes of a digest at most: one of 64 bytes in hexadecimal.
 pub(super) const MAX_DIGEST: usize = 128;

@@ -4,7 +4,7 @@ use base64::{Engine as _, alphabet, engine::general_purpose as engines};
 
 use super::limits::GAP_BYTES;
 use super::{
-    Reading, is_whole,
+    MAGIC, Reading, is_whole,
     joint::{between_digits, disguised},
 };
 
@@ -52,8 +52,8 @@ fn digits(text: &[u8], digit: Digit, style: &mut Style) -> (Vec<u8>, usize) {
     (digits, at)
 }
 
-/// Reads a run twice if it goes on in a list and is no whole module: as what it is alone, and joined with
-/// what follows.
+/// Reads a run in other ways, too, where it is no whole module: joined with what follows, if it goes on in a
+/// list; and without the last lines, if it may be a module that ends before them.
 fn read(text: &[u8], may_join: bool, digit: Digit, decode: impl Fn(Vec<u8>, Style) -> Vec<u8>) -> Reading {
     let mut style = Style::default();
     let (alone, at) = digits(text, digit, &mut style);
@@ -66,7 +66,7 @@ fn read(text: &[u8], may_join: bool, digit: Digit, decode: impl Fn(Vec<u8>, Styl
         let (joined, end) = digits(text, digit, &mut style);
         reading.others.push((decode(joined, style), end));
     }
-    if may_join && !is_whole(&reading.bytes) {
+    if may_join && reading.bytes.starts_with(MAGIC) && !is_whole(&reading.bytes) {
         for end in ends_of_lines(text.get(..at).unwrap_or_default()) {
             let mut style = Style::default();
             let (alone, end) = digits(text.get(..end).unwrap_or_default(), digit, &mut style);

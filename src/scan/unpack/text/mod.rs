@@ -163,7 +163,7 @@ impl Unpacker<'_> {
         let (mut tried, mut found, mut end, mut from) = (0u32, false, None, start);
         loop {
             let reading = (kind.read)(bytes, from, self.guesses.joined != 0);
-            let joined = reading.others.iter().map(|(_, end)| *end as u64).max().unwrap_or(0);
+            let joined: u64 = reading.others.iter().map(|(_, end)| *end as u64).sum();
             self.guesses.joined = self.guesses.joined.saturating_sub(joined);
             let (piece, len, is_closed) = reading.choose();
             let end = *end.get_or_insert(from + len);

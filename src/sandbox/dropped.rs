@@ -17,6 +17,7 @@ use super::{
     fs::Contents,
     fs::{FileChange, Left},
     limits::{DAMAGE_SEARCHED, HELD_BYTES, HELD_SCANNED, HELD_UNPACKED},
+    typed,
     types::{Run, RunOptions},
 };
 use crate::hex;
@@ -36,6 +37,7 @@ pub(crate) fn judge(options: &RunOptions, run: &mut Run) {
     run.asked = damage::asked(options);
     let wanted = damage::wanted(run, &damage::files(options));
     run.damage = damage::assess(options, &run.files, &wanted);
+    excuse(options, run);
     let same = Same::of(options, &run.files);
     let held = held(&run.files);
     let known = known(options, held.iter().flatten().flat_map(|held| held.parts.iter()));
@@ -45,6 +47,20 @@ pub(crate) fn judge(options: &RunOptions, run: &mut Run) {
         let is_asked = run.asked.iter().any(|arg| is_within(arg, change.last_path()));
         let is_wanted = wanted.contains(&change.path);
         change.left = Left { holds: holds.filter(|_| !is_copy), is_copy, is_same, is_asked, is_wanted };
+    }
+}
+
+/// Excuses what the driver itself had written.
+fn excuse(options: &RunOptions, run: &mut Run) {
+    if !run.entries.iter().any(|entry| entry.made_up) {
+        return;
+    }
+    let (before, seed) = (damage::files(options), options.seed.number());
+    for damage in &mut run.damage {
+        let change = run.files.iter().find(|change| change.path == damage.path);
+        if let (Some(change), Some(before)) = (change, before.get(damage.path.as_str())) {
+            typed::excuse(damage, before, change, seed);
+        }
     }
 }
 

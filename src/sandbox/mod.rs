@@ -42,6 +42,7 @@ mod state;
 mod stubs;
 mod tokens;
 mod traced;
+mod typed;
 mod types;
 mod wasi;
 mod world;

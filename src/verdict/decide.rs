@@ -184,12 +184,20 @@ fn persists(weights: &Weights, rules: &[Match]) -> Option<String> {
     Some(format!("what it left runs again without being asked for: {}", text::quoted(&rule.name)))
 }
 
-/// A call whose true answer decides what a sample does, and whose answer was made up.
+/// A call whose true answer decides what a sample does, and whose answer was made up. WASI's are answered
+/// from the files and sockets of the sandbox, but for those that are listed.
 fn invented(facts: &Weighed<'_>) -> Option<String> {
+    let weights = facts.weights;
+    let is_effect = |call: &Call| {
+        let kind = weights.named_effect(&call.module, &call.name);
+        kind.is_some_and(|kind| weights.class.decisive_effects.iter().any(|one| one == kind))
+    };
     let decisive = |call: &&Call| {
         let name = call.name.trim_start_matches('_');
-        let is_unknown = call.module.starts_with("wasi") && call.answer == Answer::Default;
-        call.fabricated && (listed(&facts.weights.class.decisive, name) || is_unknown)
+        let is_wasi = call.module.starts_with("wasi");
+        let is_unknown = is_wasi && call.answer == Answer::Default;
+        call.fabricated
+            && (listed(&weights.class.decisive, name) || is_unknown || !is_wasi && is_effect(call))
     };
     let call = facts.run?.calls.iter().find(decisive)?;
     Some(format!("its call of {} was answered by invention", text::quoted(&call.name)))

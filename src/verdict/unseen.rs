@@ -166,8 +166,54 @@ fn uses(
     uses
 }
 
-/// Calls that did not run, behind a branch that followed what the host said of time or surroundings. Nobody
-/// knows what the function does, or it writes what may be a file.
+/// What a call does that counts only behind a branch of some kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    /// Nobody knows.
+    Unknown,
+    /// It writes to what may be a file of the user.
+    Writes,
+    /// It opens a file.
+    Opens,
+    /// It takes a file away.
+    Removes,
+}
+
+impl Waiting {
+    fn of(weights: &Weights, import: &view::ImportInfo, has_file: bool) -> Option<Self> {
+        let name = import.name.trim_start_matches('_');
+        match () {
+            () if listed(&weights.calls.removing, name) => Some(Self::Removes),
+            () if listed(&weights.calls.opening, name) => Some(Self::Opens),
+            () if writes(&import.name) => {
+                (has_file || does_unknown(weights, import)).then_some(Self::Writes)
+            }
+            () => does_unknown(weights, import).then_some(Self::Unknown),
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Unknown => "nobody knows what it does",
+            Self::Writes => "writes",
+            Self::Opens => "opens files",
+            Self::Removes => "deletes or renames files",
+        }
+    }
+
+    /// Whether a branch before such a call leaves open what it would have done. What a program prints or
+    /// opens may well depend on its arguments.
+    fn is_open(self, guard: &Guard, weights: &Weights, facts: &Facts<'_>, seen: &Seen) -> bool {
+        match self {
+            Self::Unknown => guard.waits(weights, false),
+            Self::Writes | Self::Opens => guard.waits(weights, true),
+            Self::Removes => guard.counts || guard.is_decided(seen) || guard.is_invented(facts),
+        }
+    }
+}
+
+/// Calls that did not run, behind a branch that followed what the host said of time or surroundings: of what
+/// nobody knows, or of what may change files.
 fn dated(
     weights: &Weights,
     facts: &Facts<'_>,
@@ -176,36 +222,35 @@ fn dated(
     seen: &Seen,
 ) -> Vec<Effect> {
     let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
-    let with_func = facts.view.imports.iter().filter_map(|import| Some((import.func?, import)));
     let has_file = opened_to_write(facts);
-    let may_do =
-        |import: &view::ImportInfo| does_unknown(weights, import) || has_file && writes(&import.name);
-    let unknown: BTreeMap<_, _> =
-        with_func.filter(|(func, import)| !kinds.contains_key(func) && may_do(import)).collect();
+    let waiting = |import: &view::ImportInfo| {
+        let func = import.func.filter(|func| !kinds.contains_key(func))?;
+        Some((func, (Waiting::of(weights, import, has_file)?, import.name.clone())))
+    };
+    let waiting: BTreeMap<_, _> = facts.view.imports.iter().filter_map(waiting).collect();
+    let counters = match waiting.values().any(|(what, _)| *what == Waiting::Removes) {
+        true => Counters::of(module, &seen.ran),
+        false => Counters::default(),
+    };
     let calls_one = |one: &&view::Function| {
-        !dead.contains(&one.index) && one.callees.iter().any(|callee| unknown.contains_key(callee))
+        !dead.contains(&one.index) && one.callees.iter().any(|callee| waiting.contains_key(callee))
     };
     let (mut effects, mut looked_at) = (Vec::new(), 0);
     for caller in facts.view.functions.iter().filter(calls_one) {
         for Site { offset, callee, .. } in calls_in(module, caller.index) {
             let site = Place { function: caller.index, offset };
-            let Some(import) = unknown.get(&callee).filter(|_| !seen.ran(site, callee)) else { continue };
+            let Some((what, import)) = waiting.get(&callee).filter(|_| !seen.ran(site, callee)) else {
+                continue;
+            };
             looked_at += 1;
             if looked_at > UNSEEN_GUARDED {
                 return effects;
             }
-            let guard = guarding(facts, module, seen, site);
-            // What a program prints may well depend on its arguments.
-            let only_time = writes(&import.name);
-            if guard.as_ref().is_some_and(|guard| guard.waits(weights, only_time)) {
-                let kind = if only_time { "writes" } else { "nobody knows what it does" };
-                effects.push(Effect {
-                    kind: kind.into(),
-                    import: import.name.clone(),
-                    site,
-                    guard,
-                    way: None,
-                });
+            let Some(mut guard) = guarding(facts, module, seen, site) else { continue };
+            guard.counts = counters.decide(guard.place.function, guard.place.offset.0);
+            if what.is_open(&guard, weights, facts, seen) {
+                let (kind, import) = (what.words().to_owned(), import.clone());
+                effects.push(Effect { kind, import, site, guard: Some(guard), way: None });
             }
         }
     }

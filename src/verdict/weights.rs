@@ -65,6 +65,7 @@ pub(super) struct ClassTable {
     pub(super) unexplained_asked_share: f64,
     pub(super) unexplained_bit_share: f64,
     pub(super) decisive: Vec<String>,
+    pub(super) decisive_effects: Vec<String>,
     pub(super) idle: Vec<String>,
     pub(super) harmless_scripts: Vec<String>,
     pub(super) kept: Vec<String>,
@@ -145,6 +146,8 @@ pub(super) struct CallTable {
     pub(super) inner: Vec<String>,
     /// Functions of which it is known what they do, and no harm in it.
     pub(super) known: Vec<String>,
+    pub(super) removing: Vec<String>,
+    pub(super) opening: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -280,11 +283,15 @@ impl Weights {
 
     /// What a host function does to the world, in a word of the file, if it does anything.
     pub(super) fn effect(&self, module: &str, name: &str) -> Option<&str> {
+        self.named_effect(module, name).or_else(|| self.effect_by_words(module, name))
+    }
+
+    /// The same of one whose name is known.
+    pub(super) fn named_effect(&self, module: &str, name: &str) -> Option<&str> {
         let name = name.trim_start_matches('_');
         let full = format!("{module}.{name}");
         let is_of = |names: &[String]| listed(names, name) || listed(names, &full);
-        let named = self.effects.iter().find(|(_, names)| is_of(names)).map(|(kind, _)| kind.as_str());
-        named.or_else(|| self.effect_by_words(module, name))
+        self.effects.iter().find(|(_, names)| is_of(names)).map(|(kind, _)| kind.as_str())
     }
 
     /// The same for a function of somebody's own host, by the words of its name.

@@ -161,7 +161,10 @@ pub(super) const SPELLED_INSTRUCTIONS: u64 = 8_000_000;
 /// Host calls looked through for those that an export made before it is asked so.
 pub(super) const SPELLED_LOGGED: usize = 10_000;
 
-/// Exports that are called again and again, as a page does with each frame.
+/// Parameters of what is called again and again: a time, an event, a key and what is held with it.
+pub(super) const TURN_PARAMS: usize = 2;
+
+/// Exports and callbacks that are called again and again, as a page does with each frame.
 pub(super) const TURN_EXPORTS: usize = 8;
 
 /// Calls in such a series at most: what takes a file piece by piece has taken a good part of one.

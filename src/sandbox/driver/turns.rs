@@ -1,35 +1,75 @@
-//! What a page calls again and again, with each frame or each tick of a timer: an export may do little to a
-//! file in a call and much in a thousand.
+//! What a page calls again and again, with each frame or each tick of a timer: an export, or what the sample
+//! gave its host to be called, may do little to a file in a call and much in a thousand.
 //!
-//! Only exports are called so that lead to files. A series goes on as long as each call calls the host.
+//! Only such is called that leads to files. A series goes on as long as each call calls the host. What may be
+//! a time goes on with each call, and what may be a key or a text is another one (`typed`): an editor writes
+//! what it is given, and that is no damage.
 
 use super::{
     Driver, args,
+    callbacks::Target,
     candidates::Candidate,
-    limits::{EXPLORE_LOGGED, TURN_CALLS, TURN_EXPORTS, TURN_INSTRUCTIONS, TURNS},
+    limits::{EXPLORE_LOGGED, TURN_CALLS, TURN_EXPORTS, TURN_INSTRUCTIONS, TURN_PARAMS, TURNS},
     names::Role,
+    rank::Reach,
 };
 use crate::{
-    sandbox::types::EntryKind,
-    tracer::{Budget, Type},
+    module::FuncIndex,
+    sandbox::{typed, types::EntryKind, world::Owner},
+    tracer::{Budget, Type, Value},
 };
+
+/// Milliseconds from one frame to the next.
+const FRAME: f64 = 1000.0 / 60.0;
+
+/// Where what is typed may lie in the page of made-up input.
+const TYPED: u32 = 48 << 10;
+
+/// What is called again and again.
+enum Turn<'c> {
+    Export(&'c Candidate),
+    Told(Target),
+}
+
+impl Turn<'_> {
+    fn of(&self) -> (&[Type], FuncIndex, Reach) {
+        match self {
+            Self::Export(one) => (&one.params, one.func, one.reach),
+            Self::Told(one) => (&one.function.params, one.function.func.unwrap_or(FuncIndex(0)), one.reach),
+        }
+    }
+
+    /// Whether it may be called so: it takes a few things at most, and leads to files.
+    fn is_one(&self) -> bool {
+        let (params, _, reach) = self.of();
+        let is_open = match self {
+            Self::Export(one) => matches!(one.role, Role::Other | Role::Create),
+            Self::Told(one) => one.told.owner == Owner::Callback,
+        };
+        is_open && reach.has_files && params.len() <= TURN_PARAMS
+    }
+}
 
 impl Driver<'_> {
     /// Calls again and again what a page may call so.
     pub(super) fn turns(&mut self, chosen: &[Candidate]) {
+        let told = self.told.targets().to_vec().into_iter().map(Turn::Told);
+        let turns: Vec<_> = chosen.iter().map(Turn::Export).chain(told).filter(Turn::is_one).collect();
         let mut left = TURN_CALLS;
-        for candidate in chosen.iter().filter(|one| takes_turns(one)).take(TURN_EXPORTS) {
+        for turn in turns.iter().take(TURN_EXPORTS) {
             // What floods the log has been seen.
             if left == 0 || self.logged() > EXPLORE_LOGGED {
                 return;
             }
-            left -= self.series(candidate, TURNS.min(left));
+            left -= self.series(turn, TURNS.min(left));
         }
     }
 
     /// One series of calls, from the state that was kept; how many there were.
-    fn series(&mut self, candidate: &Candidate, most: usize) -> usize {
+    fn series(&mut self, turn: &Turn<'_>, most: usize) -> usize {
         self.undo();
+        self.write_typed();
+        let (params, func, reach) = turn.of();
         let began = self.session.instructions();
         let mut made = 0;
         while made < most && !self.is_over() {
@@ -38,12 +78,17 @@ impl Driver<'_> {
                 break;
             }
             let logged = self.logged();
-            let args = args::make(&candidate.params, 0, self.material);
-            let own = self.made_up_budget(candidate.func, candidate.reach);
+            let args = self.turn_args(params, made);
+            let own = self.made_up_budget(func, reach);
             let room = TURN_INSTRUCTIONS - used;
             let budget =
                 Budget { instructions: Some(own.instructions.map_or(room, |own| own.min(room))), ..own };
-            self.call_within(candidate, EntryKind::Export, args, !candidate.params.is_empty(), &budget);
+            match turn {
+                Turn::Export(one) => {
+                    self.call_within(one, EntryKind::Export, args, !params.is_empty(), &budget);
+                }
+                Turn::Told(one) => self.call_target(one, args, &budget),
+            }
             made += 1;
             if self.settle() || self.logged() == logged {
                 break;
@@ -52,13 +97,38 @@ impl Driver<'_> {
         self.undo();
         made
     }
-}
 
-/// Whether an export may be called so: it takes a number at most, and leads to files.
-fn takes_turns(candidate: &Candidate) -> bool {
-    let is_number = |ty: &Type| matches!(ty, Type::I32 | Type::I64 | Type::F32 | Type::F64);
-    candidate.reach.has_files
-        && candidate.params.len() <= 1
-        && candidate.params.iter().all(is_number)
-        && matches!(candidate.role, Role::Other | Role::Create)
+    /// Where what is typed lies in memory: the lowest byte of an address may be a letter.
+    fn typed_at(&self) -> u32 {
+        self.material.page.wrapping_add(TYPED).wrapping_add(255) & !255
+    }
+
+    /// Writes letters wherever such an address leads, up to a zero.
+    fn write_typed(&mut self) {
+        if self.material.page > 0 {
+            let letters = typed::letters(self.options.seed.number()).into_iter().cycle();
+            let text: Vec<u8> = letters.take(256 + args::LEN as usize).chain([0]).collect();
+            _ = self.session.write_host_memory(self.typed_at().into(), &text);
+        }
+    }
+
+    /// Arguments of the call after so many others. A number is a key, or the address of a text, or both.
+    fn turn_args(&self, params: &[Type], made: usize) -> Vec<Value> {
+        let letters = typed::letters(self.options.seed.number());
+        let text = self.typed_at().wrapping_add(letters[made % letters.len()].into());
+        let mut args = args::make(params, 0, self.material);
+        let is_first = |ty: &Type| matches!(ty, Type::I32 | Type::I64);
+        let of_object = args::integers(params) == 1 && self.material.handle.is_some();
+        let first = params.iter().position(is_first).filter(|_| !of_object);
+        for (at, value) in args.iter_mut().enumerate() {
+            match value {
+                Value::I32(value) if Some(at) == first => *value = text as i32,
+                Value::I64(value) if Some(at) == first => *value = text.into(),
+                Value::F32(value) => *value = (FRAME * made as f64) as f32,
+                Value::F64(value) => *value = FRAME * made as f64,
+                _ => {}
+            }
+        }
+        args
+    }
 }

@@ -36,6 +36,12 @@ pub(crate) fn steps<'c>(counts: &[(&'c str, u64)]) -> BTreeSet<&'c str> {
     counts.iter().map(|(name, _)| *name).collect()
 }
 
+/// Asks the allocator for much at once, so that it joins the small blocks that were freed before: glibc puts
+/// that off, and the next step would pay for the last.
+fn settle() {
+    drop(black_box(Vec::<u8>::with_capacity(100_000)));
+}
+
 /// Collects the names of what is counted.
 struct Steps {
     input: String,
@@ -46,6 +52,7 @@ impl Steps {
     fn of<T>(&mut self, step: &str, work: impl FnOnce() -> T) -> T {
         self.names += &format!("{}/{step}\n", self.input);
         let (mut work, mut done) = (Some(work), None);
+        settle();
         measured(&mut || done = work.take().map(|work| work()));
         done.unwrap_or_else(|| panic!("{step} was not done"))
     }

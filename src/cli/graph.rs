@@ -43,7 +43,8 @@ are left out. With neither, an svg of more than 1,500 edges is drawn as with --t
 Colours: red executed and suspicious (static score above 20), green executed, blue ellipse import, grey and dashed never executed,
 orange executed but not in the static graph; with --heat the share of the run, from pale to red. Labels of edges count how often.
 
-Options of the run are refused with a trace file; of one that is cut off or damaged, what can be replayed is drawn.
+Options of the run are refused with a trace file; of one that is cut off or damaged, what can be replayed is drawn,
+and the exit code is 1 (static-calls needs no run).
 Of a sample that cannot be executed the graphs of the code are printed all the same; the exit code is 3 if it is not valid, 4 if it is.")]
 pub(super) struct Arguments {
     /// Which graph
@@ -125,7 +126,15 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     };
     output::write(arguments.output.as_ref(), &bytes, out)?;
     out.flush()?;
-    refused.map_or(Ok(Exit::Done), Err)
+    refused.map_or_else(|| Ok(exit_of(arguments, &analysed)), Err)
+}
+
+/// What a graph of a run says of a trace file that is not whole; the code is in it all the same.
+fn exit_of(arguments: &Arguments, analysed: &Analysed) -> Exit {
+    match (&analysed.analysis.run, arguments.kind) {
+        (None, _) | (_, Kind::StaticCalls) => Exit::Done,
+        (Some(run), _) => export::exit_of(&arguments.file, run),
+    }
 }
 
 fn draw(arguments: &Arguments, analysed: &Analysed) -> Result<String, Failure> {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use wasmspoor::{
     file::{ChunkKind, Info, Reader, RunInfo, Stream},
     report::{OptionsUsed, options_used},
-    text::{self, grouped, line},
+    text::{self, grouped, line, plural},
     trace::ReplayErrorKind,
 };
 
@@ -106,8 +106,8 @@ fn state(info: &Info) -> &'static str {
 
 fn print(output: &Output<'_>, out: &mut impl Write) -> Result<(), Failure> {
     let Output { info, truncated_after_events, options, .. } = output;
-    let (bytes, chunks) = (grouped(info.bytes), grouped(info.chunks));
-    writeln!(out, "format:        version {}, {bytes} bytes, {chunks} chunks", info.version)?;
+    let (bytes, chunks) = (plural(info.bytes, "byte"), plural(info.chunks, "chunk"));
+    writeln!(out, "format:        version {}, {bytes}, {chunks}", info.version)?;
     if let Some(run) = &info.run {
         print_run(run, out)?;
     }

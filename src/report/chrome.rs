@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Report, grown, limits::CHROME_TEXT};
 use crate::{
     sandbox::{Arg, Call, Pointed, Run},
-    text::{cut_counted, write_json_line},
+    text::{cut, plural, write_json_line},
     trace::MAIN,
 };
 
@@ -94,8 +94,10 @@ fn call((call, thread): (&Call, u32)) -> Value {
 fn argument((position, arg): (usize, &Arg)) -> (String, Value) {
     let name = arg.name.as_deref().map_or_else(|| position.to_string(), str::to_owned);
     let value = match &arg.points_at {
-        Some(pointed) if let Some(text) = pointed.cut_text(CHROME_TEXT) => text,
-        Some(Pointed::Bytes { hex, len, .. }) => format!("{len} bytes: {}", cut_counted(hex, CHROME_TEXT)),
+        Some(pointed) if let Some((text, mark)) = pointed.cut_text(CHROME_TEXT) => text + &mark,
+        Some(Pointed::Bytes { hex, len, .. }) => {
+            format!("{}: {}", plural(*len, "byte"), cut(hex, CHROME_TEXT))
+        }
         Some(Pointed::Text { .. }) | None => arg.value.to_string(),
     };
     (name, json!(value))

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::text::cut_counted;
+use crate::text::cut_at;
 
 pub use super::limits::{MAX_ARGS, MAX_CALLS, MAX_OUTPUT, MAX_POINTED};
 use super::{
@@ -347,12 +347,15 @@ impl Pointed {
         }
     }
 
-    /// The text with at most `max` characters, and a mark that counts all the rest.
-    pub(crate) fn cut_text(&self, max: usize) -> Option<String> {
+    /// At most `max` characters of the text, and a mark that counts all the rest, if there is more.
+    pub(crate) fn cut_text(&self, max: usize) -> Option<(String, String)> {
         let text = self.kept_text()?;
-        let Self::Bytes { len, .. } = self else { return Some(cut_counted(&text, max)) };
+        let Self::Bytes { len, .. } = self else {
+            let (head, mark) = cut_at(&text, max).unwrap_or((&text, String::new()));
+            return Some((head.to_owned(), mark));
+        };
         let head = text.char_indices().nth(max).map_or(&*text, |(end, _)| &text[..end]);
-        Some(format!("{head}…(+{} bytes)", len.saturating_sub(head.len() as u64)))
+        Some((head.to_owned(), format!("…(+{} bytes)", len.saturating_sub(head.len() as u64))))
     }
 }
 

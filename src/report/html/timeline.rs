@@ -9,7 +9,7 @@ use crate::{
     categories::RiskLevel,
     report::{HostCallReport, TimelineEntry, grown},
     sandbox::{Answer, Arg, Pointed},
-    text::{clip, cut_counted, grouped, line, plural},
+    text::{clip, cut, grouped, line, plural},
 };
 
 const WIDTH: f64 = 1200.0;
@@ -229,9 +229,9 @@ fn argument(arg: &Arg) -> Markup {
     html! {
         (clip(name, limits::NAME)) " = "
         @match &arg.points_at {
-            Some(pointed) if let Some(text) = pointed.cut_text(limits::TEXT) => code { "\"" (line(&text)) "\"" },
+            Some(pointed) if let Some((text, mark)) = pointed.cut_text(limits::TEXT) => code { "\"" (line(&text)) "\"" (mark) },
             Some(Pointed::Bytes { hex, len, entropy }) => {
-                code { (cut_counted(hex, 64)) } " " span.dim { (plural(*len, "byte")) ", entropy " (format!("{entropy:.2}")) }
+                code { (cut(hex, 64)) } " " span.dim { (plural(*len, "byte")) ", entropy " (format!("{entropy:.2}")) }
             }
             Some(Pointed::Text { .. }) | None => code { (arg.value) },
         }

@@ -12,7 +12,7 @@ use crate::{
 
 use super::limits::{EVIDENCE_DEPTH, MAX_LINE, SHOWN_CALLS, SHOWN_PLACES};
 use super::{Printer, Verbosity};
-use crate::text::{clip, cut_counted, plural};
+use crate::text::{clip, cut, plural};
 
 pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     if !printer.report.rules.is_empty() {
@@ -145,9 +145,9 @@ fn thread(thread: Option<u32>, before: &str) -> String {
 fn call(found: &HostCallReport<'_>) -> String {
     let call = found.call;
     let argument = |arg: &crate::sandbox::Arg| match &arg.points_at {
-        Some(pointed) if let Some(text) = pointed.cut_text(80) => format!("\"{text}\""),
+        Some(pointed) if let Some((text, mark)) = pointed.cut_text(80) => format!("\"{text}\"{mark}"),
         Some(Pointed::Bytes { hex, len, .. }) => {
-            format!("[{}: {}]", plural(*len, "byte"), cut_counted(hex, 32))
+            format!("[{}: {}]", plural(*len, "byte"), cut(hex, 32))
         }
         Some(Pointed::Text { .. }) | None => arg.value.to_string(),
     };

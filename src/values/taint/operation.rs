@@ -35,40 +35,27 @@ pub enum Operation {
     Lanes,
 }
 
-const ALL: [Operation; 13] = [
-    Operation::Xor,
-    Operation::And,
-    Operation::Or,
-    Operation::Add,
-    Operation::Multiply,
-    Operation::Divide,
-    Operation::Shift,
-    Operation::Rotate,
-    Operation::Compare,
-    Operation::Lookup,
-    Operation::Float,
-    Operation::Count,
-    Operation::Lanes,
+/// Each with its words, in the order of the enum: a path keeps its place in here, from 1.
+const ALL: [(Operation, &str); 13] = [
+    (Operation::Xor, "xor"),
+    (Operation::And, "and"),
+    (Operation::Or, "or"),
+    (Operation::Add, "addition"),
+    (Operation::Multiply, "multiplication"),
+    (Operation::Divide, "division"),
+    (Operation::Shift, "shifts"),
+    (Operation::Rotate, "rotations"),
+    (Operation::Compare, "comparison"),
+    (Operation::Lookup, "table look-up"),
+    (Operation::Float, "floating point"),
+    (Operation::Count, "bit counts"),
+    (Operation::Lanes, "vector operations"),
 ];
 
 impl Operation {
     /// In words.
     pub fn words(self) -> &'static str {
-        match self {
-            Self::Xor => "xor",
-            Self::And => "and",
-            Self::Or => "or",
-            Self::Add => "addition",
-            Self::Multiply => "multiplication",
-            Self::Divide => "division",
-            Self::Shift => "shifts",
-            Self::Rotate => "rotations",
-            Self::Compare => "comparison",
-            Self::Lookup => "table look-up",
-            Self::Float => "floating point",
-            Self::Count => "bit counts",
-            Self::Lanes => "vector operations",
-        }
+        ALL[self as usize - 1].1
     }
 }
 
@@ -84,7 +71,9 @@ impl Path {
     /// The operations.
     pub(super) fn steps(self) -> impl Iterator<Item = Operation> {
         let numbers = (0..16).map(move |place| (self.0 >> (4 * place)) as usize & 15);
-        numbers.take_while(|&number| number > 0).filter_map(|number| ALL.get(number - 1).copied())
+        numbers
+            .take_while(|&number| number > 0)
+            .filter_map(|number| ALL.get(number - 1).map(|(step, _)| *step))
     }
 
     /// With `step` at the end, unless it was met.
@@ -116,9 +105,9 @@ mod tests {
     fn each_operation_is_met_once_in_order() {
         let path = Path::default().then(Operation::Xor).then(Operation::Lookup).then(Operation::Xor);
         assert_eq!(path.steps().collect::<Vec<_>>(), [Operation::Xor, Operation::Lookup]);
-        let all = ALL.into_iter().fold(path, Path::then);
+        let all = ALL.iter().fold(path, |path, (step, _)| path.then(*step));
         assert_eq!(all.steps().count(), ALL.len());
-        for (number, step) in ALL.into_iter().enumerate() {
+        for (number, (step, _)) in ALL.into_iter().enumerate() {
             assert_eq!(step as usize, number + 1, "{step:?}");
         }
     }

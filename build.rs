@@ -1,11 +1,67 @@
 //! Reads the YAML of the rules that ship, so that no start of the program does: what the parser says of each
-//! file becomes a list that is read back in a tenth of the time (`src/rules/yaml.rs`).
+//! file becomes a list that is read back in a tenth of the time (`src/rules/yaml.rs`). And makes the filter of
+//! the constants that are looked for in data (`src/module/view/crypto/`).
+
+// What the build does not use of it, the library does.
+#[allow(dead_code)]
+#[path = "src/module/view/crypto/anchors.rs"]
+mod anchors;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=rules/behavior");
     #[cfg(feature = "analysis")]
     rules::write();
+    println!("cargo::rerun-if-changed=rules/crypto-constants.toml");
+    println!("cargo::rerun-if-changed=src/module/view/crypto/anchors.rs");
+    #[cfg(feature = "analysis")]
+    constants::write();
+}
+
+#[cfg(feature = "analysis")]
+mod constants {
+    use std::{env, fs, path::PathBuf};
+
+    use super::anchors::{self, FILTER_BITS, hash};
+
+    /// Writes `OUT_DIR/anchors.bin`: a bit for the hash of each anchor.
+    pub(crate) fn write() {
+        let text = fs::read_to_string("rules/crypto-constants.toml")
+            .unwrap_or_else(|error| panic!("rules/crypto-constants.toml: {error}"));
+        let mut filter = vec![0u8; 1 << (FILTER_BITS - 3)];
+        for constant in
+            text.split("[[constant]]").skip(1).filter(|constant| value(constant, "data").is_some())
+        {
+            let (width, words) = words(constant);
+            for (_, image) in anchors::images(width, &words) {
+                for (_, word) in anchors::of(&image) {
+                    filter[hash(word) >> 3] |= 1 << (hash(word) & 7);
+                }
+            }
+        }
+        let folder = env::var_os("OUT_DIR").map(PathBuf::from).unwrap_or_default();
+        fs::write(folder.join("anchors.bin"), filter).unwrap_or_else(|error| panic!("anchors.bin: {error}"));
+    }
+
+    /// Bytes of a word, and the words. A unit test compares what comes of it with what a reader of TOML says.
+    fn words(constant: &str) -> (usize, Vec<u64>) {
+        if let Some(text) = value(constant, "text") {
+            return (1, text.bytes().map(u64::from).collect());
+        }
+        let width: usize = value(constant, "width").and_then(|bits| bits.parse().ok()).unwrap_or_default();
+        let words = value(constant, "words").unwrap_or_default().split_whitespace();
+        (width / 8, words.filter_map(|word| u64::from_str_radix(word, 16).ok()).collect())
+    }
+
+    /// What stands behind a key at the beginning of a line.
+    fn value<'t>(constant: &'t str, key: &str) -> Option<&'t str> {
+        let (_, rest) = constant.split_once(&format!("\n{key} = "))?;
+        let quote = ["\"\"\"", "\""].into_iter().find(|quote| rest.starts_with(quote));
+        match quote {
+            Some(quote) => rest[quote.len()..].split(quote).next(),
+            None => rest.lines().next(),
+        }
+    }
 }
 
 #[cfg(feature = "analysis")]

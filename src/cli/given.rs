@@ -26,8 +26,12 @@ pub(super) fn options(known: &Command) -> Vec<OsString> {
 
 /// The options that concern one sample, as words of a shell. Empty if they are those of no subcommand.
 pub(super) fn words() -> String {
-    let matches =
-        super::Arguments::command().try_get_matches_from(numbers::hide(config::words().into_iter()));
+    let typed = config::words();
+    // PERF: to read the command line once more is a twentieth of a start.
+    if !typed.iter().any(|word| word.as_encoded_bytes().starts_with(b"-")) {
+        return String::new();
+    }
+    let matches = super::Arguments::command().try_get_matches_from(numbers::hide(typed.into_iter()));
     let Ok(matches) = matches else { return String::new() };
     let Some((_, matches)) = matches.subcommand() else { return String::new() };
     let known = sample::Arguments::augment_args(Command::new("run"));

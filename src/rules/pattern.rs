@@ -62,6 +62,8 @@ struct Expression {
     ignore_case: bool,
     compiled: OnceLock<Option<Regex>>,
     weight: OnceLock<usize>,
+    /// Set if it is of a rule that ships.
+    shipped: OnceLock<()>,
     hint: OnceLock<Hint>,
     /// Bytes that were looked at for the hint.
     looked: AtomicUsize,
@@ -113,9 +115,9 @@ impl Pattern {
     }
 
     pub(super) fn regex(shown: String, source: String, ignore_case: bool) -> Self {
-        let (compiled, weight, hint) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        let (compiled, weight, shipped, hint) = Default::default();
         let looked = AtomicUsize::new(0);
-        let regex = Expression { source, ignore_case, compiled, weight, hint, looked };
+        let regex = Expression { source, ignore_case, compiled, weight, shipped, hint, looked };
         Self { shown, kind: PatternKind::Regex(Box::new(regex)) }
     }
 
@@ -139,7 +141,7 @@ impl Pattern {
             return self.check();
         }
         if let PatternKind::Regex(regex) = &self.kind {
-            let _ = regex.weight.set(weight::of_shipped(&regex.source, regex.ignore_case));
+            let _ = regex.shipped.set(());
         }
         Ok(())
     }
@@ -155,9 +157,10 @@ impl Pattern {
     pub(super) fn weight(&self) -> usize {
         match &self.kind {
             PatternKind::Whole(_) => 1,
-            PatternKind::Regex(regex) => {
-                *regex.weight.get_or_init(|| weight::of(&regex.source, regex.ignore_case))
-            }
+            PatternKind::Regex(regex) => *regex.weight.get_or_init(|| match regex.shipped.get() {
+                Some(()) => weight::of_shipped(&regex.source, regex.ignore_case),
+                None => weight::of(&regex.source, regex.ignore_case),
+            }),
         }
     }
 

@@ -7,6 +7,7 @@
 //!
 //! Both searches are one look into a hash table for each immediate, and for each byte of data.
 
+mod anchors;
 mod limits;
 mod table;
 
@@ -14,7 +15,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::limits::CONSTANT_PLACES;
-use self::table::Index;
+use self::table::{Index, may_be_anchor};
 use super::DataSegment;
 use crate::{
     module::{BothKeys, CodeOffset, FuncIndex, both_keys},
@@ -176,7 +177,7 @@ impl Immediates {
         self.found.places.fill(0);
         // No anchor fits into less.
         for (segment, bytes) in segments.iter().zip(bytes).filter(|(_, bytes)| bytes.len() >= 8) {
-            search(Index::builtin(), segment, bytes, &mut self.found);
+            search(segment, bytes, &mut self.found);
         }
         let Found { mut constants, cut, .. } = self.found;
         constants.sort_by(|a, b| (a.offset, &a.name).cmp(&(b.offset, &b.name)));
@@ -185,12 +186,17 @@ impl Immediates {
 }
 
 /// Looks for tables in the bytes of a data segment.
-fn search(index: &Index, segment: &DataSegment, bytes: &[u8], found: &mut Found) {
+fn search(segment: &DataSegment, bytes: &[u8], found: &mut Found) {
     // Where the last match of each image ended.
-    let mut ends = vec![0; index.images.len()];
+    let mut ends = Vec::new();
     for (position, window) in bytes.windows(8).enumerate() {
-        let window: [u8; 8] = window.try_into().unwrap_or_default();
-        for &(_, (number, anchor)) in index.anchors(u64::from_le_bytes(window)) {
+        let window = u64::from_le_bytes(window.try_into().unwrap_or_default());
+        if !may_be_anchor(window) {
+            continue;
+        }
+        let index = Index::builtin();
+        ends.resize(index.images.len(), 0);
+        for &(_, (number, anchor)) in index.anchors(window) {
             let image = &index.images[usize::from(number)];
             let end = &mut ends[usize::from(number)];
             if position < *end {

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::anchors::{self, FILTER_BITS, hash};
 use super::{CryptoClass, CryptoConstant};
 
 const SOURCE: &str = include_str!("../../../../rules/crypto-constants.toml");
@@ -122,8 +123,15 @@ struct Places {
     filter: Vec<u64>,
 }
 
-/// Bits of [`Places::filter`], as a power of two.
-const FILTER_BITS: u32 = 16;
+/// A bit for each anchor of an image, which `build.rs` sets.
+static ANCHORS: &[u8; 1 << (FILTER_BITS - 3)] = include_bytes!(concat!(env!("OUT_DIR"), "/anchors.bin"));
+
+/// Whether eight bytes may be an anchor; told without the index.
+#[inline]
+pub(super) fn may_be_anchor(bytes: u64) -> bool {
+    let bit = hash(bytes);
+    ANCHORS[bit >> 3] >> (bit & 7) & 1 != 0
+}
 
 impl Places {
     fn finish(&mut self) {
@@ -150,7 +158,18 @@ impl Places {
     }
 }
 
+/// Bits of the filter that are set.
+#[cfg(test)]
+pub(super) fn filtered() -> usize {
+    ANCHORS.iter().map(|byte| byte.count_ones() as usize).sum()
+}
+
 impl Index {
+    #[cfg(test)]
+    pub(super) fn every_anchor(&self) -> Vec<u64> {
+        self.anchors.all.iter().map(|(word, _)| *word).collect()
+    }
+
     pub(super) fn builtin() -> &'static Self {
         &BUILTIN
     }
@@ -161,7 +180,8 @@ impl Index {
         for entry in source.constant {
             index.add(entry)?;
         }
-        [&mut index.words32, &mut index.words64, &mut index.anchors].into_iter().for_each(Places::finish);
+        [&mut index.words32, &mut index.words64].into_iter().for_each(Places::finish);
+        index.anchors.all.sort_unstable();
         Ok(index)
     }
 
@@ -174,9 +194,8 @@ impl Index {
     }
 
     /// The images that have these eight bytes at an anchor.
-    #[inline]
     pub(super) fn anchors(&self, bytes: u64) -> &[(u64, Place)] {
-        self.anchors.of(bytes)
+        self.anchors.search(bytes)
     }
 
     fn add(&mut self, entry: Entry) -> Result<(), String> {
@@ -234,39 +253,12 @@ impl Index {
         }
     }
 
-    /// Both byte orders in the width of the table, and the order of Wasm in wider elements.
     fn add_images(&mut self, number: u16, constant: &Constant) {
-        let elements = [1, 4, 8].into_iter().filter(|element| *element >= constant.width);
-        for (element, is_big) in elements.flat_map(|element| [(element, false), (element, true)]) {
-            // A byte has no order; and widened words in the other order look the same but for the first and
-            // last bytes.
-            if is_big && (element == 1 || element != constant.width) {
-                continue;
-            }
-            let bytes = |word: &u64| match is_big {
-                false => word.to_le_bytes()[..element].to_vec(),
-                true => word.to_be_bytes()[8 - element..].to_vec(),
-            };
-            let bytes: Vec<u8> = constant.words.iter().flat_map(bytes).collect();
-            self.add_anchors(self.images.len() as u16, &bytes);
+        for (element, bytes) in anchors::images(constant.width, &constant.words) {
+            let image = self.images.len() as u16;
+            let here = anchors::of(&bytes).map(|(position, word)| (word, (image, position as u16)));
+            self.anchors.all.extend(here);
             self.images.push(Image { constant: number, element, bytes });
         }
     }
-
-    /// Every eighth byte is an anchor, so that any fifteen bytes in a row hold one. Those of nearly only
-    /// zeros are none.
-    fn add_anchors(&mut self, image: u16, bytes: &[u8]) {
-        for (position, chunk) in bytes.chunks_exact(8).enumerate() {
-            let chunk: [u8; 8] = chunk.try_into().unwrap_or_default();
-            let mut others = chunk.into_iter().filter(|byte| *byte != 0);
-            let first = others.next();
-            if others.any(|byte| Some(byte) != first) {
-                self.anchors.all.push((u64::from_le_bytes(chunk), (image, position as u16 * 8)));
-            }
-        }
-    }
-}
-
-fn hash(bytes: u64) -> usize {
-    (bytes.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - FILTER_BITS)) as usize
 }

@@ -474,3 +474,12 @@ fn places_are_limited_and_counted() {
     let view = view(&format!("(module {})", code.repeat(CONSTANT_PLACES as usize + 7)));
     assert_eq!((view.crypto.len(), view.crypto_cut), (CONSTANT_PLACES as usize, 7));
 }
+
+#[test]
+fn the_filter_that_the_build_makes_has_every_anchor_and_nothing_else() {
+    let anchors = Index::builtin().every_anchor();
+    assert!(anchors.len() > 1000, "{}", anchors.len());
+    assert!(anchors.iter().all(|word| may_be_anchor(*word)));
+    let bits: HashSet<_> = anchors.iter().map(|word| super::anchors::hash(*word)).collect();
+    assert_eq!(super::table::filtered(), bits.len());
+}

@@ -8,8 +8,8 @@
 //! It never goes ahead of the run: it moves only while it knows a decision that is still to come. So what
 //! follows the last decision of an invocation is not counted. A budget need not be that exact; replay is.
 //!
-//! Costs a few nanoseconds for each decision, and less where the same word of decisions comes again at the
-//! same place (`memo`). Not here: limits (`capture`).
+//! Costs a few nanoseconds for each decision, and less where the same decisions come again at the same place
+//! (`memo`). Not here: limits (`capture`).
 
 mod memo;
 mod seen;
@@ -29,9 +29,9 @@ use crate::{
         step::{Landed, land, step, thrown},
     },
 };
-use memo::{Memo, Place};
+use memo::{Memo, Place, Worth};
 use seen::Seen;
-use steps::Steps;
+use steps::{Chunk, Steps};
 use unwind::Unwinding;
 
 /// The walker.
@@ -50,6 +50,8 @@ pub(super) struct InstructionCounter {
     taken: u64,
     /// Decisions of the current word.
     window: Window,
+    /// Decisions that it had at first.
+    word: u64,
     last_target: u32,
     next_record: usize,
     /// Records noted so far.
@@ -65,7 +67,9 @@ pub(super) struct InstructionCounter {
     /// The stream did not fit the code: it counts no more.
     is_lost: bool,
     seen: Seen,
-    memo: Memo,
+    words: Memo,
+    chunks: Memo,
+    chunk: Chunk,
 }
 
 /// Where it stands.
@@ -137,6 +141,7 @@ impl InstructionCounter {
             entry_began: 0,
             taken: 0,
             window: Window::SPENT,
+            word: 0,
             last_target: 0,
             next_record: 0,
             noted: 0,
@@ -148,7 +153,9 @@ impl InstructionCounter {
             threads: Threads::default(),
             is_lost: false,
             seen: Seen::default(),
-            memo: Memo::new(),
+            words: Memo::new(Worth::WORD),
+            chunks: Memo::new(Worth::CHUNK),
+            chunk: Chunk::default(),
         }
     }
 
@@ -263,7 +270,7 @@ impl InstructionCounter {
             .and_then(|invocation| self.end_of(invocation))
             .map_or(u64::MAX, |(end, _)| end);
         let mut steps = Steps { counter: self, module, inside: Inside::of(module, func)? };
-        steps.counter.memo.drop_trail();
+        steps.counter.drop_trails();
         let mut block = block;
         loop {
             let Steps { counter, inside, .. } = &mut steps;
@@ -281,6 +288,10 @@ impl InstructionCounter {
                     block = next;
                     continue;
                 }
+            }
+            if let Some(next) = steps.leap_chunk(block, end)? {
+                block = next;
+                continue;
             }
             let Steps { counter, inside, .. } = &mut steps;
             counter.seen.mark(inside.position, block.position(), inside.chains.len());
@@ -317,7 +328,27 @@ impl InstructionCounter {
 
     /// A word is walked to its end, and this place is next: it is remembered if all of it was walked here.
     fn keep_word(&mut self, next: Place) {
-        self.memo.keep(next, &self.frames, self.total, self.last_target);
+        self.keep_chunk(next);
+        self.chunk = Chunk::default();
+        self.words.keep(next, self.word, (&self.frames, self.total, self.last_target));
+    }
+
+    /// The same for a chunk. One that does not end where a step ends is none.
+    #[inline(always)]
+    fn keep_chunk(&mut self, next: Place) {
+        let width = self.taken - self.chunk.from;
+        if (1..=self.chunk.most).contains(&width) {
+            self.chunks.keep(next, width, (&self.frames, self.total, self.last_target));
+        } else {
+            self.chunks.drop_trail();
+        }
+    }
+
+    /// What is being walked is not remembered.
+    fn drop_trails(&mut self) {
+        self.words.drop_trail();
+        self.chunks.drop_trail();
+        self.chunk = Chunk::default();
     }
 
     /// Makes sure that a decision is known.
@@ -326,6 +357,7 @@ impl InstructionCounter {
         while self.window.is_low() {
             let &word = words.next().ok_or(Stop::Dry)?;
             self.window = if word == 0 { Window::SPENT } else { Window::of(word) };
+            self.word = self.window.len().into();
         }
         Ok(())
     }
@@ -375,7 +407,7 @@ impl InstructionCounter {
         let mut here = (mem::take(&mut self.frames), mem::take(&mut self.invocations));
         self.threads.leave(thread, &mut here, |(_, invocations)| invocations.is_empty());
         (self.frames, self.invocations) = here;
-        self.memo.drop_trail();
+        self.drop_trails();
     }
 
     fn invoke(&mut self, func: FuncKey) -> Result<(), Stop> {
@@ -408,7 +440,8 @@ impl InstructionCounter {
             return Err(Stop::Lost);
         }
         let frame = self.frames.pop().ok_or(Stop::Lost)?;
-        self.memo.trail.pop(frame, self.frames.len());
+        self.words.trail.pop(frame, self.frames.len());
+        self.chunks.trail.pop(frame, self.frames.len());
         Ok(frame)
     }
 

@@ -72,13 +72,18 @@ pub(super) const NEWS_OF_CALL: u64 = 32;
 /// Frames that the count of instructions follows; the engine has fewer.
 pub(super) const COUNTED_FRAMES: usize = 1 << 20;
 
-/// Words of decisions that the count of instructions remembers, a power of two: 1.5 MiB.
+/// Decisions by which the count of instructions remembers a part of a word, in bits: what is random still
+/// comes again.
+pub(super) const COUNTED_CHUNK: u32 = 8;
+
+/// Words of decisions that the count of instructions remembers, and as many parts of words; a power of two:
+/// 3 MiB.
 pub(super) const MAX_STRETCHES: usize = 1 << 14;
 
 /// Frames that a word may pop, and push, to be remembered: recursion does so within its 63 decisions.
 pub(super) const STRETCH_FRAMES: usize = 256;
 
-/// Frames of all words that are remembered: 2 MiB.
+/// Frames of all words that are remembered, and of all parts of words: 2 MiB each.
 pub(super) const MAX_STRETCH_FRAMES: usize = 1 << 18;
 
 /// Places at which a word is sought: as many may be told apart by their frames only.

@@ -1,8 +1,10 @@
-//! What the counter remembers: where a word of decisions leads from a place, and over how many instructions.
+//! What the counter remembers: where decisions lead from a place, and over how many instructions. A *word* is
+//! all decisions of a word, a *chunk* the next few of one: where data is random no word comes again, and few
+//! decisions do.
 //!
-//! Only words that were walked from their first decision to their last without a record, the host or the end
-//! of an invocation. The blocks in them are marked as seen then, so nothing but a sum is left to do when the
-//! word comes again.
+//! Only what was walked from its first decision to its last without a record, the host or the end of an
+//! invocation. The blocks in it are marked as seen then, so nothing but a sum is left to do when it comes
+//! again.
 //!
 //! Memory is bounded by [`MAX_STRETCHES`] and [`MAX_STRETCH_FRAMES`]. For time it has a [`Mood`], as the memo
 //! of replay has: what is sought in vain is paid by what was saved. Popped frames are compared from the top
@@ -17,21 +19,34 @@ use super::super::limits::{
     COUNTED_FRAMES, MAX_STRETCH_FRAMES, MAX_STRETCHES, STRETCH_FRAMES, STRETCH_PROBES,
 };
 
-/// What a look costs that finds nothing, what it costs to remember a word, and what a word saves, in about
-/// nanoseconds.
+/// What a look costs that finds nothing, and what it costs to remember something, in about nanoseconds.
 const LOOK: i64 = 12;
 const MAKE: i64 = 48;
-const SAVES: i64 = 48;
-/// What may be spent for each word that is begun: a twentieth of what such words take that do not come again.
-const ALLOWANCE: i64 = 8;
+
+/// What it is worth to remember, in about nanoseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Worth {
+    /// What is saved when it comes again.
+    saves: i64,
+    /// What may be spent each time that one begins: a twentieth of what those take that do not come again.
+    allowance: i64,
+}
+
+impl Worth {
+    pub(super) const WORD: Self = Self { saves: 48, allowance: 8 };
+    pub(super) const CHUNK: Self = Self { saves: 16, allowance: 1 };
+}
 
 /// A function and a block of it.
 pub(super) type Place = (FuncIndex, BlockIndex);
 
-/// What a word does.
+/// What some decisions do.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stretch {
+    /// The decisions: a whole window, or those of a chunk below a one.
     word: u64,
+    /// How many of them it takes.
+    pub(super) width: u8,
     start: Place,
     pub(super) next: Place,
     pub(super) instructions: u64,
@@ -48,7 +63,7 @@ pub(super) struct Stretch {
     after: u32,
 }
 
-/// How the counter stands before a word.
+/// How the counter stands before a stretch.
 #[derive(Clone, Copy)]
 pub(super) struct Standing<'s> {
     pub(super) start: Place,
@@ -60,7 +75,7 @@ pub(super) struct Standing<'s> {
     pub(super) total: u64,
 }
 
-/// The word that is being walked.
+/// The stretch that is being walked.
 #[derive(Debug)]
 pub(super) struct Trail {
     is_whole: bool,
@@ -132,17 +147,19 @@ pub(super) struct Memo {
     /// The stretch that came last.
     last: u32,
     mood: Mood,
+    worth: Worth,
     pub(super) trail: Trail,
 }
 
 impl Memo {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(worth: Worth) -> Self {
         Self {
             slots: Box::default(),
             stretches: Vec::new(),
             frames: Vec::new(),
             last: 0,
             mood: Mood::new(),
+            worth,
             trail: Trail::new(),
         }
     }
@@ -152,14 +169,14 @@ impl Memo {
         self.trail.stop();
     }
 
-    /// What the next word does, if it came before. Else a trail of it begins.
+    /// What the next decisions do, if they came before. Else a trail of them begins.
     #[inline(always)]
     pub(super) fn find(&mut self, standing: Standing<'_>) -> Option<Stretch> {
         #[cfg(test)]
         if IS_OFF.get() {
             return None;
         }
-        self.mood.credit += ALLOWANCE;
+        self.mood.credit += self.worth.allowance;
         if self.mood.nap != 0 && !self.mood.is_awake() {
             return None;
         }
@@ -184,7 +201,7 @@ impl Memo {
         #[cfg(test)]
         LEAPS.set(LEAPS.get() + 1);
         self.last = id;
-        self.mood.credit += SAVES;
+        self.mood.credit += self.worth.saves;
         self.stretches.get(id as usize).copied()
     }
 
@@ -216,7 +233,18 @@ impl Memo {
         &self.frames[first..first + usize::from(stretch.pops)]
     }
 
-    /// The frames change as the word changes them.
+    /// The trail of what a stretch is part of.
+    #[inline(always)]
+    pub(super) fn follow(&self, stretch: &Stretch, trail: &mut Trail, frames: usize) {
+        if stretch.pops | stretch.rise != 0 {
+            let popped = self.popped(stretch).iter().zip(1..);
+            popped.for_each(|(&frame, count)| trail.pop(frame, frames - count));
+            trail.push(frames + usize::from(stretch.rise));
+        }
+        trail.has_target |= stretch.left_target.is_some();
+    }
+
+    /// The frames change as the stretch changes them.
     #[inline(always)]
     pub(super) fn replace(&self, stretch: &Stretch, frames: &mut Vec<Place>) {
         if stretch.pops | stretch.pushes != 0 {
@@ -226,7 +254,7 @@ impl Memo {
         }
     }
 
-    /// A word is walked that is not known.
+    /// What is not known is walked.
     #[cold]
     #[inline(never)]
     fn begin(&mut self, standing: Standing<'_>) {
@@ -252,17 +280,17 @@ impl Memo {
         };
     }
 
-    /// The word is walked to its end.
+    /// So many decisions were walked, and that is the end of it.
     #[inline(always)]
-    pub(super) fn keep(&mut self, next: Place, frames: &[Place], total: u64, target: u32) {
+    pub(super) fn keep(&mut self, next: Place, width: u64, (frames, total, target): (&[Place], u64, u32)) {
         if self.trail.is_whole {
-            self.make(next, frames, total, target);
+            self.make(next, width as u8, (frames, total, target));
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn make(&mut self, next: Place, frames: &[Place], total: u64, target: u32) {
+    fn make(&mut self, next: Place, width: u8, (frames, total, target): (&[Place], u64, u32)) {
         let trail = &mut self.trail;
         let pushed = frames.get(trail.lowest..).unwrap_or_default();
         let moved = trail.popped.len() + pushed.len();
@@ -271,6 +299,7 @@ impl Memo {
         if let Some(rise) = rise.filter(|_| pushed.len() <= STRETCH_FRAMES) {
             let stretch = Stretch {
                 word: trail.word,
+                width,
                 start: trail.start,
                 next,
                 instructions: total - trail.total,

@@ -1,13 +1,16 @@
 //! The steps of the walk, as `trace::step` asks for them.
 
-use super::{AfterHost, At, Inside, InstructionCounter, Stop, memo::Standing};
+use super::{
+    AfterHost, At, Inside, InstructionCounter, Stop,
+    memo::{Standing, Stretch},
+};
 use crate::{
     module::{BlockIndex, FuncIndex, Meeting, Module},
     trace::{
         Window,
         step::{Call, Misfit, Walker},
     },
-    tracer::limits::COUNTED_FRAMES,
+    tracer::limits::{COUNTED_CHUNK, COUNTED_FRAMES},
 };
 
 /// The steps of the walk: blocks are those of the function that it is in.
@@ -22,30 +25,81 @@ impl Steps<'_, '_> {
     #[inline(always)]
     pub(super) fn leap(&mut self, block: BlockIndex, end: u64) -> Result<Option<BlockIndex>, Stop> {
         let counter = &mut *self.counter;
-        let width = u64::from(counter.window.len());
-        let base = counter.invocations.last().ok_or(Stop::Lost)?.base;
-        if counter.taken.saturating_add(width) > end {
+        if counter.taken.saturating_add(u64::from(counter.window.len())) > end {
             return Ok(None);
         }
-        let standing = Standing {
-            start: (self.inside.func, block),
-            word: counter.window.ahead(),
-            frames: &counter.frames,
-            base,
-            last_target: counter.last_target,
-            total: counter.total,
-        };
-        let Some(stretch) = counter.memo.find(standing) else { return Ok(None) };
-        counter.total += stretch.instructions;
-        counter.taken += width;
+        let word = counter.window.ahead();
+        let base = base(counter)?;
+        let (last_target, total) = (counter.last_target, counter.total);
+        let start = (self.inside.func, block);
+        let standing = Standing { start, word, frames: &counter.frames, base, last_target, total };
+        let Some(stretch) = counter.words.find(standing) else { return Ok(None) };
+        counter.words.replace(&stretch, &mut counter.frames);
         counter.window = Window::SPENT;
+        self.take(&stretch).map(Some)
+    }
+
+    /// Goes over the next few decisions of a word at once if they came before at this place.
+    #[inline(always)]
+    pub(super) fn leap_chunk(&mut self, block: BlockIndex, end: u64) -> Result<Option<BlockIndex>, Stop> {
+        let counter = &mut *self.counter;
+        let here = (self.inside.func, block);
+        if counter.taken - counter.chunk.from < counter.chunk.least {
+            return Ok(None);
+        }
+        counter.keep_chunk(here);
+        let most = counter.window.len().min(COUNTED_CHUNK);
+        if counter.taken.saturating_add(u64::from(most)) > end {
+            return Ok(None);
+        }
+        counter.chunk = Chunk::begun(counter.taken, most);
+        let word = counter.window.ahead() >> (64 - most) | 1 << most;
+        let base = base(counter)?;
+        let (last_target, total) = (counter.last_target, counter.total);
+        let standing = Standing { start: here, word, frames: &counter.frames, base, last_target, total };
+        let Some(stretch) = counter.chunks.find(standing) else { return Ok(None) };
+        counter.chunks.follow(&stretch, &mut counter.words.trail, counter.frames.len());
+        counter.chunks.replace(&stretch, &mut counter.frames);
+        counter.window = counter.window.without(stretch.width);
+        counter.chunk.least = 0;
+        self.take(&stretch).map(Some)
+    }
+
+    #[inline(always)]
+    fn take(&mut self, stretch: &Stretch) -> Result<BlockIndex, Stop> {
+        let counter = &mut *self.counter;
+        counter.total += stretch.instructions;
+        counter.taken += u64::from(stretch.width);
         counter.last_target = stretch.left_target.unwrap_or(counter.last_target);
-        counter.memo.replace(&stretch, &mut counter.frames);
         let (func, block) = stretch.next;
         if func != self.inside.func {
             self.inside = Inside::of(self.module, func)?;
         }
-        Ok(Some(block))
+        Ok(block)
+    }
+}
+
+/// Frames below the invocation.
+#[inline(always)]
+fn base(counter: &InstructionCounter) -> Result<usize, Stop> {
+    Ok(counter.invocations.last().ok_or(Stop::Lost)?.base)
+}
+
+/// The chunk that is walked, or that was sought in vain.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Chunk {
+    /// Decisions before it.
+    pub(super) from: u64,
+    /// It has at least so many, and at most.
+    pub(super) least: u64,
+    pub(super) most: u64,
+}
+
+impl Chunk {
+    /// One that ends where a step ends, before the decisions that it is known by are used up.
+    fn begun(from: u64, most: u32) -> Self {
+        let least = if most == COUNTED_CHUNK { COUNTED_CHUNK - 2 } else { most };
+        Self { from, least: least.into(), most: most.into() }
     }
 }
 
@@ -83,7 +137,8 @@ impl Walker for Steps<'_, '_> {
 
     #[inline(always)]
     fn resolve(&mut self, key: u32) -> Result<Option<FuncIndex>, Stop> {
-        self.counter.memo.trail.has_target = true;
+        self.counter.words.trail.has_target = true;
+        self.counter.chunks.trail.has_target = true;
         self.counter.last_target = key;
         Ok(self.counter.defined(self.module, key))
     }
@@ -113,7 +168,8 @@ impl Walker for Steps<'_, '_> {
                 return Err(Stop::Lost);
             }
             self.counter.frames.push((self.inside.func, Self::next(from)));
-            self.counter.memo.trail.push(self.counter.frames.len());
+            self.counter.words.trail.push(self.counter.frames.len());
+            self.counter.chunks.trail.push(self.counter.frames.len());
         }
         self.inside = Inside::of(self.module, call.callee)?;
         Ok(BlockIndex(0))
@@ -138,14 +194,14 @@ impl Walker for Steps<'_, '_> {
     }
 
     fn throw(&mut self, from: BlockIndex) -> Result<BlockIndex, Stop> {
-        self.counter.memo.drop_trail();
+        self.counter.drop_trails();
         self.counter.at = At::Throw(self.inside.func, from, 0, 0);
         Err(Stop::Elsewhere)
     }
 
     #[inline(always)]
     fn record(&mut self, from: BlockIndex) -> Result<BlockIndex, Stop> {
-        self.counter.memo.drop_trail();
+        self.counter.drop_trails();
         self.counter.next_record += 1;
         Ok(Self::next(from))
     }

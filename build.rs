@@ -1,6 +1,6 @@
 //! Reads the YAML of the rules that ship, so that no start of the program does: what the parser says of each
-//! file becomes a list that is read back in a tenth of the time (`src/rules/yaml.rs`). And makes the filter of
-//! the constants that are looked for in data (`src/module/view/crypto/`).
+//! file becomes a list that is read back in a tenth of the time (`src/rules/yaml.rs`). And makes the filter
+//! of the constants that are looked for in data (`src/module/view/crypto/`).
 
 // What the build does not use of it, the library does.
 #[allow(dead_code)]

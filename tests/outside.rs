@@ -93,7 +93,7 @@ fn a_long_text_is_shown_as_text_with_the_mark_of_the_cut() {
             (call $log (i32.const 20000))))"#
     ));
     let text = shown(&["run", &sample.wat(), "-vv"]);
-    let mark = format!("{}…(+{} bytes)\"", &format!("{head}{script}")[..80], len - 80);
+    let mark = format!("{}\"…(+{} bytes)", &format!("{head}{script}")[..80], len - 80);
     for call in ["env.eval(", "env.log_text("] {
         let line = text.lines().find(|line| line.contains(call) && line.contains(&mark));
         assert!(line.is_some(), "{call} {mark}\n{text}");

@@ -185,9 +185,7 @@ impl Waiting {
         match () {
             () if listed(&weights.calls.removing, name) => Some(Self::Removes),
             () if listed(&weights.calls.opening, name) => Some(Self::Opens),
-            () if writes(&import.name) => {
-                (has_file || does_unknown(weights, import)).then_some(Self::Writes)
-            }
+            () if writes(&import.name) => (has_file || does_unknown(weights, import)).then_some(Self::Writes),
             () => does_unknown(weights, import).then_some(Self::Unknown),
         }
     }

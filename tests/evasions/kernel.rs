@@ -32,10 +32,8 @@ fn a_connection_that_was_made_up_decides() {
     let socket = "(drop (call $socket (i32.const 2) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))";
     let connect = "(drop (call $connect (i32.const 3) (i32.const 1300) (i32.const 16) (i32.const 0) (i32.const 0) (i32.const 0)))";
     let send = "(drop (call $sendto (i32.const 3) (i32.const 1024) (i32.const 16) (i32.const 0) (i32.const 1300) (i32.const 16)))";
-    let modules =
-        [("socket", socket), ("connect", connect), ("sendto", send)].map(|(name, call)| {
-            (name, program(&[("socket", SIX), ("connect", SIX), ("sendto", SIX)], call))
-        });
+    let modules = [("socket", socket), ("connect", connect), ("sendto", send)]
+        .map(|(name, call)| (name, program(&[("socket", SIX), ("connect", SIX), ("sendto", SIX)], call)));
     at_least(Class::Undecided, &modules);
     not_accused(&modules);
 }
@@ -84,7 +82,8 @@ fn a_system_call_that_waits_for_a_date_is_not_clean() {
     };
     let other = |call: &str| format!("(if (i32.load (i32.const 2000)) (then {call}))");
     let unlink = "(drop (call $unlinkat (i32.const -100) (i32.const 1024) (i32.const 0)))";
-    let rename = "(drop (call $renameat (i32.const -100) (i32.const 1024) (i32.const -100) (i32.const 1250)))";
+    let rename =
+        "(drop (call $renameat (i32.const -100) (i32.const 1024) (i32.const -100) (i32.const 1250)))";
     let open = "(drop (call $openat (i32.const -100) (i32.const 1024) (i32.const 0x201) (i32.const 0)))";
     let modules = |guard: &dyn Fn(&str) -> String| {
         [

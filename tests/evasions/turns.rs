@@ -52,7 +52,8 @@ fn whatever_is_handed_to_a_frame_it_is_one() {
         (func (export "main") (call $take (i32.const 1) (i32.const 16))) (global $n"#,
         1,
     );
-    let each = ["", "(param f32)", "(param i32)", "(param i32 i32)", "(param externref)", "(param f64 externref)"];
+    let each =
+        ["", "(param f32)", "(param i32)", "(param i32 i32)", "(param externref)", "(param f64 externref)"];
     let mut modules: Vec<_> =
         each.iter().map(|params| (*params, sealing(&format!(r#"(export "tick") {params}"#)))).collect();
     modules.push(("a callback", called));

@@ -128,12 +128,13 @@ const TURNS: &str = r#"(module (memory 1 4) (table funcref (elem $a $b $c)) (typ
         (drop (memory.grow (i32.const 0)))))"#;
 
 /// What the counter says after each of some calls.
-fn said(text: &str, calls: &[(&str, i32)], is_off: bool, budget: &Budget) -> Vec<(String, u64, u64)> {
+fn said(text: &str, calls: &[(&str, &[i32])], is_off: bool, budget: &Budget) -> Vec<(String, u64, u64)> {
     IS_OFF.set(is_off);
     let mut session = Tracer::new(Options::default()).load(text.as_bytes()).unwrap();
     session.start_within(budget).unwrap();
-    let said = calls.iter().map(|&(name, argument)| {
-        let outcome = session.invoke_within(name, &[Value::I32(argument)], budget).unwrap();
+    let said = calls.iter().map(|&(name, args)| {
+        let args: Vec<_> = args.iter().copied().map(Value::I32).collect();
+        let outcome = session.invoke_within(name, &args, budget).unwrap();
         (format!("{outcome:?}"), session.instructions(), session.blocks_seen())
     });
     let said = said.collect();
@@ -144,12 +145,12 @@ fn said(text: &str, calls: &[(&str, i32)], is_off: bool, budget: &Budget) -> Vec
 #[test]
 fn what_is_remembered_changes_no_count() {
     let calls = [
-        ("fib", 24),
-        ("same", 300_000),
-        ("mixed", 200_000),
-        ("fib", 25),
-        ("same", 200_000),
-        ("mixed", 100_000),
+        ("fib", &[24][..]),
+        ("same", &[300_000][..]),
+        ("mixed", &[200_000][..]),
+        ("fib", &[25][..]),
+        ("same", &[200_000][..]),
+        ("mixed", &[100_000][..]),
     ];
     for instructions in [u64::MAX, 1_500_000] {
         let budget = Budget { instructions: Some(instructions), ..Budget::default() };
@@ -161,6 +162,33 @@ fn what_is_remembered_changes_no_count() {
     let budget = Budget { instructions: Some(u64::MAX), ..Budget::default() };
     let text =
         SAMPLE.replace(r#"(import "env" "back" (func $back (param i32)))"#, "(func $back (param i32))");
-    let calls = [("main", 20_000), ("nested", 90_000), ("fails", 90_000), ("nested", 90_000)];
+    let calls = [
+        ("main", &[20_000][..]),
+        ("nested", &[90_000][..]),
+        ("fails", &[90_000][..]),
+        ("nested", &[90_000][..]),
+    ];
     assert_eq!(said(&text, &calls, false, &budget), said(&text, &calls, true, &budget));
+}
+
+/// Programs that people write: where data is random, words do not come again and parts of them do.
+#[test]
+fn what_is_remembered_changes_no_count_of_a_kernel() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/kernels");
+    let budget = Budget { instructions: Some(4_000_000), ..Budget::default() };
+    let mut kernels = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        if !text.contains(r#"(export "main") (result i"#) {
+            continue;
+        }
+        LEAPS.set(0);
+        let remembered = said(&text, &[("main", &[])], false, &budget);
+        let leaps = LEAPS.get();
+        assert_eq!(remembered, said(&text, &[("main", &[])], true, &budget), "{}", path.display());
+        assert!(leaps > 500, "{}: {leaps} leaps", path.display());
+        kernels += 1;
+    }
+    assert!(kernels > 5, "{kernels} kernels");
 }

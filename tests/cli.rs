@@ -1285,6 +1285,18 @@ fn sha256(bytes: &[u8]) -> String {
     sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+#[test]
+fn whoever_puts_the_file_behind_an_export_is_told_where_it_goes() {
+    let file = corpus("call-depth.wat");
+    for command in ["run", "trace", "dump"] {
+        let refused = spoor(&[command, "--invoke", "_start", &file]);
+        assert_eq!(refused.status.code(), Some(2), "{command}");
+        assert!(error(&refused).contains("--invoke=EXPORT FILE"), "{command}: {}", error(&refused));
+    }
+    let told = spoor(&["trace", "--invoke=_start", &file]);
+    assert_eq!(told.status.code(), Some(0), "{}", error(&told));
+}
+
 /// Names of files are words of the command line.
 #[test]
 fn what_is_wrong_with_the_command_line_is_said_in_plain_characters() {

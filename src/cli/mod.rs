@@ -260,8 +260,20 @@ fn misused(error: &clap::Error) -> ! {
         true => _ = error.print(),
         false => crate::cli::complain!("{}", shown.trim_end()),
     }
+    if error.kind() == clap::error::ErrorKind::MissingRequiredArgument {
+        tell_invoked();
+    }
     tell_origin();
     std::process::exit(error.exit_code())
+}
+
+/// Other programs take `--invoke EXPORT FILE`, and nothing more of the export there.
+fn tell_invoked() {
+    if config::words().iter().any(|word| word == "--invoke") {
+        crate::cli::complain!(
+            "\n  tip: all that follows --invoke EXPORT are its arguments; put FILE before it, or write --invoke=EXPORT FILE"
+        );
+    }
 }
 
 fn write_schema(schema: &impl serde::Serialize, out: &mut impl io::Write) -> Result<Exit, Failure> {

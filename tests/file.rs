@@ -206,7 +206,9 @@ fn whatever_the_moment_of_death_every_whole_chunk_is_read() {
     let mut replayed = 0;
     for (number, moment) in moments.chunks(2).enumerate() {
         let path = folder.path().join("killed.spoor");
-        let mut child = spoor(&["record", "--force", "-o"]).arg(&path).arg(&sample).spawn().unwrap();
+        // No budget ends it before it is killed.
+        let endless = ["record", "--no-budgets", "--force", "-o"];
+        let mut child = spoor(&endless).arg(&path).arg(&sample).spawn().unwrap();
         let micros = u64::from(u16::from_le_bytes([moment[0], moment[1]])) * 8;
         // Every other one dies once the streams flow, however busy the machine is; the others from the start
         // on.

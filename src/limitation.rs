@@ -199,6 +199,10 @@ vocabulary! {
         SentBytes = "bytes sent through sockets were not kept",
         /// Bytes in which bait was not looked for.
         TokenBytes = "bytes of host calls were not searched for honeytokens",
+        /// What was handed to host functions, or returned.
+        Handed = "things that were handed over were not looked through, or not to the last of their layers",
+        /// What lay in memory.
+        Built = "parts of memory were not looked through for what was built there",
     }
 }
 
@@ -251,6 +255,15 @@ impl fmt::Display for Limitation {
 }
 
 impl Limitation {
+    /// Whether it says that one of these was cut. Of a trace file only the words are there.
+    pub(crate) fn is_cut(&self, of: &[Cut]) -> bool {
+        match self {
+            Self::Cut { what, .. } => of.contains(what),
+            Self::Recorded(words) => of.iter().any(|what| words.ends_with(what.as_str())),
+            _ => false,
+        }
+    }
+
     /// Words for what the run itself leaves out.
     fn of_run(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

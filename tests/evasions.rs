@@ -11,6 +11,8 @@ mod carriers;
 mod kernel;
 #[path = "evasions/mixing.rs"]
 mod mixing;
+#[path = "evasions/room.rs"]
+mod room;
 #[path = "evasions/turns.rs"]
 mod turns;
 

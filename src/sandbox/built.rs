@@ -4,9 +4,14 @@
 //! It counts if it does not stand so in the file, nor in what the sample was given: only then was it built.
 //! What was written to a file or to standard output is judged there.
 //!
-//! Costs one pass over the memory after an entry, as long as there is room.
+//! Costs a comparison of the memory after an entry with what it was, and a pass over what changed, as long as
+//! there is room. What there was no room for is counted.
 
-use std::{collections::HashSet, sync::LazyLock};
+use std::{
+    collections::{BTreeSet, HashSet},
+    ops::Range,
+    sync::LazyLock,
+};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use memchr::memmem;
@@ -15,15 +20,23 @@ use super::{
     fs::Contents,
     handed::{is_text, text_of},
     layers::{self, Width},
-    limits::{BUILT_BEFORE, BUILT_HITS, BUILT_SCANNED, RETURNED_SCAN},
+    limits::{
+        BUILT_BEFORE, BUILT_COMPARED, BUILT_HITS, BUILT_KEPT, BUILT_SCANNED, BUILT_SLOW, BUILT_SOUGHT,
+        BUILT_WORDS, RETURNED_SCAN,
+    },
     returned::Returns,
     types::RunOptions,
 };
+use crate::module::FuncIndex;
 
 /// Bytes that are looked for in the file: a piece of this length is not there by chance.
 const SAMPLE: usize = 40;
-/// Zeros that are passed over at a time.
-const ZEROS: usize = 4096;
+/// Bytes of memory that are compared at a time.
+const PART: usize = 4096;
+/// Bytes of a word that may lie beyond such a part, as doubles.
+const MARGIN: usize = 64;
+/// Bytes of the widest character.
+const WIDEST: usize = 8;
 /// How far before `PE` a program may begin.
 const STUB: usize = 1024;
 
@@ -79,60 +92,166 @@ static SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| {
         .expect("a few words are no automaton too large")
 });
 
+/// The same, for much.
+static FAST: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .kind(Some(AhoCorasickKind::DFA))
+        .ascii_case_insensitive(true)
+        .build(FORMS.iter().map(|(word, _)| word))
+        .expect("a few words are no automaton too large")
+});
+
 /// Looks for what was built.
 #[derive(Debug, Default)]
 pub(super) struct Built {
     scanned: usize,
+    compared: usize,
+    sought: usize,
+    /// The memory as it was looked through last.
+    last: Vec<u8>,
+    /// Entry points after which it was looked through.
+    looked: BTreeSet<Option<FuncIndex>>,
     /// How the things began that were looked at: most lie there for long.
     seen: HashSet<Vec<u8>>,
+    /// Times that something was not looked through.
+    pub(super) cut: u64,
+}
+
+/// What a sample was given, or wrote openly: the length of that, and whether a thing with these first bytes
+/// is in it.
+pub(super) struct Known<'k> {
+    pub(super) len: usize,
+    pub(super) is_known: &'k dyn Fn(&[u8]) -> bool,
 }
 
 impl Built {
-    /// Looks through the memory of a sample for what `is_known` knows by its first bytes from nowhere.
-    pub(super) fn look(&mut self, memory: &[u8], is_known: impl Fn(&[u8]) -> bool, returns: &mut Returns) {
-        let room = BUILT_SCANNED.saturating_sub(self.scanned);
-        let memory = memory.get(..memory.len().min(room)).unwrap_or_default();
-        // Zeros at the end were never used, and are passed over fast.
-        let zeros = memory.rchunks(ZEROS).take_while(|chunk| chunk.iter().all(|byte| *byte == 0));
-        let zeros: usize = zeros.map(<[u8]>::len).sum();
-        self.scanned += memory.len() - zeros + zeros / 64;
-        let memory = &memory[..memory.len() - zeros];
-        let (mut end, mut looked) = (0, 0);
-        for hit in SEARCH.find_iter(memory).take(16 * BUILT_HITS) {
-            // What stands in a thing that was found is a part of it.
-            if hit.start() < end {
-                continue;
-            }
-            if self.scanned >= BUILT_SCANNED {
+    /// Looks through what changed in the memory of a sample, after an entry point at `func`, for what nobody
+    /// knows.
+    pub(super) fn look(
+        &mut self,
+        memory: &[u8],
+        func: Option<FuncIndex>,
+        known: &Known<'_>,
+        returns: &mut Returns,
+    ) {
+        if self.compared + memory.len() > BUILT_COMPARED {
+            // What was looked through before after the same code is likely to be as it was then.
+            self.cut += u64::from(self.looked.insert(func));
+            return;
+        }
+        self.looked.insert(func);
+        for range in self.changed(memory) {
+            if self.scanned + range.len() > BUILT_SCANNED || !self.look_through(memory, range, known, returns)
+            {
+                self.cut += 1;
                 return;
-            }
-            self.scanned +=
-                memory[hit.start()..].iter().take(RETURNED_SCAN).take_while(|byte| **byte != 0).count();
-            let form = FORMS.get(hit.pattern().as_usize()).map_or(Form::Begins, |(_, form)| *form);
-            // All words within a text show the same, and all beginnings in a run of wide characters.
-            if form != Form::Begins && hit.start() < looked {
-                continue;
-            }
-            let Some(Found { start, len, text }) = found(memory, hit.start(), form) else { continue };
-            if form != Form::Begins {
-                looked = start + len;
-            }
-            // Zeros are no end of what is wide.
-            if matches!(form, Form::Wide(_)) {
-                self.scanned += len;
-            }
-            let Some(text) = text.filter(|_| start >= end) else { continue };
-            end = start + len;
-            let bytes = &memory[start..end];
-            let sample = bytes.get(..SAMPLE).unwrap_or(bytes);
-            // Zeros at its end may be those of unused memory.
-            let zeros = sample.iter().rev().take_while(|byte| **byte == 0).count();
-            let sample = &sample[..sample.len() - zeros];
-            if self.seen.len() < BUILT_HITS && self.seen.insert(sample.to_vec()) && !is_known(sample) {
-                returns.take_whole(&text);
             }
         }
     }
+
+    /// The parts of memory that hold something and changed since they were looked through.
+    fn changed(&mut self, memory: &[u8]) -> Vec<Range<usize>> {
+        self.compared += memory.len();
+        if self.last.len() < memory.len().min(BUILT_KEPT) {
+            self.last.resize(memory.len().min(BUILT_KEPT), 0);
+        }
+        let mut changed: Vec<Range<usize>> = Vec::new();
+        for (number, part) in memory.chunks(PART).enumerate() {
+            let start = number * PART;
+            match self.last.get_mut(start..start + part.len()) {
+                Some(last) if last == part => continue,
+                Some(last) => last.copy_from_slice(part),
+                None => {}
+            }
+            if part.iter().all(|byte| *byte == 0) {
+                continue;
+            }
+            match changed.last_mut() {
+                Some(before) if before.end == start => before.end += part.len(),
+                _ => changed.push(start..start + part.len()),
+            }
+        }
+        changed
+    }
+
+    /// Looks through a part of memory, and what it goes on from; whether all of it.
+    fn look_through(
+        &mut self,
+        memory: &[u8],
+        range: Range<usize>,
+        known: &Known<'_>,
+        returns: &mut Returns,
+    ) -> bool {
+        let start = range.start - before(&memory[..range.start]);
+        let end = memory.len().min(range.end + MARGIN);
+        let part = &memory[start..end];
+        self.scanned += part.len();
+        let search = if self.scanned < BUILT_SLOW { &SEARCH } else { &FAST };
+        let (mut end, mut looked) = (0, 0);
+        for (number, hit) in search.find_iter(part).enumerate() {
+            if number >= BUILT_WORDS || self.scanned >= BUILT_SCANNED {
+                return false;
+            }
+            let at = start + hit.start();
+            // What stands in a thing that was found is a part of it.
+            if at < end {
+                continue;
+            }
+            self.scanned += memory[at..].iter().take(RETURNED_SCAN).take_while(|byte| **byte != 0).count();
+            let form = FORMS.get(hit.pattern().as_usize()).map_or(Form::Begins, |(_, form)| *form);
+            // All words within a text show the same, and all beginnings in a run of wide characters.
+            if form != Form::Begins && at < looked {
+                continue;
+            }
+            let Some(found) = found(memory, at, form) else { continue };
+            if form != Form::Begins {
+                looked = found.start + found.len;
+            }
+            // Zeros are no end of what is wide.
+            if matches!(form, Form::Wide(_)) {
+                self.scanned += found.len;
+            }
+            if found.text.is_some() && found.start >= end {
+                end = found.start + found.len;
+                if !self.judge(memory, found, known, returns) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Hands over a thing that nobody knows; whether there was room to ask.
+    fn judge(&mut self, memory: &[u8], found: Found, known: &Known<'_>, returns: &mut Returns) -> bool {
+        let Found { start, len, text: Some(text) } = found else { return true };
+        let bytes = &memory[start..start + len];
+        let sample = bytes.get(..SAMPLE).unwrap_or(bytes);
+        // Zeros at its end may be those of unused memory.
+        let zeros = sample.iter().rev().take_while(|byte| **byte == 0).count();
+        let sample = &sample[..sample.len() - zeros];
+        if self.seen.contains(sample) {
+            return true;
+        }
+        if self.seen.len() >= BUILT_HITS || self.sought >= BUILT_SOUGHT {
+            return false;
+        }
+        self.seen.insert(sample.to_vec());
+        self.sought += known.len;
+        if !(known.is_known)(sample) {
+            returns.take_whole(&text);
+        }
+        true
+    }
+}
+
+/// Bytes at the end of memory that what follows may go on from: text, of whatever width.
+fn before(memory: &[u8]) -> usize {
+    let mut zeros = 0;
+    let goes_on = |byte: &&u8| {
+        zeros = if **byte == 0 { zeros + 1 } else { 0 };
+        zeros < WIDEST && (**byte == 0 || is_text(**byte))
+    };
+    memory.iter().rev().take(BUILT_BEFORE).take_while(goes_on).count()
 }
 
 /// The first page, command or script within a text, from its beginning on.
@@ -207,11 +326,16 @@ fn is_whole(text: &[u8]) -> bool {
     }
 }
 
-/// Whether the first bytes of a thing stand in the sample's file, or in what it was given.
-pub(super) fn is_given(sample: &[u8], wasm: &[u8], options: &RunOptions) -> bool {
+/// What a sample holds or was given: its file, the files of the user, standard input.
+pub(super) fn given<'g>(wasm: &'g [u8], options: &'g RunOptions) -> Vec<&'g [u8]> {
     let files = options.persona.files.iter().map(|file| &file.bytes[..]);
     let given = files.chain(options.files.values().map(|bytes| &bytes[..]));
-    given.chain([wasm, &options.stdin[..]]).any(|given| memmem::find(given, sample).is_some())
+    given.chain([wasm, &options.stdin[..]]).collect()
+}
+
+/// Whether the first bytes of a thing stand in one of these.
+pub(super) fn is_in(given: &[&[u8]], sample: &[u8]) -> bool {
+    given.iter().any(|given| memmem::find(given, sample).is_some())
 }
 
 #[cfg(test)]
@@ -221,11 +345,42 @@ mod tests {
     fn kinds(memory: &[u8], wasm: &[u8]) -> Vec<Contents> {
         let mut returns = Returns::default();
         let options = RunOptions::default();
-        Built::default().look(memory, |sample| is_given(sample, wasm, &options), &mut returns);
+        let given = given(wasm, &options);
+        let known = Known { len: 0, is_known: &|sample| is_in(&given, sample) };
+        Built::default().look(memory, None, &known, &mut returns);
         returns.kept.iter().map(|returned| returned.contents).collect()
     }
 
     const PAGE: &[u8] = b"<html><body><script>go('to some other place')</script></body></html>";
+
+    /// Only what changed is looked through, with the text that it goes on from; what was not is counted.
+    #[test]
+    fn what_changed_is_looked_through_and_what_is_left_out_is_counted() {
+        let known = Known { len: 0, is_known: &|_| false };
+        let (mut built, mut returns) = (Built::default(), Returns::default());
+        let mut memory = vec![0; 20_000];
+        memory[PART - 10..PART].copy_from_slice(&PAGE[..10]);
+        memory[PART] = b'?';
+        built.look(&memory, None, &known, &mut returns);
+        assert_eq!(returns.kept.len(), 0);
+        let before = built.scanned;
+        built.look(&memory, None, &known, &mut returns);
+        assert_eq!(built.scanned, before);
+        memory[PART - 10..PART - 10 + PAGE.len()].copy_from_slice(PAGE);
+        built.look(&memory, None, &known, &mut returns);
+        assert_eq!((returns.kept.len(), built.cut), (1, 0));
+        built.scanned = BUILT_SCANNED;
+        memory[9000] = 1;
+        built.look(&memory, None, &known, &mut returns);
+        assert_eq!(built.cut, 1);
+        built.compared = BUILT_COMPARED;
+        built.look(&memory, None, &known, &mut returns);
+        assert_eq!(built.cut, 1);
+        for _ in 0..2 {
+            built.look(&memory, Some(FuncIndex(3)), &known, &mut returns);
+            assert_eq!(built.cut, 2);
+        }
+    }
 
     #[test]
     fn what_was_built_is_found_and_what_the_file_holds_is_not() {

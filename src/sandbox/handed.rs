@@ -5,13 +5,17 @@
 //! a layer, or come in several calls of one function: numbers that are characters, and texts, are put one
 //! after another for each argument, until something else comes.
 //!
-//! Bounded: so many bytes for a function, for all of them, and so many arguments that are followed.
+//! Bounded: so many bytes for a function, for all of them, and so many arguments that are followed. After
+//! that only what stands openly is found, and the rest is counted if it may hold anything.
 
 use std::collections::BTreeMap;
 
 use super::{
-    built,
-    limits::{HANDED_BLANKS, HANDED_EACH, HANDED_KEYS, HANDED_SCANNED, MAX_POINTED, RETURNED_SCAN},
+    built, layers,
+    limits::{
+        HANDED_BLANKS, HANDED_EACH, HANDED_GLANCED, HANDED_HEAD, HANDED_KEYS, HANDED_SCANNED, MAX_POINTED,
+        RETURNED_SCAN,
+    },
     returned::{LEAST, Returns},
     spelled::Spelled,
 };
@@ -35,6 +39,9 @@ pub(super) struct Handed {
     pieces: BTreeMap<Key, Vec<u8>>,
     looked: BTreeMap<FuncIndex, usize>,
     all: usize,
+    glanced: usize,
+    /// Texts in some encoding that there was no room for, and whatever came when no room was left at all.
+    pub(super) unlooked: u64,
 }
 
 impl Handed {
@@ -103,6 +110,32 @@ impl Handed {
         if self.has_room(func) {
             let spent = returns.take(bytes);
             self.pay(func, spent);
+        } else {
+            self.glance(bytes, returns);
+        }
+    }
+
+    /// Passes over what there is no room for: what stands openly in it is found, and what is in some encoding
+    /// is counted.
+    fn glance(&mut self, bytes: &[u8], returns: &mut Returns) {
+        let text = text_of(bytes);
+        // Many numbers are no addresses of anything.
+        let is_something = text.len() >= LEAST || matches!(bytes, [0x1f | 0x78 | b' '..=b'~', _, ..]);
+        if !is_something || bytes.len() < LEAST {
+            self.glanced += 1;
+            return;
+        }
+        if self.glanced >= HANDED_GLANCED {
+            self.unlooked += 1;
+            return;
+        }
+        self.glanced += text.len().max(LOOK);
+        let head = bytes.get(..HANDED_HEAD).unwrap_or(bytes);
+        if let Some(found) = built::first(text) {
+            self.glanced += found.len();
+            returns.take_whole(found);
+        } else if layers::peel(head).any(|inner| is_worth_a_look(&inner)) {
+            self.unlooked += 1;
         }
     }
 
@@ -114,12 +147,14 @@ impl Handed {
         len: Option<usize>,
         returns: &mut Returns,
     ) {
-        if !self.has_room(key.0) {
-            return;
-        }
         let room = call.memory_len().saturating_sub(address).min(HANDED_BLANKS as u64);
         let room = len.map_or(room, |len| room.min(len as u64));
         let Some(all) = call.read_memory(address, room) else { return };
+        if !self.has_room(key.0) {
+            let begun = if self.glanced < HANDED_GLANCED { all.trim_ascii_start() } else { all };
+            self.glanced += (all.len() - begun.len()) / LOOK;
+            return self.glance(begun, returns);
+        }
         // Whoever wants nothing to be seen puts blanks in front.
         let begun = all.trim_ascii_start();
         self.pay(key.0, (all.len() - begun.len()) / LOOK);
@@ -169,6 +204,12 @@ impl Handed {
         *self.looked.entry(func).or_default() += len;
         self.all += len;
     }
+}
+
+/// Whether what an encoding gave may be something: text of Latin letters, or something encoded again.
+fn is_worth_a_look(inner: &[u8]) -> bool {
+    let letters = inner.iter().take(HANDED_HEAD).filter(|byte| byte.is_ascii() && is_text(**byte)).count();
+    10 * letters >= 9 * inner.len().min(HANDED_HEAD) || layers::peel(inner).next().is_some()
 }
 
 /// The text at the beginning of bytes.

@@ -1,11 +1,11 @@
 //! Encodings that text and programs are handed over in: what stands behind them.
 //!
 //! Each layer takes all of what it is given or nothing, so that prose is none. At most `LAYERS` are taken
-//! off, and no more than `RETURNED_SCAN` bytes come of one; `BEHIND` bounds them together.
+//! off, and no more than `BEHIND` bytes come of one, which bounds them together, too.
 //!
 //! Not here: what the bytes are then (`fs/contents`).
 
-use super::limits::RETURNED_SCAN;
+use super::limits::BEHIND;
 use crate::hex;
 
 /// Letters that an encoded text has at least.
@@ -34,7 +34,7 @@ fn packed(bytes: &[u8]) -> Option<Vec<u8>> {
     use std::io::Read as _;
     let mut out = Vec::new();
     let is_zlib = matches!(bytes, [0x78, flags, ..] if (0x7800 + u32::from(*flags)).is_multiple_of(31));
-    let room = RETURNED_SCAN as u64;
+    let room = BEHIND as u64;
     // What came before an error counts too.
     match bytes {
         [0x1f, 0x8b, 8, ..] => _ = flate2::read::GzDecoder::new(bytes).take(room).read_to_end(&mut out),

@@ -124,14 +124,35 @@ pub(super) const LAYERS: usize = 24;
 /// Bytes in which what is handed over must begin, after blanks.
 pub(super) const HANDED_BLANKS: usize = 2 << 20;
 
+/// Bytes of text passed over fast in a run when there is no room for more than that: a fraction of a second.
+pub(super) const HANDED_GLANCED: usize = 64 << 20;
+
+/// Bytes of such a text by which it is told whether it is in some encoding.
+pub(super) const HANDED_HEAD: usize = 512;
+
 /// Arguments that are followed over calls; each keeps a text.
 pub(super) const HANDED_KEYS: usize = 64;
 
 /// Bytes of memory looked through in a run for what was built there: a fraction of a second.
-pub(super) const BUILT_SCANNED: usize = 32 << 20;
+pub(super) const BUILT_SCANNED: usize = 192 << 20;
 
-/// Things looked at in a run, and sixteen times as many beginnings in a pass: a memory may be full of them.
-pub(super) const BUILT_HITS: usize = 256;
+/// Bytes after which another automaton looks, which is faster and takes longer to be made.
+pub(super) const BUILT_SLOW: usize = 2 << 20;
+
+/// Bytes of memory compared in a run with what was there before: only what changed is looked through.
+pub(super) const BUILT_COMPARED: usize = 3 << 30;
+
+/// Bytes of memory kept for that: what lies beyond is looked through each time.
+pub(super) const BUILT_KEPT: usize = 64 << 20;
+
+/// Things looked at in a run: a memory may be full of them.
+pub(super) const BUILT_HITS: usize = 4096;
+
+/// Words that may begin something looked at in a pass.
+pub(super) const BUILT_WORDS: usize = 1 << 16;
+
+/// Bytes of files searched in a run for such things: a fraction of a second.
+pub(super) const BUILT_SOUGHT: usize = 1 << 30;
 
 /// Bytes before a word of a script in which the script may begin.
 pub(super) const BUILT_BEFORE: usize = 8 << 10;

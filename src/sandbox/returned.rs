@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    built,
     fs::Contents,
     handed::text_of,
     layers,
@@ -28,6 +29,8 @@ pub struct Returned {
 
 /// Letters of text that is looked at; shorter ones are words.
 pub(super) const LEAST: usize = 24;
+/// Bytes of a text that show what it is.
+const FAR: usize = 4096;
 /// An address below this is a number.
 const FIRST_ADDRESS: u64 = 64;
 
@@ -41,20 +44,39 @@ impl Returned {
         Some(Self { contents, bytes })
     }
 
-    /// What stands in bytes or behind layers of encoding; an archive only if nothing is behind it. `spent`
-    /// grows by the bytes that were looked at: a text may be read in several ways, again and again.
-    fn behind(bytes: Vec<u8>, depth: usize, of: Judge, spent: &mut usize) -> Option<Self> {
-        *spent += bytes.len();
+    /// What stands in bytes or behind layers of encoding; an archive only if nothing is behind it.
+    fn behind(bytes: Vec<u8>, depth: usize, of: Judge, peeling: &mut Peeling) -> Option<Self> {
+        peeling.spent += bytes.len();
+        // What is packed may begin with much else; of a long text only the beginning is kept.
+        let far = if bytes.len() > RETURNED_SCAN { bytes.get(FAR..).and_then(built::first) } else { None };
+        if let Some(far) = far
+            && let Some(contents) = of(far)
+        {
+            return Some(Self { contents, bytes: far.to_vec() });
+        }
         let plain = of(&bytes);
-        let is_plain = plain.is_some_and(|contents| contents != Contents::Archive);
-        if !is_plain && depth > 0 && *spent < BEHIND {
-            let found = layers::peel(&bytes).find_map(|inner| Self::behind(inner, depth - 1, of, spent));
+        if plain.is_some_and(|contents| contents != Contents::Archive) {
+            return Some(Self { contents: plain?, bytes });
+        }
+        let has_room = depth > 0 && peeling.spent < BEHIND;
+        if has_room {
+            let found = layers::peel(&bytes).find_map(|inner| Self::behind(inner, depth - 1, of, peeling));
             if let Some(found) = found.filter(|found| found.contents != Contents::Archive) {
                 return Some(found);
             }
         }
+        peeling.is_cut |= bytes.len() >= BEHIND || !has_room && layers::peel(&bytes).next().is_some();
         Some(Self { contents: plain?, bytes })
     }
+}
+
+/// How far it went: a text may be read in several ways, again and again.
+#[derive(Debug, Default)]
+struct Peeling {
+    /// Bytes that were looked at.
+    spent: usize,
+    /// There is more behind.
+    is_cut: bool,
 }
 
 /// What was found in a run.
@@ -66,6 +88,8 @@ pub(super) struct Returns {
     scanned: usize,
     /// Things that were not kept for want of room.
     pub(super) cut: u64,
+    /// Things that were not looked through, or not to the last of their layers.
+    pub(super) unlooked: u64,
 }
 
 impl Returns {
@@ -73,6 +97,7 @@ impl Returns {
     pub(super) fn look(&mut self, args: &[Value], results: &[Value], memory: &[u8]) {
         for (address, len) in addresses(args, results, memory) {
             if self.scanned >= RETURNED_SCANNED {
+                self.unlooked += 1;
                 return;
             }
             let Some(from) = usize::try_from(address).ok().and_then(|address| memory.get(address..)) else {
@@ -82,8 +107,7 @@ impl Returns {
             let head = from.get(..window).unwrap_or_default();
             self.scanned += 256;
             for bytes in readings(head, len.is_some()).into_iter().flatten() {
-                let mut spent = 0;
-                let found = Returned::behind(bytes, LAYERS, Contents::of, &mut spent);
+                let (found, spent) = self.behind(bytes, Contents::of);
                 self.scanned += spent;
                 if let Some(returned) = found {
                     self.keep(returned);
@@ -93,12 +117,22 @@ impl Returns {
         }
     }
 
+    /// What stands in bytes or behind their layers, and how much was looked at for that.
+    fn behind(&mut self, bytes: Vec<u8>, of: Judge) -> (Option<Returned>, usize) {
+        let mut peeling = Peeling::default();
+        let found = Returned::behind(bytes, LAYERS, of, &mut peeling);
+        let is_all = found.as_ref().is_some_and(|found| found.contents != Contents::Archive);
+        self.unlooked += u64::from(peeling.is_cut && !is_all);
+        (found, peeling.spent)
+    }
+
     /// Looks at what came in several calls; the bytes looked at.
     pub(super) fn take(&mut self, bytes: &[u8]) -> usize {
-        let mut spent = 0;
-        if bytes.len() >= LEAST
-            && let Some(found) = Returned::behind(bytes.to_vec(), LAYERS, Contents::of_handed, &mut spent)
-        {
+        if bytes.len() < LEAST {
+            return 0;
+        }
+        let (found, spent) = self.behind(bytes.to_vec(), Contents::of_handed);
+        if let Some(found) = found {
             self.keep_found(found);
         }
         spent
@@ -109,7 +143,8 @@ impl Returns {
         let mut spent = 0;
         for plain in readings(bytes, has_len).into_iter().flatten() {
             let is_open = bytes.starts_with(&plain) && std::str::from_utf8(&plain).is_ok();
-            let found = Returned::behind(plain, LAYERS, Contents::of_handed, &mut spent);
+            let (found, looked) = self.behind(plain, Contents::of_handed);
+            spent += looked;
             let is_shown = |found: &Returned| is_open && bytes.starts_with(&found.bytes);
             if let Some(found) = found.filter(|found| !is_shown(found)) {
                 self.keep_found(found);
@@ -132,7 +167,8 @@ impl Returns {
         }
     }
 
-    fn keep(&mut self, returned: Returned) {
+    fn keep(&mut self, mut returned: Returned) {
+        returned.bytes.truncate(RETURNED_SCAN);
         if !self.seen.insert(Sha256::digest(&returned.bytes).into()) {
             return;
         }

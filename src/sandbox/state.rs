@@ -246,6 +246,8 @@ impl State {
             (outputs, Cut::Output),
             (self.carver.cut, Cut::Carved),
             (self.returns.cut, Cut::Returned),
+            (self.returns.unlooked.saturating_add(self.handed_over.unlooked), Cut::Handed),
+            (self.built.cut, Cut::Built),
         ];
         for &(count, what) in own.iter().chain(others) {
             if count > 0 {

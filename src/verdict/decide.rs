@@ -17,6 +17,7 @@ use super::{
     weights::{ClassTable, Weighed, Weights, in_namespace, listed},
 };
 use crate::{
+    limitation::Cut,
     module::view::Validity,
     rules::{Facts, Match},
     sandbox::{Answer, Call, Contents, Damage, Entry, EntryEnd, EntryKind, FileChange, Run},
@@ -156,6 +157,7 @@ fn unexplained(code: &Code<'_>) -> Option<String> {
     left_out(facts)
         .or_else(|| invented(facts))
         .or_else(|| handed_on(facts))
+        .or_else(|| unlooked(facts))
         .or_else(|| untold(facts))
         .or_else(|| told::lack(facts))
         .or_else(|| chosen::lack(facts))
@@ -213,6 +215,12 @@ fn handed_on(facts: &Weighed<'_>) -> Option<String> {
         calls.find_map(|call| Some((call, facts.weights.effect_by_words(&call.module, &call.name)?)))?;
     let name = text::quoted(&call.name);
     Some(format!("{name} ({kind}) was called in an entry whose arguments were made up"))
+}
+
+/// What was handed over or built, and was not looked through.
+fn unlooked(facts: &Weighed<'_>) -> Option<String> {
+    let cut = facts.run?.limitations.iter().find(|one| one.is_cut(&[Cut::Handed, Cut::Built]))?;
+    Some(format!("not all of it was looked at: {cut}"))
 }
 
 /// A file of the user that is gone, and beside it one that may hold it, in a form that nobody here can undo;

@@ -141,7 +141,7 @@ fn many_layers_hide_nothing() {
     assert!(found.class >= Class::PotentiallyUnwanted, "{:?}", found.reasons);
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let group = |bytes: &[u8]| {
         let word =

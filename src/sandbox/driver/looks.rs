@@ -7,13 +7,18 @@ use memchr::memmem;
 
 use super::Driver;
 use crate::{
-    sandbox::{built::is_given, limits::CARVE_GLANCE},
+    module::FuncIndex,
+    sandbox::{
+        built::{self, Known},
+        limits::CARVE_GLANCE,
+    },
     tracer::Value,
 };
 
 impl Driver<'_> {
-    /// Looks at what is there after an entry, of which are the arguments and results if it returned.
-    pub(super) fn look_at_outcome(&self, returned: Option<(&[Value], &[Value])>) {
+    /// Looks at what is there after an entry at `func`, of which are the arguments and results if it
+    /// returned.
+    pub(super) fn look_at_outcome(&self, func: Option<FuncIndex>, returned: Option<(&[Value], &[Value])>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *state;
         state.handed_over.end(&mut state.returns);
@@ -33,7 +38,10 @@ impl Driver<'_> {
             memmem::find(stdout, sample).is_some()
                 || state.wasi.fs.files().any(|(_, bytes)| bytes.starts_with(sample))
         };
-        let is_known = |sample: &[u8]| is_given(sample, wasm, options) || is_written(sample);
-        state.built.look(memory, is_known, &mut state.returns);
+        let given = built::given(wasm, options);
+        let is_known = |sample: &[u8]| built::is_in(&given, sample) || is_written(sample);
+        let len = given.iter().map(|bytes| bytes.len()).sum::<usize>() + stdout.len();
+        let known = Known { len, is_known: &is_known };
+        state.built.look(memory, func, &known, &mut state.returns);
     }
 }

@@ -477,7 +477,7 @@ impl<'o> Driver<'o> {
         let stalled_in = site.filter(|_| is_stopped && silent >= STALL).map(|site| site.function);
         let is_own = self.session.stopped_by().is_none();
         self.clock_struck += u32::from(end == EntryEnd::Stopped { limit: Limit::WallTime } && is_own);
-        self.look_at_outcome((end == EntryEnd::Returned).then_some((&args, &results)));
+        self.look_at_outcome(func, (end == EntryEnd::Returned).then_some((&args, &results)));
         // Of the limits only those that do not depend on the machine.
         if let (&EntryEnd::Stopped { limit }, true, Some(func)) = (&end, made_up, func)
             && is_of_budget(limit)

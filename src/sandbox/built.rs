@@ -134,12 +134,13 @@ impl Built {
         known: &Known<'_>,
         returns: &mut Returns,
     ) {
-        if self.compared + memory.len() > BUILT_COMPARED {
-            // What was looked through before after the same code is likely to be as it was then.
-            self.cut += u64::from(self.looked.insert(func));
+        let is_first = self.looked.insert(func);
+        // Half of the room is for code after which nobody looked yet.
+        let room = if is_first { BUILT_COMPARED } else { BUILT_COMPARED / 2 };
+        if self.compared + memory.len() > room {
+            self.cut += u64::from(is_first);
             return;
         }
-        self.looked.insert(func);
         for range in self.changed(memory) {
             if self.scanned + range.len() > BUILT_SCANNED || !self.look_through(memory, range, known, returns)
             {

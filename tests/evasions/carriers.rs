@@ -76,16 +76,67 @@ fn ways(text: &str) -> Vec<(&'static str, String)> {
     ways.map(|(name, rest)| (name, carrier(text.as_bytes(), &rest))).to_vec()
 }
 
+/// Ways to give it number by number that differ in where they begin and what else they take and give.
+fn odd_ways(text: &str) -> Vec<(&'static str, String)> {
+    // The letter at a place, and nothing outside.
+    let at = |place: &str| {
+        format!("(if (result i32) (i32.lt_u {place} $LEN) (then (call $letter {place})) (else (i32.const 0)))")
+    };
+    let (first, less) = (at("(local.get 0)"), |by: u32| format!("(i32.sub (local.get 0) (i32.const {by}))"));
+    let counted = "(global $n (mut i32) (i32.const -1))";
+    let exported = "(global $n (export \"n\") (mut i32) (i32.const 0))";
+    let log = "(func (export \"at\") (param i32) (result i32) (call $take (i32.const 3))";
+    let ways = [
+        ("from one", format!("(func (export \"at\") (param i32) (result i32) {})", at(&less(1)))),
+        ("after a few blanks", {
+            let blank = "(if (i32.lt_u (local.get 0) (i32.const 12)) (then (return (i32.const 32))))";
+            format!("(func (export \"at\") (param i32) (result i32) {blank} {})", at(&less(12)))
+        }),
+        ("from an address", {
+            let place = less(1024);
+            format!("(func (export \"at\") (param i32) (result i32) (call $letter {place}))")
+        }),
+        ("of three numbers", format!("(func (export \"at\") (param i32 i32 i32) (result i32) {first})")),
+        ("two results", {
+            format!("(func (export \"at\") (param i32) (result i32 i32) {first} (i32.const 1))")
+        }),
+        ("below zero", {
+            format!("(func (export \"at\") (param i32) (result i32) (i32.sub (i32.const 0) {first}))")
+        }),
+        ("each four times", {
+            let place = "(i32.shr_u (local.get 0) (i32.const 2))";
+            format!("(func (export \"at\") (param i32) (result i32) {})", at(place))
+        }),
+        ("with a word to the host", format!("{log} {first})")),
+        ("one by one after nothing", {
+            let next = "(global.set $n (i32.add (local.tee 0 (global.get $n)) (i32.const 1)))";
+            format!("{counted} (func (export \"next\") (result i32) (local i32) {next} {first})")
+        }),
+        ("by steps", {
+            let step = "(global.set $n (i32.add (global.get $n) (i32.const 1)))";
+            let current = at("(global.get $n)");
+            format!("{exported} (func (export \"step\") {step}) (func (export \"current\") (result i32) {current})")
+        }),
+        ("in a global", format!("{exported} (func (export \"pick\") (param i32) (global.set $n {first}))")),
+    ];
+    ways.map(|(name, rest)| (name, carrier(text.as_bytes(), &rest))).to_vec()
+}
+
 #[test]
 fn a_page_or_script_is_found_however_it_is_handed_over() {
     at_least(Class::PotentiallyUnwanted, &ways(FORM));
     at_least(Class::Undecided, &ways(SCRIPT));
 }
 
+#[test]
+fn a_page_is_found_wherever_its_numbers_begin() {
+    at_least(Class::PotentiallyUnwanted, &odd_ways(FORM));
+}
+
 /// Who asks for the letters of a text gets them.
 #[test]
 fn a_text_that_is_handed_over_so_is_a_text() {
-    for (name, text) in ways(PROSE) {
+    for (name, text) in ways(PROSE).into_iter().chain(odd_ways(PROSE)) {
         let verdict = analysed(&text).verdict;
         assert_eq!(verdict.class, Class::Clean, "{name}: {:?}", verdict.reasons);
     }

@@ -147,13 +147,17 @@ pub(super) const RETURN_BYTES: u64 = 24 << 30;
 pub(super) const MAIN_ARGUMENTS: usize = 256;
 
 /// Calls of all exports that are asked for one number after another: each is an entry of its own.
-pub(super) const SPELLED_CALLS: usize = 4096;
+pub(super) const SPELLED_CALLS: usize = 6144;
 
 /// The same of one export: letters of a page or script, as far as they tell what it is.
 pub(super) const SPELLED_EACH: usize = 1024;
 
-/// Calls after which what gives the same again and again is left alone.
-pub(super) const SPELLED_FLAT: usize = 8;
+/// Calls that may give nothing before a text begins, and after which what gives the same again and again is
+/// left alone.
+pub(super) const SPELLED_LATE: usize = 24;
+
+/// Exports that may take the step to what another one gives, and globals in which it may stand.
+pub(super) const SPELLED_STEPS: usize = 3;
 
 /// Instructions of all these calls: a fraction of a second, and no work that looks like mining.
 pub(super) const SPELLED_INSTRUCTIONS: u64 = 8_000_000;

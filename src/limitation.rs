@@ -201,8 +201,10 @@ vocabulary! {
         TokenBytes = "bytes of host calls were not searched for honeytokens",
         /// What was handed to host functions, or returned.
         Handed = "things that were handed over were not looked through, or not to the last of their layers",
+        /// What lay in memory and began as pages and scripts do.
+        Built = "parts of memory held too much that begins as a page or script to look at all of it",
         /// What lay in memory.
-        Built = "parts of memory were not looked through for what was built there",
+        Memory = "parts of memory were not looked through for what was built there",
     }
 }
 

@@ -33,6 +33,8 @@ use crate::module::FuncIndex;
 const SAMPLE: usize = 40;
 /// Bytes of memory that are compared at a time.
 const PART: usize = 4096;
+/// What a part that was never used is compared with.
+static ZEROS: [u8; PART] = [0; PART];
 /// Bytes of a word that may lie beyond such a part, as doubles.
 const MARGIN: usize = 64;
 /// Bytes of the widest character.
@@ -107,14 +109,18 @@ pub(super) struct Built {
     scanned: usize,
     compared: usize,
     sought: usize,
+    /// Bytes of memory up to the last that ever held something.
+    used: usize,
     /// The memory as it was looked through last.
     last: Vec<u8>,
     /// Entry points after which it was looked through.
     looked: BTreeSet<Option<FuncIndex>>,
     /// How the things began that were looked at: most lie there for long.
     seen: HashSet<Vec<u8>>,
-    /// Times that something was not looked through.
+    /// Times that there was too much that begins as what is looked for.
     pub(super) cut: u64,
+    /// Times that memory was not looked through for want of room.
+    pub(super) unlooked: u64,
 }
 
 /// What a sample was given, or wrote openly: the length of that, and whether a thing with these first bytes
@@ -137,34 +143,48 @@ impl Built {
         let is_first = self.looked.insert(func);
         // Half of the room is for code after which nobody looked yet.
         let room = if is_first { BUILT_COMPARED } else { BUILT_COMPARED / 2 };
-        if self.compared + memory.len() > room {
-            self.cut += u64::from(is_first);
+        let whole = if self.compared + memory.len() <= room {
+            memory.len()
+        } else if is_first && self.compared + self.used.min(memory.len()) <= 2 * BUILT_COMPARED {
+            // Most of a large memory is never used.
+            self.used.min(memory.len())
+        } else {
+            self.unlooked += u64::from(is_first);
             return;
-        }
-        for range in self.changed(memory) {
-            if self.scanned + range.len() > BUILT_SCANNED || !self.look_through(memory, range, known, returns)
-            {
+        };
+        for range in self.changed(memory, whole) {
+            self.used = self.used.max(range.end);
+            if self.scanned + range.len() > BUILT_SCANNED {
+                self.unlooked += 1;
+                return;
+            }
+            if !self.look_through(memory, range, known, returns) {
                 self.cut += 1;
                 return;
             }
         }
     }
 
-    /// The parts of memory that hold something and changed since they were looked through.
-    fn changed(&mut self, memory: &[u8]) -> Vec<Range<usize>> {
-        self.compared += memory.len();
+    /// The parts of memory that hold something and changed since they were looked through; from `whole` on
+    /// those that do at some places.
+    fn changed(&mut self, memory: &[u8], whole: usize) -> Vec<Range<usize>> {
+        self.compared += whole;
         if self.last.len() < memory.len().min(BUILT_KEPT) {
             self.last.resize(memory.len().min(BUILT_KEPT), 0);
         }
         let mut changed: Vec<Range<usize>> = Vec::new();
         for (number, part) in memory.chunks(PART).enumerate() {
             let start = number * PART;
+            let is_sparse = || part.chunks(PART / 4).all(|part| part.iter().take(WIDEST).all(|byte| *byte == 0));
+            if start >= whole && is_sparse() {
+                continue;
+            }
             match self.last.get_mut(start..start + part.len()) {
                 Some(last) if last == part => continue,
                 Some(last) => last.copy_from_slice(part),
                 None => {}
             }
-            if part.iter().all(|byte| *byte == 0) {
+            if part == &ZEROS[..part.len()] {
                 continue;
             }
             match changed.last_mut() {
@@ -233,8 +253,13 @@ impl Built {
         if self.seen.contains(sample) {
             return true;
         }
-        if self.seen.len() >= BUILT_HITS || self.sought >= BUILT_SOUGHT {
+        if self.seen.len() >= BUILT_HITS {
             return false;
+        }
+        // A large file holds many beginnings, and costs much to be asked.
+        if self.sought >= BUILT_SOUGHT {
+            self.unlooked += 1;
+            return true;
         }
         self.seen.insert(sample.to_vec());
         self.sought += known.len;
@@ -373,13 +398,13 @@ mod tests {
         built.scanned = BUILT_SCANNED;
         memory[9000] = 1;
         built.look(&memory, None, &known, &mut returns);
-        assert_eq!(built.cut, 1);
-        built.compared = BUILT_COMPARED;
+        assert_eq!(built.unlooked, 1);
+        built.compared = 2 * BUILT_COMPARED;
         built.look(&memory, None, &known, &mut returns);
-        assert_eq!(built.cut, 1);
+        assert_eq!(built.unlooked, 1);
         for _ in 0..2 {
             built.look(&memory, Some(FuncIndex(3)), &known, &mut returns);
-            assert_eq!(built.cut, 2);
+            assert_eq!((built.unlooked, built.cut), (2, 0));
         }
     }
 

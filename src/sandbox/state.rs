@@ -248,6 +248,7 @@ impl State {
             (self.returns.cut, Cut::Returned),
             (self.returns.unlooked.saturating_add(self.handed_over.unlooked), Cut::Handed),
             (self.built.cut, Cut::Built),
+            (self.built.unlooked, Cut::Memory),
         ];
         for &(count, what) in own.iter().chain(others) {
             if count > 0 {

@@ -1,6 +1,8 @@
 //! What a sample carries to whoever calls it: a script that it handed over and that nobody sees in its file;
 //! and what an export could give back, and did not: a command whose address stands in its code.
 //!
+//! Names of functions may be no names but a text in pieces.
+//!
 //! What exports returned is looked at in the run (`sandbox::returned`), and rules speak of pages, commands
 //! and programs. A script for itself is none of these: what makes scripts of other texts hands them over too.
 //! Of such the words stand in what it was given or in its file.
@@ -12,11 +14,16 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use base64::{
+    Engine as _,
+    alphabet::{STANDARD, URL_SAFE},
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use wasmparser::Operator;
 
 use super::{
     correlations::{gives_data, text_of},
-    limits::{CARRIED, LINE, WORD, WORDS},
+    limits::{CARRIED, LINE, NAME_PIECE, NAMES, WORD, WORDS},
     operators::for_each_operator,
     seen::Code,
     text,
@@ -30,7 +37,29 @@ use crate::{
 
 /// Why what is handed over forbids CLEAN, if it does.
 pub(super) fn lack(code: &Code<'_>) -> Option<String> {
-    hidden(code.facts).or_else(|| could_give(code))
+    hidden(code.facts).or_else(|| could_give(code)).or_else(|| named(code.facts))
+}
+
+/// What the names of functions spell that are no names: each is base64 of plain text, and together they are a
+/// page, a script or a command.
+fn named(facts: &Facts<'_>) -> Option<String> {
+    let names = facts.view.functions.iter().filter_map(|function| function.name.as_deref());
+    let mut text = Vec::new();
+    names.filter_map(of_base64).take(NAMES).for_each(|piece| text.extend(piece));
+    let found = Returned::of(text).filter(|found| found.contents != Contents::Archive)?;
+    let text = text::quoted(&String::from_utf8_lossy(&found.bytes));
+    Some(format!("names of functions hold a {} in base64: {text}", found.contents))
+}
+
+/// The text that a name is in base64.
+fn of_base64(name: &str) -> Option<Vec<u8>> {
+    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let alphabet = if name.contains(['-', '_']) { &URL_SAFE } else { &STANDARD };
+    if name.len() < NAME_PIECE {
+        return None;
+    }
+    let text = GeneralPurpose::new(alphabet, config).decode(name).ok()?;
+    text.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r')).then_some(text)
 }
 
 /// A script that was handed over, of whose words most stand neither in the file nor in what the host gave.

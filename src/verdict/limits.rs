@@ -75,6 +75,12 @@ pub(super) const IDENTIFIER: usize = 256;
 /// Addresses in the code of exports at which a command is looked for: each is a look at a line.
 pub(super) const CARRIED: usize = 65_536;
 
+/// Letters of a name that may be a piece of a text: a shorter one is base64 by chance.
+pub(super) const NAME_PIECE: usize = 16;
+
+/// Such names that are put together.
+pub(super) const NAMES: usize = 4096;
+
 /// Letters of a word that says something of where it came from.
 pub(super) const WORD: usize = 5;
 

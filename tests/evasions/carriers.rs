@@ -133,6 +133,30 @@ fn a_page_is_found_wherever_its_numbers_begin() {
     at_least(Class::PotentiallyUnwanted, &odd_ways(FORM));
 }
 
+/// What stands in globals and in names nobody has to call.
+#[test]
+fn globals_and_names_are_read() {
+    let global = |(at, bytes): (usize, &[u8])| {
+        let word = bytes.iter().rev().fold(0u64, |all, byte| all << 8 | u64::from(*byte));
+        format!("(global (export \"g{at}\") i64 (i64.const {word}))")
+    };
+    let globals = |text: &str| -> String {
+        let all: String = text.as_bytes().chunks(8).enumerate().map(global).collect();
+        format!("(module {all} (func (export \"add\") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))")
+    };
+    let named = |text: &str| -> String {
+        let letters = base64(text.as_bytes());
+        let pieces = letters.as_bytes().chunks(24).map(|piece| String::from_utf8_lossy(piece).replace('=', ""));
+        let all: String = pieces.map(|piece| format!("(func $\"{piece}\" (param i32))")).collect();
+        format!("(module {all} (func (export \"one\") (result i32) (i32.const 1)))")
+    };
+    at_least(Class::PotentiallyUnwanted, &[("globals", globals(FORM))]);
+    at_least(Class::Undecided, &[("globals", globals(SCRIPT)), ("names", named(SCRIPT)), ("names", named(FORM))]);
+    for text in [globals(PROSE), named(PROSE)] {
+        assert_eq!(class(&text), Class::Clean, "{text}");
+    }
+}
+
 /// Who asks for the letters of a text gets them.
 #[test]
 fn a_text_that_is_handed_over_so_is_a_text() {

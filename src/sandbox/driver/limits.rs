@@ -168,6 +168,9 @@ pub(super) const SPELLED_LOGGED: usize = 10_000;
 /// Parameters of what is called again and again: a time, an event, a key and what is held with it.
 pub(super) const TURN_PARAMS: usize = 2;
 
+/// Exported globals read for what they spell: as many as a page has letters, packed.
+pub(super) const GLOBALS_LOOKED_AT: usize = 4096;
+
 /// Exports and callbacks that are called again and again, as a page does with each frame.
 pub(super) const TURN_EXPORTS: usize = 8;
 

@@ -5,17 +5,36 @@ use std::sync::PoisonError;
 
 use memchr::memmem;
 
-use super::Driver;
+use super::{Driver, limits::GLOBALS_LOOKED_AT};
 use crate::{
     module::FuncIndex,
     sandbox::{
         built::{self, Known},
         limits::CARVE_GLANCE,
+        spelled::Spelled,
     },
     tracer::Value,
 };
 
 impl Driver<'_> {
+    /// Looks at what exported globals spell, in the module's order: who loads the module reads them.
+    pub(super) fn look_at_globals(&self) {
+        let exports = self.session.module().exports().iter().filter(|export| export.func.is_none());
+        let values = exports.take(GLOBALS_LOOKED_AT).filter_map(|export| self.session.global(&export.name));
+        let mut texts = vec![Spelled::default()];
+        for value in values {
+            if texts.last_mut().is_some_and(|text| !text.push(&value)) {
+                let mut next = Spelled::default();
+                _ = next.push(&value);
+                texts.push(next);
+            }
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        for text in texts.into_iter().filter(|text| !text.is_flat()) {
+            text.readings().iter().for_each(|reading| _ = state.returns.take(reading));
+        }
+    }
+
     /// Looks at what is there after an entry at `func`, of which are the arguments and results if it
     /// returned.
     pub(super) fn look_at_outcome(&self, func: Option<FuncIndex>, returned: Option<(&[Value], &[Value])>) {

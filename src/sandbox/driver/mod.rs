@@ -130,10 +130,12 @@ impl<'o> Driver<'o> {
         let is_up = self.start();
         if is_up {
             self.place();
+            self.look_at_globals();
             self.candidates = self.candidates().into();
             self.initialize();
             self.keep();
             self.drive();
+            self.look_at_globals();
         }
         self.say_stops();
         let status = self.status(is_up);

@@ -18,7 +18,7 @@ use super::{
     names::Role,
 };
 use crate::{
-    module::component::Core,
+    module::{FuncIndex, component::Core},
     sandbox::{
         spelled::Spelled,
         types::{Entry, EntryEnd, EntryKind},
@@ -188,14 +188,18 @@ impl Driver<'_> {
         given.any(fits) && !self.asks_host(candidate)
     }
 
-    /// Whether an export calls its host for more than to tell it something: what has an effect is not asked.
+    /// Whether an export asks its host for something, or calls it for more than a word: that is not repeated.
     fn asks_host(&self, candidate: &Candidate) -> bool {
         let is_own = |entry: &Entry| entry.func == Some(candidate.func);
+        let module = self.session.module();
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let calls = state.log.calls.iter().rev().take(SPELLED_LOGGED);
-        let calls = calls.filter(|call| self.entries.get(call.entry).is_some_and(is_own)).count();
+        let calls: Vec<_> =
+            calls.filter(|call| self.entries.get(call.entry).is_some_and(is_own)).map(|call| call.func).collect();
         let entries = self.entries.iter().filter(|entry| is_own(entry)).count();
-        calls > 0 && (candidate.reach.has_effect || candidate.reach.has_files || calls > 2 * entries)
+        let answers = |func: &FuncIndex| module.func_type(*func).is_none_or(|ty| !ty.results().is_empty());
+        let has_effect = candidate.reach.has_effect || candidate.reach.has_files;
+        !calls.is_empty() && (has_effect || calls.len() > 2 * entries || calls.iter().any(answers))
     }
 
     /// Asks one export, so often at most, and until so many instructions ran; how often it was asked.

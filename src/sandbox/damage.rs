@@ -28,7 +28,7 @@ use super::{
 use crate::module::view::entropy;
 
 pub use self::shape::Harm;
-pub(super) use self::wanted::{has_asked, has_opened, wanted};
+pub(super) use self::wanted::{has_asked, has_opened, has_read_input, wanted};
 use self::words::{Said, noise};
 pub(super) use self::{
     decoded::{decoded, members},

@@ -76,8 +76,12 @@ impl Run {
         self.carved.iter().map(Vec::as_slice).filter(|module| !is_made(module)).collect()
     }
 
-    /// Whether it opened a file that its arguments name and that it did not write.
+    /// Whether it opened a file that its arguments name and that it did not write, or read what it was given
+    /// on standard input where an argument says `-`.
     fn reads_source(&self) -> bool {
+        if self.asked.iter().any(|arg| arg == "-") && damage::has_read_input(self) {
+            return true;
+        }
         let is_written = |arg: &str| self.files.iter().any(|file| damage::is_named(arg, file.last_path()));
         let mut sources = self.asked.iter().filter(|arg| !is_written(arg));
         damage::has_asked(self) && sources.any(|arg| damage::has_opened(self, arg))

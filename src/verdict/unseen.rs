@@ -204,7 +204,8 @@ impl Waiting {
     fn is_open(self, guard: &Guard, weights: &Weights, facts: &Facts<'_>, seen: &Seen) -> bool {
         match self {
             Self::Unknown => guard.waits(weights, false),
-            Self::Writes | Self::Opens => guard.waits(weights, true),
+            Self::Writes => guard.waits(weights, true),
+            Self::Opens => guard.waits(weights, true) || guard.is_invented(facts),
             Self::Removes => guard.counts || guard.is_decided(seen) || guard.is_invented(facts),
         }
     }

@@ -2,33 +2,40 @@
 //!
 //! An uninstaller is given a list, a cleaner a folder. What the list names, and what goes of a folder that
 //! keeps most of its files, was asked for, if the program asked for its arguments, read the list or looked
-//! through folders, and left little in place of what went: whoever encrypts or blanks files did more.
+//! through folders, and left nothing that may hold what went: whoever encrypts or blanks files did more.
 
 use std::collections::{HashMap, HashSet};
 
-use super::{FileChange, is_named};
+use super::{FileChange, is_named, words::noise};
 use crate::sandbox::{
     limits::WANTED_LISTS,
     types::{Call, Pointed, Run},
 };
 
-/// What gives a program its arguments, opens a file and looks through a folder: in preview1 and in WASI 0.2.
+/// What gives a program its arguments, opens a file and looks through a folder: in preview1, in WASI 0.2 and
+/// in Emscripten's kernel, without the lines before the name.
 const GIVES_ARGUMENTS: [&str; 2] = ["args_get", "get-arguments"];
-const OPENS: [&str; 2] = ["path_open", "[method]descriptor.open-at"];
-const LOOKS: [&str; 2] = ["fd_readdir", "[method]descriptor.read-directory"];
+const OPENS: [&str; 4] = ["path_open", "[method]descriptor.open-at", "syscall_openat", "syscall5"];
+const LOOKS: [&str; 3] = ["fd_readdir", "[method]descriptor.read-directory", "syscall_getdents64"];
+
+/// Bytes without a blank that a text has: more may be something in an encoding.
+const WORD: usize = 256;
 
 /// The paths of files that were deleted as the arguments of a run ask. `before`: the files at the start.
 pub(in crate::sandbox) fn wanted(run: &Run, before: &HashMap<&str, &[u8]>) -> HashSet<String> {
     let gone: Vec<&FileChange> = run.files.iter().filter(|change| went(change)).collect();
     let lost: u64 = gone.iter().filter_map(|change| change.size_before).sum();
-    if !has_asked(run) || 2 * written(&run.files) > lost {
+    if !has_asked(run) || 2 * written(&run.files, |_| true) > lost {
         return HashSet::new();
     }
+    let held = written(&run.files, |change| !is_prose(&change.contents));
+    let could_be_held = |change: &&FileChange| change.size_before.is_some_and(|size| 2 * held > size);
+    let gone: Vec<_> = gone.into_iter().filter(|change| !could_be_held(change)).collect();
     let gone: Vec<&str> = gone.into_iter().map(|change| &*change.path).collect();
     let listed = listed(run, before);
     let has_looked = run.calls.iter().any(|call| succeeded(call, &LOOKS));
-    let thinned: Vec<_> =
-        run.asked.iter().filter(|arg| has_looked && keeps_most(arg, before, &gone)).collect();
+    let folders = run.asked.iter().flat_map(|arg| names(arg));
+    let thinned: Vec<_> = folders.filter(|arg| has_looked && keeps_most(arg, before, &gone)).collect();
     let is_wanted = |path: &&&str| is_listed(&listed, path) || thinned.iter().any(|arg| is_below(arg, path));
     gone.iter().filter(is_wanted).map(|path| (*path).to_owned()).collect()
 }
@@ -42,21 +49,37 @@ pub(in crate::sandbox) fn has_asked(run: &Run) -> bool {
 pub(in crate::sandbox) fn has_opened(run: &Run, path: &str) -> bool {
     let names = |call: &Call| {
         call.args.iter().any(|arg| match &arg.points_at {
-            Some(Pointed::Text { text }) => is_named(text, path),
+            Some(Pointed::Text { text }) => is_named(text, path) || is_named(path, text),
             _ => false,
         })
     };
     run.calls.iter().any(|call| succeeded(call, &OPENS) && names(call))
 }
 
-fn succeeded(call: &Call, names: &[&str]) -> bool {
-    call.errno.is_none() && names.contains(&&*call.name)
+/// Whether the program read something on standard input.
+pub(in crate::sandbox) fn has_read_input(run: &Run) -> bool {
+    let is_input = |call: &Call| call.args.first().is_some_and(|arg| arg.value == crate::Value::I32(0));
+    has_asked(run) && run.calls.iter().any(|call| succeeded(call, &["fd_read"]) && is_input(call))
 }
 
-/// Bytes of the files that are new or have other contents.
-fn written(changes: &[FileChange]) -> u64 {
-    let is_new = |change: &&FileChange| change.sha256 != change.sha256_before;
+fn succeeded(call: &Call, names: &[&str]) -> bool {
+    call.errno.is_none() && !call.fabricated && names.contains(&call.name.trim_start_matches('_'))
+}
+
+/// Bytes of some of the files that are new or have other contents.
+fn written(changes: &[FileChange], is_one: impl Fn(&FileChange) -> bool) -> u64 {
+    let is_new = |change: &&FileChange| change.sha256 != change.sha256_before && is_one(change);
     changes.iter().filter(is_new).filter_map(|change| change.size_after).sum()
+}
+
+/// Whether contents are a text of words, such as a log.
+fn is_prose(bytes: &[u8]) -> bool {
+    noise(bytes) == 0 && bytes.split(u8::is_ascii_whitespace).all(|word| word.len() < WORD)
+}
+
+/// What an argument may name: itself, or what stands behind its last `=`.
+fn names(arg: &str) -> impl Iterator<Item = &str> {
+    [Some(arg), arg.rsplit_once('=').map(|(_, name)| name)].into_iter().flatten()
 }
 
 /// Whether a file is gone, and was not written before it went.
@@ -69,7 +92,8 @@ fn went(change: &FileChange) -> bool {
 fn listed<'a>(run: &Run, before: &HashMap<&str, &'a [u8]>) -> HashSet<&'a [u8]> {
     let mut room = WANTED_LISTS;
     let mut words = HashSet::new();
-    let is_list = |path: &str| run.asked.iter().any(|arg| is_named(arg, path)) && has_opened(run, path);
+    let is_asked = |path: &str| run.asked.iter().flat_map(|arg| names(arg)).any(|arg| is_named(arg, path));
+    let is_list = |path: &str| is_asked(path) && has_opened(run, path);
     let mut lists: Vec<_> = before.iter().filter(|(path, _)| is_list(path)).collect();
     lists.sort_unstable();
     for (_, bytes) in lists {
@@ -99,11 +123,11 @@ fn keeps_most(arg: &str, before: &HashMap<&str, &[u8]>, gone: &[&str]) -> bool {
     2 * gone.iter().filter(|path| is_below(arg, path)).count() <= had
 }
 
-/// Whether an argument is the whole path of a folder that something is in: a word such as `home` names none.
+/// Whether an argument is the whole path of a folder that something is in: a word without a `/` names none.
 fn is_below(arg: &str, path: &str) -> bool {
     let folder = arg.trim_matches('/');
     let rest = path.trim_start_matches('/').strip_prefix(folder);
-    folder.contains('/') && rest.is_some_and(|rest| rest.starts_with('/'))
+    arg.contains('/') && !folder.is_empty() && rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub(super) struct Material {
 /// which is a short text of digits; a text; an event that hands over that text. All else is zeros. It is to
 /// lie at `address`.
 pub(super) fn page(address: u32) -> Vec<u8> {
-    let mut page = handed_text();
+    let mut page: Vec<u8> = job().iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect();
     page.resize(TARGET as usize, 0);
     page.extend_from_slice(b"b88d0600");
     page.resize(TEXT as usize, 0);
@@ -45,11 +45,6 @@ pub(super) fn page(address: u32) -> Vec<u8> {
     }
     page.resize(PAGE as usize, 0);
     page
-}
-
-/// The text at the beginning of the page.
-pub(in crate::sandbox) fn handed_text() -> Vec<u8> {
-    job().iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()
 }
 
 /// A text that means nothing.

@@ -166,7 +166,10 @@ pub(super) const SPELLED_INSTRUCTIONS: u64 = 8_000_000;
 pub(super) const SPELLED_LOGGED: usize = 10_000;
 
 /// Parameters of what is called again and again: a time, an event, a key and what is held with it.
-pub(super) const TURN_PARAMS: usize = 2;
+pub(super) const TURN_PARAMS: usize = 4;
+
+/// Calls in a row without a host call after which a series ends: what works at every other frame goes on.
+pub(super) const TURN_SILENT: usize = 8;
 
 /// Exported globals read for what they spell: as many as a page has letters, packed.
 pub(super) const GLOBALS_LOOKED_AT: usize = 4096;

@@ -41,7 +41,6 @@ use crate::{
     tracer::{Budget, InvokeError, Limit, Outcome, Session, Type, Value},
 };
 
-pub(super) use self::args::handed_text;
 pub(crate) use self::inputs::is_drivers;
 use self::limits::{
     DRIVEN, DRIVEN_BYTES, DRIVEN_LEAST, DRIVEN_WORK, INDIRECT_INSTRUCTIONS, LEFT_NAMED, MADE_UP_HOST_CALLS,

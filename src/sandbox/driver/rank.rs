@@ -53,6 +53,13 @@ const FILES: &[&str] = &[
     "path_remove_directory",
     "fd_pwrite",
     "[method]descriptor.*-at",
+    "*syscall_open*",
+    "*syscall_unlink*",
+    "*syscall_rename*",
+    "*syscall_*truncate*",
+    "*syscall5",
+    "*syscall10",
+    "*syscall38",
 ];
 
 /// What a function holds.

@@ -9,7 +9,7 @@ use super::{
     Driver, args,
     callbacks::Target,
     candidates::Candidate,
-    limits::{EXPLORE_LOGGED, TURN_CALLS, TURN_EXPORTS, TURN_INSTRUCTIONS, TURN_PARAMS, TURNS},
+    limits::{EXPLORE_LOGGED, TURN_CALLS, TURN_EXPORTS, TURN_INSTRUCTIONS, TURN_PARAMS, TURN_SILENT, TURNS},
     names::Role,
     rank::Reach,
 };
@@ -56,23 +56,26 @@ impl Driver<'_> {
         let told = self.told.targets().to_vec().into_iter().map(Turn::Told);
         let turns: Vec<_> = chosen.iter().map(Turn::Export).chain(told).filter(Turn::is_one).collect();
         let mut left = TURN_CALLS;
-        for turn in turns.iter().take(TURN_EXPORTS) {
-            // What floods the log has been seen.
-            if left == 0 || self.logged() > EXPLORE_LOGGED {
-                return;
-            }
-            left -= self.series(turn, TURNS.min(left));
+        let count = turns.len().min(TURN_EXPORTS);
+        for (number, turn) in turns.iter().take(count).enumerate() {
+            // Each has its part, and what those before it left of theirs.
+            left -= self.series(turn, TURNS.min(left / (count - number)), EXPLORE_LOGGED / count as u64);
         }
     }
 
-    /// One series of calls, from the state that was kept; how many there were.
-    fn series(&mut self, turn: &Turn<'_>, most: usize) -> usize {
+    /// One series of calls, from the state that was kept, of so many with so much in the log; how many there
+    /// were.
+    fn series(&mut self, turn: &Turn<'_>, most: usize, room: u64) -> usize {
         self.undo();
         self.write_typed();
         let (params, func, reach) = turn.of();
         let began = self.session.instructions();
-        let mut made = 0;
-        while made < most && !self.is_over() {
+        let (mut made, mut silent, first) = (0, 0, self.logged());
+        while made < most
+            && silent < TURN_SILENT
+            && self.logged().saturating_sub(first) < room
+            && !self.is_over()
+        {
             let used = self.session.instructions() - began;
             if used >= TURN_INSTRUCTIONS {
                 break;
@@ -90,9 +93,10 @@ impl Driver<'_> {
                 Turn::Told(one) => self.call_target(one, args, &budget),
             }
             made += 1;
-            if self.settle() || self.logged() == logged {
+            if self.settle() {
                 break;
             }
+            silent = if self.logged() == logged { silent + 1 } else { 0 };
         }
         self.undo();
         made
@@ -112,18 +116,23 @@ impl Driver<'_> {
         }
     }
 
-    /// Arguments of the call after so many others. A number is a key, or the address of a text, or both.
+    /// Arguments of the call after so many others. The first number is a key and the address of a text, those
+    /// after it are keys, but for an object that comes first.
     fn turn_args(&self, params: &[Type], made: usize) -> Vec<Value> {
         let letters = typed::letters(self.options.seed.number());
-        let text = self.typed_at().wrapping_add(letters[made % letters.len()].into());
+        let letter = letters[made % letters.len()];
+        let text = self.typed_at().wrapping_add(letter.into());
         let mut args = args::make(params, 0, self.material);
         let is_first = |ty: &Type| matches!(ty, Type::I32 | Type::I64);
-        let of_object = args::integers(params) == 1 && self.material.handle.is_some();
-        let first = params.iter().position(is_first).filter(|_| !of_object);
+        let mut integers = params.iter().enumerate().filter(|(_, ty)| is_first(ty)).map(|(at, _)| at);
+        let object = integers.next().filter(|_| self.material.handle.is_some());
+        let first = if object.is_some() { integers.next() } else { params.iter().position(is_first) };
         for (at, value) in args.iter_mut().enumerate() {
             match value {
                 Value::I32(value) if Some(at) == first => *value = text as i32,
                 Value::I64(value) if Some(at) == first => *value = text.into(),
+                Value::I32(value) if Some(at) != object => *value = letter.into(),
+                Value::I64(value) if Some(at) != object => *value = letter.into(),
                 Value::F32(value) => *value = (FRAME * made as f64) as f32,
                 Value::F64(value) => *value = FRAME * made as f64,
                 _ => {}

@@ -17,6 +17,5 @@ pub use json::{LEVELS, json_len, write_json, write_json_line};
 pub(crate) use vocabulary::vocabulary;
 #[cfg(feature = "analysis")]
 pub(crate) use vocabulary::{inline_schema, named, text_in_json};
-pub use words::{
-    counted, cut, cut_at, cut_counted, grouped, noun, percent, plural, quoted, share, some, thrown,
-};
+pub(crate) use words::cut_at;
+pub use words::{counted, cut, cut_counted, grouped, noun, percent, plural, quoted, share, some, thrown};

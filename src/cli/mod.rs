@@ -133,8 +133,8 @@ const EXIT_CODES: &str = "Exit codes:
      `run`: the verdict is below --fail-on
   1  `run`: the verdict is at or above --fail-on; `rerun`: a difference;
      `scan`, `watch --once`: something has no result;
-     `info`, `rerun`, `dump`, `export`, `taint`: the trace file is cut off
-     or damaged, even if it lacks only its index, and what is in it is
+     `info`, `rerun`, `dump`, `export`, `taint`, and `graph` of a run: the
+     trace file is cut off or damaged, even if it lacks only its index, and what is in it is
      told; a trace file that lost its sample, without --sample;
      what shows values: they are not known as far;
      `rules lint`, `rules test`: something was found;

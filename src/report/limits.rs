@@ -78,5 +78,5 @@ pub(super) const KNOWN_NAMES: usize = 1_000_000_000;
 /// Characters of a name that the sample chose, in formats for other tools: those cut lines too.
 pub(super) const NAME_CHARS: usize = 200;
 
-/// Made-up calls without new code or host calls that keep their metrics: exploring makes hundreds.
+/// Made-up calls that ran no new code and called no host, and keep their metrics: exploring makes hundreds.
 pub(super) const REPEATS: usize = 16;

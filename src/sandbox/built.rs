@@ -175,7 +175,8 @@ impl Built {
         let mut changed: Vec<Range<usize>> = Vec::new();
         for (number, part) in memory.chunks(PART).enumerate() {
             let start = number * PART;
-            let is_sparse = || part.chunks(PART / 4).all(|part| part.iter().take(WIDEST).all(|byte| *byte == 0));
+            let is_sparse =
+                || part.chunks(PART / 4).all(|part| part.iter().take(WIDEST).all(|byte| *byte == 0));
             if start >= whole && is_sparse() {
                 continue;
             }

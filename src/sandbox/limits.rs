@@ -98,6 +98,9 @@ pub(super) const DAMAGE_TOLD: usize = 1 << 20;
 /// Bytes of the files that arguments name in which the names of others are looked for.
 pub(super) const WANTED_LISTS: usize = 1 << 20;
 
+/// Bytes without a blank in a text that is taken for words: more may be something in an encoding.
+pub(super) const WANTED_WORD: usize = 256;
+
 /// Bytes of a file that are looked at to tell what it is: a script shows it in its first lines.
 pub(super) const HELD_BYTES: usize = 64 << 10;
 

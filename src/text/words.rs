@@ -64,7 +64,7 @@ pub fn cut_counted(text: &str, max: usize) -> String {
 
 /// The first `max` characters of a text and a mark that counts the rest; `None` if the rest takes no more
 /// room than the mark.
-pub fn cut_at(text: &str, max: usize) -> Option<(&str, String)> {
+pub(crate) fn cut_at(text: &str, max: usize) -> Option<(&str, String)> {
     let (end, _) = text.char_indices().nth(max)?;
     let (kept, rest) = text.split_at_checked(end)?;
     let mark = format!("…(+{} bytes)", rest.len());

@@ -72,8 +72,8 @@ pub(super) const NEWS_OF_CALL: u64 = 32;
 /// Frames that the count of instructions follows; the engine has fewer.
 pub(super) const COUNTED_FRAMES: usize = 1 << 20;
 
-/// Decisions by which the count of instructions remembers a part of a word, in bits: what is random still
-/// comes again.
+/// Decisions by which the count of instructions remembers a part of a word, in bits: so few come again even
+/// where they are random.
 pub(super) const COUNTED_CHUNK: u32 = 8;
 
 /// Words of decisions that the count of instructions remembers, and as many parts of words; a power of two:

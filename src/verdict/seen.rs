@@ -18,7 +18,7 @@ use super::{
 use crate::{
     module::{CodeOffset, FuncIndex, Module, Place, view},
     rules::Facts,
-    sandbox::Call,
+    sandbox::{Answer, Call},
     values::taint::SourceKind,
 };
 
@@ -66,7 +66,9 @@ impl Guard {
 
     /// Whether the call before it was answered by invention.
     pub(super) fn is_invented(&self, facts: &Facts<'_>) -> bool {
-        let is_one = |call: &Call| call.fabricated && self.after.as_deref() == Some(&*call.name);
+        let is_one = |call: &Call| {
+            (call.fabricated || call.answer == Answer::Default) && self.after.as_deref() == Some(&*call.name)
+        };
         facts.run.is_some_and(|run| run.calls.iter().any(is_one))
     }
 

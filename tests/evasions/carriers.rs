@@ -80,7 +80,9 @@ fn ways(text: &str) -> Vec<(&'static str, String)> {
 fn odd_ways(text: &str) -> Vec<(&'static str, String)> {
     // The letter at a place, and nothing outside.
     let at = |place: &str| {
-        format!("(if (result i32) (i32.lt_u {place} $LEN) (then (call $letter {place})) (else (i32.const 0)))")
+        format!(
+            "(if (result i32) (i32.lt_u {place} $LEN) (then (call $letter {place})) (else (i32.const 0)))"
+        )
     };
     let (first, less) = (at("(local.get 0)"), |by: u32| format!("(i32.sub (local.get 0) (i32.const {by}))"));
     let counted = "(global $n (mut i32) (i32.const -1))";
@@ -115,7 +117,9 @@ fn odd_ways(text: &str) -> Vec<(&'static str, String)> {
         ("by steps", {
             let step = "(global.set $n (i32.add (global.get $n) (i32.const 1)))";
             let current = at("(global.get $n)");
-            format!("{exported} (func (export \"step\") {step}) (func (export \"current\") (result i32) {current})")
+            format!(
+                "{exported} (func (export \"step\") {step}) (func (export \"current\") (result i32) {current})"
+            )
         }),
         ("in a global", format!("{exported} (func (export \"pick\") (param i32) (global.set $n {first}))")),
     ];
@@ -142,16 +146,22 @@ fn globals_and_names_are_read() {
     };
     let globals = |text: &str| -> String {
         let all: String = text.as_bytes().chunks(8).enumerate().map(global).collect();
-        format!("(module {all} (func (export \"add\") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))")
+        format!(
+            "(module {all} (func (export \"add\") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))"
+        )
     };
     let named = |text: &str| -> String {
         let letters = base64(text.as_bytes());
-        let pieces = letters.as_bytes().chunks(24).map(|piece| String::from_utf8_lossy(piece).replace('=', ""));
+        let pieces =
+            letters.as_bytes().chunks(24).map(|piece| String::from_utf8_lossy(piece).replace('=', ""));
         let all: String = pieces.map(|piece| format!("(func $\"{piece}\" (param i32))")).collect();
         format!("(module {all} (func (export \"one\") (result i32) (i32.const 1)))")
     };
     at_least(Class::PotentiallyUnwanted, &[("globals", globals(FORM))]);
-    at_least(Class::Undecided, &[("globals", globals(SCRIPT)), ("names", named(SCRIPT)), ("names", named(FORM))]);
+    at_least(
+        Class::Undecided,
+        &[("globals", globals(SCRIPT)), ("names", named(SCRIPT)), ("names", named(FORM))],
+    );
     for text in [globals(PROSE), named(PROSE)] {
         assert_eq!(class(&text), Class::Clean, "{text}");
     }

@@ -3,7 +3,8 @@
 
 use super::{Class, analysed, at_least, carriers::base64, class};
 
-const PAGE: &str = "<html><body><form action='https://c.example.invalid/in'>Password <input name='p'></form></body></html>";
+const PAGE: &str =
+    "<html><body><form action='https://c.example.invalid/in'>Password <input name='p'></form></body></html>";
 const PROSE: &str = "The beds are planted, and the water tank was delivered on Monday. ";
 
 fn plain(bytes: &[u8]) -> String {

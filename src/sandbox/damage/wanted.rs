@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{FileChange, is_named, words::noise};
 use crate::sandbox::{
-    limits::WANTED_LISTS,
+    limits::{WANTED_LISTS, WANTED_WORD},
     types::{Call, Pointed, Run},
 };
 
@@ -17,9 +17,6 @@ use crate::sandbox::{
 const GIVES_ARGUMENTS: [&str; 2] = ["args_get", "get-arguments"];
 const OPENS: [&str; 4] = ["path_open", "[method]descriptor.open-at", "syscall_openat", "syscall5"];
 const LOOKS: [&str; 3] = ["fd_readdir", "[method]descriptor.read-directory", "syscall_getdents64"];
-
-/// Bytes without a blank that a text has: more may be something in an encoding.
-const WORD: usize = 256;
 
 /// The paths of files that were deleted as the arguments of a run ask. `before`: the files at the start.
 pub(in crate::sandbox) fn wanted(run: &Run, before: &HashMap<&str, &[u8]>) -> HashSet<String> {
@@ -74,7 +71,7 @@ fn written(changes: &[FileChange], is_one: impl Fn(&FileChange) -> bool) -> u64 
 
 /// Whether contents are a text of words, such as a log.
 fn is_prose(bytes: &[u8]) -> bool {
-    noise(bytes) == 0 && bytes.split(u8::is_ascii_whitespace).all(|word| word.len() < WORD)
+    noise(bytes) == 0 && bytes.split(u8::is_ascii_whitespace).all(|word| word.len() < WANTED_WORD)
 }
 
 /// What an argument may name: itself, or what stands behind its last `=`.

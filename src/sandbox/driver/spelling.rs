@@ -194,8 +194,10 @@ impl Driver<'_> {
         let module = self.session.module();
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let calls = state.log.calls.iter().rev().take(SPELLED_LOGGED);
-        let calls: Vec<_> =
-            calls.filter(|call| self.entries.get(call.entry).is_some_and(is_own)).map(|call| call.func).collect();
+        let calls: Vec<_> = calls
+            .filter(|call| self.entries.get(call.entry).is_some_and(is_own))
+            .map(|call| call.func)
+            .collect();
         let entries = self.entries.iter().filter(|entry| is_own(entry)).count();
         let answers = |func: &FuncIndex| module.func_type(*func).is_none_or(|ty| !ty.results().is_empty());
         let has_effect = candidate.reach.has_effect || candidate.reach.has_files;

@@ -5,7 +5,8 @@
 //! elements of its table must stand in a row. Raw bytes of code are never searched: an immediate is a LEB128
 //! number there, and what looks like a table is something else.
 //!
-//! Both searches are one look into a hash table for each immediate, and for each byte of data.
+//! Both searches are one look at a bit for each immediate and each byte of data, and one into a list in order
+//! for the few whose bit is set.
 
 mod anchors;
 mod limits;

@@ -326,7 +326,10 @@ impl Memo {
         }
         let (slot, mask) = (slot(stretch.start, stretch.word, top), self.slots.len() - 1);
         let mut places = (0..STRETCH_PROBES).map(|probe| (slot + probe) & mask);
-        let Some(free) = places.find(|&place| self.slots[place] == 0) else { return };
+        let Some(free) = places.find(|&place| self.slots[place] == 0) else {
+            self.frames.truncate(stretch.first as usize);
+            return;
+        };
         let id = self.stretches.len() as u32;
         self.stretches.push(stretch);
         self.slots[free] = id + 1;

@@ -211,6 +211,15 @@ mod linux {
 
     /// System calls that libraries make to learn of the machine, and do without if they are refused.
     const REFUSED: &[i64] = &[
+        // By these musl asks for the number of processors, where the kernel has them.
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_open,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_stat,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_access,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_readlink,
         libc::SYS_openat,
         libc::SYS_newfstatat,
         libc::SYS_statx,

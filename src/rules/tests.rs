@@ -6,7 +6,7 @@ use crate::{
     limitation::Named,
     module::{CodeOffset, FuncIndex, view},
     passes::{self, flows::DataFlow},
-    sandbox::{Answer, Arg, Call, ChangeKind, Entry, EntryEnd, EntryKind, FileChange, Pointed, Status},
+    sandbox::{Arg, Call, ChangeKind, Entry, EntryEnd, EntryKind, FileChange, Pointed, Status},
     values::taint::{How, SinkKind, SourceKind},
 };
 
@@ -59,21 +59,7 @@ fn number(name: &'static str, value: i32) -> Arg {
 }
 
 fn call(name: &str, args: Vec<Arg>) -> Call {
-    Call {
-        number: 0,
-        record: 0,
-        entry: 0,
-        func: FuncIndex(0),
-        module: "wasi_snapshot_preview1".into(),
-        name: name.into(),
-        args,
-        results: vec![Value::I32(0)],
-        answer: Answer::Wasi,
-        fabricated: false,
-        errno: None,
-        time_ns: 0,
-        ended: false,
-    }
+    Call { results: vec![Value::I32(0)], ..Call::of_wasi(name, args) }
 }
 
 /// The facts of a made-up sample.

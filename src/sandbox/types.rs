@@ -307,6 +307,28 @@ pub struct Call {
     pub ended: bool,
 }
 
+#[cfg(test)]
+impl Call {
+    /// A call of WASI that was answered as WASI does, with nothing given back.
+    pub(crate) fn of_wasi(name: &str, args: Vec<Arg>) -> Self {
+        Self {
+            number: 0,
+            record: 0,
+            entry: 0,
+            func: FuncIndex(0),
+            module: "wasi_snapshot_preview1".into(),
+            name: name.into(),
+            args,
+            results: Vec::new(),
+            answer: Answer::Wasi,
+            fabricated: false,
+            errno: None,
+            time_ns: 0,
+            ended: false,
+        }
+    }
+}
+
 /// An argument of a host call.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Arg {

@@ -11,7 +11,7 @@ use crate::{
     },
     passes::{self, CallEdgeKind, Dynamic, Metrics},
     rules::{Evidence, Facts, Family, Match, Origin},
-    sandbox::{self, Answer, EntryEnd, EntryKind, Pointed, Run, Status},
+    sandbox::{self, EntryEnd, EntryKind, Pointed, Run, Status},
     trace::Trap,
     tracer::{Limit, Value},
 };
@@ -175,21 +175,7 @@ fn import(module: &str, name: &str, func: u32) -> view::ImportInfo {
 fn call(name: &str, first: i32, pointed: &[Pointed]) -> sandbox::Call {
     let value = |value| sandbox::Arg { name: None, value: Value::I32(value), points_at: None };
     let pointing = pointed.iter().map(|data| sandbox::Arg { points_at: Some(data.clone()), ..value(1024) });
-    sandbox::Call {
-        number: 0,
-        record: 0,
-        entry: 0,
-        func: FuncIndex(0),
-        module: "wasi_snapshot_preview1".into(),
-        name: name.into(),
-        args: [value(first)].into_iter().chain(pointing).collect(),
-        results: Vec::new(),
-        answer: Answer::Wasi,
-        fabricated: false,
-        errno: None,
-        time_ns: 0,
-        ended: false,
-    }
+    sandbox::Call::of_wasi(name, [value(first)].into_iter().chain(pointing).collect())
 }
 
 fn pointed(text: &str) -> Pointed {

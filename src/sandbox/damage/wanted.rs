@@ -130,7 +130,7 @@ fn is_below(arg: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::{Answer, Arg};
+    use crate::sandbox::Arg;
 
     const BEFORE: [(&str, &[u8]); 4] = [
         ("/opt/x/list", b"./bin/a\n\"/opt/x/b c\" x.txt"),
@@ -146,22 +146,7 @@ mod tests {
     fn call(name: &str, text: &str) -> Call {
         let pointed = Pointed::Text { text: text.into() };
         let arg = Arg { name: None, value: crate::Value::I32(64), points_at: Some(pointed) };
-        let module = "wasi_snapshot_preview1".into();
-        Call {
-            number: 0,
-            record: 0,
-            entry: 0,
-            func: crate::module::FuncIndex(0),
-            module,
-            name: name.into(),
-            args: vec![arg],
-            results: Vec::new(),
-            answer: Answer::Wasi,
-            fabricated: false,
-            errno: None,
-            time_ns: 0,
-            ended: false,
-        }
+        Call::of_wasi(name, vec![arg])
     }
 
     /// What an argument asks to go of what went, and of what was written, with these calls.

@@ -1,4 +1,4 @@
-//! How far a result can be trusted: what was not looked at, not run, not kept or not judged.
+//! How far a result can be trusted: parts that were not looked at, not run, not kept or not judged.
 //!
 //! What leaves something out says so as a [`Limitation`], with its figures. How each is worded stands here
 //! alone.

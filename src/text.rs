@@ -1,7 +1,7 @@
 //! How texts are written everywhere: escaped, cut, quoted, counted, and as JSON.
 //!
-//! A sample chooses its names, so they come with control sequences that fake a verdict, with characters that
-//! turn a line round, with quotes and with megabytes. Every renderer takes them through this module.
+//! A sample chooses its names. They may hold control sequences that fake a verdict, characters that turn a
+//! line round, quotes, or megabytes. Every renderer takes them through this module.
 //!
 //! Stands below everything else and knows nothing of modules, runs or reports.
 

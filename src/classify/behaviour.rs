@@ -17,7 +17,7 @@ pub fn model() -> Option<&'static ModelFile> {
     MODEL.as_ref()
 }
 
-/// What the model that ships says of a run; `None` if the run made no WASI call that the model knows: then
+/// The word of the model that ships on a run. `None` if the run made no WASI call that the model knows: then
 /// there is no evidence. Costs a pass over the calls, and one over entry points and loops if the model asks
 /// for more than calls.
 pub fn behaviour(run: &Run, dynamic: &Dynamic) -> Option<Prediction> {

@@ -1,4 +1,4 @@
-//! What a model's papers say, drawn from its data and scores alone: nobody has to remember to be honest.
+//! A model's papers, drawn from its data and scores alone: nobody has to remember to be honest.
 
 use std::fmt::Write as _;
 

@@ -89,7 +89,7 @@ pub struct HeldOut {
 /// What a model says of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Prediction {
-    /// Whether the run is more like the malicious samples of the training set than like the benign ones.
+    /// Whether the run is more like the malicious samples of the training set than the benign ones.
     pub malicious: bool,
     /// How clearly, on the scale of the model's kind: malicious above 0.
     pub decision: f64,
@@ -182,7 +182,7 @@ impl ModelFile {
         bytes
     }
 
-    /// What the model says of a run; `None` if it made no call that the model knows: then there is no
+    /// The model's word on a run. `None` if the run made no call that the model knows: then there is no
     /// evidence.
     pub fn predict(&self, calls: &[impl AsRef<str>], trace: Option<&TraceFeatures>) -> Option<Prediction> {
         if !self.encoding.has_evidence(calls) {

@@ -15,8 +15,8 @@ impl Matrix {
     /// A matrix of these rows, each of `columns` values.
     ///
     /// # Errors
-    /// If there are more than [`MAX_ROWS`] rows or [`MAX_COLUMNS`] columns or no column, a row has another
-    /// length, or a value is not finite or beyond [`MAX_VALUE`].
+    /// If there are more than [`MAX_ROWS`] rows or [`MAX_COLUMNS`] columns, or no column. If a row has
+    /// another length, or a value is not finite or beyond [`MAX_VALUE`].
     pub fn new<R: AsRef<[f64]>>(columns: usize, rows: impl IntoIterator<Item = R>) -> Result<Self, Error> {
         if columns == 0 || columns > MAX_COLUMNS {
             return Err(Error::Columns { found: columns });

@@ -1,6 +1,6 @@
-//! Features of a run beside its calls: how it ended, which errors its calls got, what its code was busy with,
-//! what it did to files and what it sent. Categories blur the last two (`fd_read` and `fd_write` are
-//! both `B-1`).
+//! Features of a run beside its calls: how it ended, which errors its calls got, and what its code was busy
+//! with. They also say what it did to files and what it sent. Categories blur the last two (`fd_read` and
+//! `fd_write` are both `B-1`).
 //!
 //! All are shares from 0 to 1, or natural logarithms of 1 + a count, so that none dwarfs the others.
 
@@ -22,8 +22,8 @@ use crate::{
 #[serde(transparent)]
 pub struct TraceFeatures(BTreeMap<String, f64>);
 
-/// Names of all features: kinds of traps, ends, classes of errors, calls by what they move, changes of files,
-/// and shares of instruction classes in the run and in its hottest loop.
+/// Names of all features: kinds of traps, ends, classes of errors, calls by what they move, and changes of
+/// files. The last are shares of instruction classes in the run and in its hottest loop.
 pub const NAMES: [&str; 40] = [
     "trap.unreachable",
     "trap.memory",
@@ -206,8 +206,8 @@ fn call_class(name: &str) -> Option<&'static str> {
     })
 }
 
-/// Errors of WASI by what they say of the caller: it may not, it looks for what is not there, it asks
-/// wrongly, it asks for too much.
+/// Errors of WASI by what they say of the caller. It may not, it looks for what is not there, it asks
+/// wrongly, or it asks for too much.
 fn errno_class(errno: &str) -> &'static str {
     match errno.to_ascii_lowercase().as_str() {
         "acces" | "perm" | "notcapable" | "rofs" => "errno.denied",

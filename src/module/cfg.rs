@@ -4,7 +4,7 @@
 //! [`Cfg::edge_count`] count basic blocks as the field defines them. A block of `Code` also ends at a call,
 //! at growth, at a bulk operation and before every `loop`. Where the next one has no other predecessor, both
 //! are one basic block. `return`, `unreachable`, tail calls and the end of the function are exits without an
-//! edge. A `br_table` has one edge for each place it leads to, however many labels name it; the two ways of a
+//! edge. A `br_table` has one edge for each place it leads to, however many labels name it. The two ways of a
 //! `br_if` or `if` are two edges even if they meet at once.
 //!
 //! Control flow of Wasm is structured: every edge goes to a later block, or back to a `loop` that dominates
@@ -338,7 +338,7 @@ fn dominators(predecessors: &Predecessors, count: usize) -> Vec<Option<BlockInde
     idom
 }
 
-/// Which loop lies in which, found from the innermost outwards; a loop that was found is one vertex from then
+/// Which loop lies in which, found from the innermost outwards. A loop that was found is one vertex from then
 /// on.
 struct Forest {
     loops: Vec<NaturalLoop>,

@@ -1,10 +1,11 @@
 //! The class of every opcode: what the static view counts in the code and the passes count in a run.
 //!
-//! Derived from the text names, so that an opcode of a newer proposal has its class without being listed. In
-//! no class but the total are: `drop`, `select`, `memory.size`, `memory.atomic.notify`, `atomic.fence`,
-//! `pause`, `data.drop`, `elem.drop`, single accesses to tables and `table.size` and `table.grow`, and what
-//! works on references, structures, arrays and continuations. Moves of lanes (`splat`, `extract_lane`,
-//! `shuffle`, …) are in `simd` only. An atomic read-modify-write is a load, a store, and its operation.
+//! Derived from the text names, so that an opcode of a newer proposal has its class without being listed.
+//! These are in no class but the total: `drop`, `select`, `memory.size`, `memory.atomic.notify`,
+//! `atomic.fence`, `pause`, `data.drop`, `elem.drop`, single accesses to tables, `table.size` and
+//! `table.grow`. So are operators on references, structures, arrays and continuations. Moves of lanes
+//! (`splat`, `extract_lane`, `shuffle`, …) are in `simd` only. An atomic read-modify-write is a load, a
+//! store, and its operation.
 
 use std::{
     iter::Sum,

@@ -4,14 +4,14 @@
 //! over them in the same order (reachable code only). A block that goes on does so at the next one, so most
 //! exits name one block or none.
 //!
-//! A block ends after every instruction that takes a way, calls, or pulls a record, and before every place
-//! that a branch leads to. It may be empty: an empty `then` arm, or the end of a function when branches lead
-//! there.
+//! A block ends after every instruction that takes a way, calls, or pulls a record. It also ends before every
+//! place that a branch leads to. It may be empty: an empty `then` arm, or the end of a function when branches
+//! lead there.
 //!
 //! Exceptions go over *landing pads*: a `try` or `try_table` whose body can throw has one, an empty block
 //! behind the body (the instruction of a `delegate` stands in it). Each block of the body that can throw
-//! leads there, and from there one edge leads to each handler, and on to the landing pad around unless a
-//! handler takes everything. So the edges stay linear in the code, however deep handlers nest.
+//! leads there. From there one edge leads to each handler, and one to the landing pad around unless a handler
+//! takes everything. So the edges stay linear in the code, however deep handlers nest.
 
 use std::{ops::Range, sync::OnceLock};
 
@@ -28,7 +28,8 @@ pub struct Op {
 
 /// How control leaves a block. "The next" is the block with the next index.
 ///
-/// Who numbers blocks and defined functions in another way names them so: `B` is a block, `F` a function.
+/// Code that numbers blocks and defined functions in another way names them so: `B` is a block, `F` a
+/// function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit<B = BlockIndex, F = FuncIndex> {
     /// To the next; no instruction says so.
@@ -296,7 +297,8 @@ pub(super) struct Ways {
     pub(super) pads: Box<[Pad]>,
     /// What the ways out of landing pads take.
     pub(super) takes: Box<[Takes]>,
-    /// As many: the same ways by the number of their tag, made when an exception is first followed.
+    /// The same ways, as many, by the number of their tag. The list is made when an exception is first
+    /// followed.
     pub(super) sorted: OnceLock<Box<[Caught]>>,
     /// Blocks that can throw, ascending, each with its landing pad.
     pub(super) throws: Box<[(BlockIndex, BlockIndex)]>,
@@ -398,11 +400,11 @@ impl Code {
         self.listed(pad.map_or(0..0, |pad| pad.labels.start as usize..pad.labels.end as usize))
     }
 
-    /// The way out of landing pad number `pad` of an [`Exit::Catch`] that an exception goes with this number
-    /// of a tag, and what that takes; `None` if it leaves the function.
+    /// The way that an exception goes out of landing pad number `pad` of an [`Exit::Catch`], and what that
+    /// way takes. The exception has this number of a tag. `None` if it leaves the function.
     ///
     /// PERF: a landing pad may have as many ways as the body has bytes, and may be passed at each turn of a
-    /// loop, so they are looked up and not gone through.
+    /// loop. So ways are looked up and not gone through.
     pub(crate) fn way(&self, tags: &Tags, pad: u32, tag: u32) -> Option<(BlockIndex, Takes)> {
         let ways = self.ways.as_ref()?;
         let pad = ways.pads.get(pad as usize)?;

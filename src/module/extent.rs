@@ -1,4 +1,4 @@
-//! How far a module reaches that lies in other bytes: a memory, a dump of a process, a file.
+//! How far a module reaches in the bytes that it lies in: a memory, a dump of a process, a file.
 
 use super::limits::CUSTOM_NAME;
 use std::ops::Range;

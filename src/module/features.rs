@@ -42,7 +42,7 @@ pub(crate) fn engine_features() -> WasmFeatures {
         | WasmFeatures::WIDE_ARITHMETIC
 }
 
-/// What a module may ask for and still run, if only in what of it is reached (`lower`).
+/// The features that a module may ask for and still run, if only in what of it is reached (`lower`).
 pub(crate) fn lowered_features() -> WasmFeatures {
     MISSING.iter().fold(engine_features(), |all, &(_, features)| all | features)
 }

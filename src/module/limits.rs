@@ -43,8 +43,8 @@ pub(super) const LOWERED_BYTES: usize = 4 << 20;
 /// Bytes of code for each byte of the module: operands of exceptions multiply, and code of compilers doubles.
 pub(super) const LOWERED_PER_BYTE: usize = 16;
 
-/// Bytes of code that a module becomes at most, however large it is: about twice as much is held while it is
-/// written, and the largest that are known to throw exceptions become a quarter of it.
+/// Bytes of code that a module becomes at most, however large it is. About twice as much is held while it is
+/// written. The largest modules known to throw exceptions become a quarter of it.
 pub(super) const LOWERED_MOST: usize = 256 << 20;
 
 /// Labels of a `br_table` in a line of code: the rest is counted, a line stays a line.

@@ -114,7 +114,8 @@ impl fmt::Debug for Module {
 
 impl Module {
     /// Parses a module in the binary format. Of a component, this is the module of its program, at its place
-    /// in the file; its imports have the names of what they are, which it may call anything.
+    /// in the file. Its imports have the names of the functions that they are, whatever the module calls
+    /// them.
     ///
     /// # Errors
     /// When the sections do not follow the binary format, or the file is larger than 4 GiB or a component

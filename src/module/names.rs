@@ -1,7 +1,7 @@
 //! Function names of the name section, read when first asked for.
 //!
 //! Keeps where each name lies and not the name. As in V8, a name that is not UTF-8 is passed over, and of
-//! several names of a function the last valid one counts: so one odd name cannot hide those behind it.
+//! several names of a function the last valid one counts. So one odd name cannot hide those behind it.
 
 use std::ops::Range;
 

@@ -43,7 +43,7 @@ impl<'de> Deserialize<'de> for Place {
     }
 }
 
-/// As it may be read of JSON: before there was one name for it, some places said `func` and some `function`.
+/// Either key of JSON: before there was one name for it, some places said `func` and some `function`.
 #[derive(Deserialize)]
 struct Keys {
     function: Option<FuncIndex>,

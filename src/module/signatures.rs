@@ -1,9 +1,9 @@
 //! Windows of five numeric opcodes in a basic block that betray the kernel of a hash function.
 //!
-//! As MineThrottle (WWW 2020) looks for them: a window slides over the numeric instructions of a block;
-//! loads, stores, locals, constants and what else does not compute are passed over, control instructions
-//! empty it. Its signatures are *coinhive*, *cryptoloot* and *unknown1* (its fourth fires
-//! on memory allocators and is left out). They stem from compilers that had no rotation; the others here find
+//! Windows are looked for as MineThrottle (WWW 2020) does: a window slides over the numeric instructions of a
+//! block. Loads, stores, locals, constants and whatever else does not compute are passed over; control
+//! instructions empty it. Its signatures are *coinhive*, *cryptoloot* and *unknown1* (its fourth fires on
+//! memory allocators and is left out). They stem from compilers that had no rotation; the others here find
 //! what compilers make today:
 //!
 //! | signature | window of | found in |
@@ -15,8 +15,8 @@
 //! | `keccak` | i64 `a ^ (~b & c)` again and again | Keccak, SHA-3, CryptoNight's state |
 //!
 //! None of these alone is a miner: hash libraries have them too, and constant-time swaps of elliptic curves
-//! look like `keccak`. What counts is how often they run, and which come together: software AES (`coinhive`)
-//! with `keccak` is CryptoNight.
+//! look like `keccak`. It counts how often they run, and which come together: software AES (`coinhive`) with
+//! `keccak` is CryptoNight.
 
 use std::sync::LazyLock;
 

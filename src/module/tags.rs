@@ -9,7 +9,7 @@
 //!      num  i32 or f32  i64 or f64
 //! ```
 //!
-//! An exception of a small tag is that value, so a reference to one needs no store and is never used up; two
+//! An exception of a small tag is that value, so a reference to one needs no store and is never used up. Two
 //! with the same operands cannot be told apart anyway. Of others only the number is known there.
 //!
 //! Not here: what throws and catches (`code`), how the engine does it (`lower`).

@@ -144,7 +144,7 @@ fn exceptions_go_over_landing_pads() {
                 "drop -> end",
             ],
         ),
-        // What comes behind a clause for everything gets nothing; a tail call is out of the function.
+        // Handlers behind a clause for everything get nothing; a tail call is out of the function.
         (
             "block try_table (catch_all 0) (catch 0 1) throw 0 end return_call 0 end nop",
             &["block try_table throw -> throw throw 1", " -> catch [2]", "nop -> end"],

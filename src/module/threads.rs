@@ -1,4 +1,5 @@
-//! Which modules begin threads: those that import what does, or a memory that they share with others.
+//! Which modules begin threads: those that import a function that does, or a memory that they share with
+//! others.
 
 /// Imports that begin a thread, by their second name, without leading underscores.
 const BEGIN: &[&str] = &["thread-spawn", "thread_spawn", "thread_spawn_v2", "pthread_create_js"];

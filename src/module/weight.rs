@@ -1,9 +1,9 @@
 //! What validation and translation of function bodies cost, counted before either is begun.
 //!
-//! Both take as many steps as an operator takes and leaves values: one branch of two bytes to a label of a
+//! Both take as many steps as an operator takes and leaves values. One branch of two bytes to a label of a
 //! thousand values is a thousand steps, and in the engine's code a thousand copies. So a file of a megabyte
 //! can ask for hours and gigabytes. Here each body is read once, without types of operands, and the steps are
-//! added up; a function of too many is *heavy*: nobody validates it, and the engine stops when it is called.
+//! added up. A function of too many is *heavy*: nobody validates it, and the engine stops when it is called.
 //! No compiler writes one, for no browser would run it.
 //!
 //! Constant expressions are counted too: the engine evaluates them, and lets go of them, on the native stack,

@@ -108,8 +108,8 @@ fn ran_blocks(module: &Arc<Module>, counts: &Counts) -> Vec<RanBlock> {
         {
             let instructions: Vec<_> = code.ops()[block.range()].iter().map(|op| op.offset).collect();
             let Some(&offset) = instructions.first() else { continue };
-            // What follows the last instruction: the next one (`end` and `else` between them are nobody's),
-            // or the end of the body.
+            // The place after the last instruction: the next one (`end` and `else` between them are
+            // nobody's), or the end of the body.
             let end = code.ops().get(block.range().end).map_or(CodeOffset(code.body().end), |op| op.offset);
             found.push(RanBlock { func: function.func, offset, end, instructions, count });
         }

@@ -1,7 +1,7 @@
 //! Data flows: what became, byte by byte, of what the host gave to the sample, in words.
 //!
 //! The run is computed once more with its values ([`values`](crate::values)), and labels are followed through
-//! it ([`Taint`]). That is bounded by work and not by time, so that the same run gives the same flows: an
+//! it ([`Taint`]). That is bounded by work and not by time, so that the same run gives the same flows. An
 //! instruction costs one unit while nothing is labelled, and `FOLLOWED_UNITS` from then on.
 //!
 //! Not here: whether a flow is bad (`rules`), and flows that somebody asks for (`spoor taint`).
@@ -37,8 +37,8 @@ pub enum Look {
     Full,
 }
 
-/// What became of what the sample was given: files, variables, arguments, standard input, sockets, clocks,
-/// random numbers.
+/// Where the sample's inputs went: files, variables, arguments, standard input, sockets, clocks, random
+/// numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct DataFlows {
@@ -159,7 +159,7 @@ impl DataFlows {
         let words = Words::of(run);
         self.decide(&words, &flows);
         self.leave(&flows);
-        // How much was read, and what was chosen by it, is asked for by the verdict alone.
+        // The verdict alone asks how much was read, and what was chosen by it.
         flows.retain(|flow| flow.how != How::Control && flow.source.kind != SourceKind::Answer);
         // Of what an entry point gives back only what it read is told: all the rest is what it is for.
         flows.retain(|flow| match flow.sink {

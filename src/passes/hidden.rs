@@ -76,8 +76,8 @@ pub struct ResolvedCall {
     pub callee: FuncIndex,
     /// How often.
     pub count: u64,
-    /// What explains it: `table` (an active segment holds the callee), `passive segment` (or the initial
-    /// value of a table).
+    /// The cause of it: `table` (an active segment holds the callee), `passive segment` (or the initial value
+    /// of a table).
     pub explained_by: ResolvedCause,
     /// Slots that active segments put the callee into, at most 8.
     #[serde(skip_serializing_if = "Vec::is_empty")]

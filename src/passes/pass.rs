@@ -109,8 +109,8 @@ impl<'r> Replayed<'r> {
     /// What another pass says, which is made once. A pass must not ask for itself, nor for one that asks for
     /// it.
     ///
-    /// What is kept is kept by the type of the pass: of two values of one type, the second gets what the
-    /// first said. A pass with settings is called by itself ([`Pass::of`]).
+    /// Results are kept by the type of the pass. Of two values of one type, the second gets what the first
+    /// said. A pass with settings is called by itself ([`Pass::of`]).
     pub fn get<P>(&self, pass: &P) -> Rc<P::Output>
     where
         P: Pass<Counter = ()> + 'static,

@@ -1,4 +1,4 @@
-//! What the counts of a replay say of blocks, ways between them, and calls: the common ground of all passes.
+//! The common ground of all passes: what the counts of a replay say of blocks, ways between them, and calls.
 //!
 //! Every number is exact. A way that no decision names was taken as often as its block ran to its end and the
 //! invocation went on. A call came back as often as it was made and not abandoned.
@@ -109,8 +109,8 @@ impl<'r> Profile<'r> {
         self.classes.total
     }
 
-    /// For each entry point of [`Run::entries`] its position among the calls by the host at top level, which
-    /// are in the trace in the same order; `None` if it did not begin.
+    /// For each entry point of [`Run::entries`] its position among the calls by the host at top level. These
+    /// are in the trace in the same order. `None` if it did not begin.
     pub fn invocations(&self) -> Vec<Option<usize>> {
         let kept = &self.tally.entries.kept;
         let mut next = 0;
@@ -283,7 +283,7 @@ impl<'p> Ran<'p> {
         self.function.first_block + block.position()
     }
 
-    /// How often a block ran to its end, and for a branch how often it was not taken and taken.
+    /// How often a block ran to its end. For a branch, how often it was not taken and taken.
     pub(super) fn counts(self, block: BlockIndex) -> (u64, [u64; 2]) {
         self.tally.blocks.all.get(self.number(block)).map_or((0, [0; 2]), |counts| (counts.ran, counts.ways))
     }
@@ -375,7 +375,7 @@ impl<'p> Ran<'p> {
         self.function.cfg.edges.iter().map(count).collect()
     }
 
-    /// How often a block that needs no decision to go on was the last of its invocation.
+    /// How often a block was the last of its invocation. The block needs no decision to go on.
     pub(super) fn stuck(self, block: BlockIndex) -> u64 {
         self.tally.ends.stuck.get(&self.number(block)).copied().unwrap_or(0)
     }

@@ -72,7 +72,7 @@ pub struct Transition {
     pub count: u64,
     /// Share of the calls that `from` makes.
     pub probability: f64,
-    /// Whether it leads back to a state that is on the way to it: a cycle of calls.
+    /// Whether it leads back to a state that is on the way to it. That is a cycle of calls.
     pub back: bool,
     /// Whether it was taken once in a run of more than 50 calls.
     pub rare: bool,

@@ -1,5 +1,5 @@
-//! What the table of passes in `mod.rs` makes of its lines: [`Dynamic`](super::Dynamic), the list of names
-//! and costs, and the one replay for all.
+//! The parts that the table of passes in `mod.rs` makes of its lines: [`Dynamic`](super::Dynamic), the list
+//! of names and costs, and the one replay for all.
 
 use crate::{module::view::View, sandbox::Run};
 

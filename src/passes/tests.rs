@@ -1,5 +1,5 @@
-//! What flows into a block flows out of it again: the counts of edges, which replay does not give but the
-//! profile derives, against those of blocks.
+//! Flow into a block equals flow out of it. The counts of edges, which the profile derives, are compared with
+//! those of blocks, which replay gives.
 
 use arbitrary::{Arbitrary as _, Unstructured};
 
@@ -59,7 +59,7 @@ fn check(wasm: &[u8], what: &str) -> usize {
     blocks
 }
 
-/// Whether an invocation ends right after a decision: it took a way and did not begin the block there.
+/// Whether an invocation ends right after a decision. It took a way then, and did not begin the block there.
 fn is_between(record: &Record) -> bool {
     matches!(record, Record::End(end) if end.place().is_some_and(|place| place.site.is_none()))
 }

@@ -6,7 +6,7 @@
 //! written as the feature `characteristic`, with the whole statement as its text.
 //!
 //! capa tells its documents by their first bytes, `{"meta":` without blanks, so this one is a single line. A
-//! rule with a MAEC category is not shown among the capabilities, and so none has one: the verdict is an
+//! rule with a MAEC category is not shown among the capabilities, and so none has one. The verdict is an
 //! entry of its own, which says the conclusion and the family.
 //!
 //! capa wants a time, and there is none in our reports: the virtual start of the run stands there.

@@ -1,8 +1,8 @@
 //! CSV: one row for each sample, for spreadsheets and for comparing folders.
 //!
 //! RFC 4180, with a header. A sample that could not be read is a row too. A field that a spreadsheet would
-//! take for a formula gets an apostrophe in front; lists are joined by `; `. What holds a semicolon is quoted
-//! too, for spreadsheets that part fields by it: the crate `csv` quotes for one separator only.
+//! take for a formula gets an apostrophe in front; lists are joined by `; `. A field with a semicolon is
+//! quoted too, for spreadsheets that part fields by it: the crate `csv` quotes for one separator only.
 //!
 //! One table makes the header, the rows and their description in `docs/json.md`.
 

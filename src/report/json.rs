@@ -129,7 +129,7 @@ pub struct Report<'a> {
     pub connections: Vec<ConnectionReport<'a>>,
     /// Bait of the persona that it touched.
     pub honeytokens: &'a [TokenUse],
-    /// What became of what it was given, byte by byte; absent if that was not looked at.
+    /// Where its inputs went, byte by byte; absent if that was not looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_flows: Option<&'a DataFlows>,
     /// Modules that it built in memory.
@@ -208,8 +208,8 @@ pub struct SampleReport<'a> {
     pub producers: &'a [(String, String)],
     /// Proposals that it uses.
     pub proposals: &'a [Proposal],
-    /// What a list of known files calls this file, byte for byte; absent if none names it. No part of the
-    /// verdict.
+    /// The name that a list of known files has for this file, byte for byte; absent if none names it. No part
+    /// of the verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known: Option<&'a str>,
 }

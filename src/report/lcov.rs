@@ -117,7 +117,7 @@ fn record(name: &str, file: &File, names: &Names<'_>, out: &mut impl io::Write) 
     writeln!(out, "LF:{}\nLH:{ran}\nend_of_record", file.lines.len())
 }
 
-/// The functions of a file: name, line, how often each was entered. Who reads them goes by their names, so
+/// The functions of a file: name, line, how often each was entered. Readers of the file go by names, so
 /// functions of one name (of a generic one, say) have their index before it.
 fn called(file: &File, names: &Names<'_>) -> Vec<(String, u32, u64)> {
     let name = |func| names.name(func).unwrap_or_else(|| format!("func_{func}"));

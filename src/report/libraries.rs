@@ -1,5 +1,5 @@
-//! The libraries whose functions are in a sample, and how much of the run was spent in them: what is left is
-//! the sample's own, or of a library that nobody knows.
+//! The libraries whose functions are in a sample, and how much of the run was spent in them. The rest is the
+//! sample's own, or of a library that nobody knows.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 

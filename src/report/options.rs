@@ -1,7 +1,7 @@
-//! How a sample was run, in JSON: all that a run depends on, so that `spoor run --options` repeats it.
+//! Everything that a run depends on, in JSON, so that `spoor run --options` repeats it.
 //!
-//! The same type is written and read. What a run is given more than this does not compile until it stands
-//! here: both ways take [`RunOptions`] apart.
+//! The same type is written and read. A new option of a run does not compile until it stands here: both ways
+//! take [`RunOptions`] apart.
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 

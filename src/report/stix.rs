@@ -1,9 +1,9 @@
 //! A bundle of STIX 2.1, for platforms that exchange what is known of threats.
 //!
-//! The file and its analysis. Of a sample that is at least potentially unwanted also the malware that it is,
-//! the techniques that it uses, and indicators: its hash, and what it names in the network. Identifiers are
-//! made of what they stand for, so a report that is imported twice is one. Times are the virtual start of the
-//! run: there is no time of this machine in a report.
+//! The file and its analysis. A sample that is at least potentially unwanted adds the malware that it is, the
+//! techniques that it uses, and indicators. These are its hash, and what it names in the network. Identifiers
+//! are made of what they stand for, so a report that is imported twice is one. Times are the virtual start of
+//! the run: there is no time of this machine in a report.
 
 use std::{collections::BTreeSet, io};
 

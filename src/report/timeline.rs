@@ -1,4 +1,4 @@
-//! What the sample did, in the order of virtual time: the log of host calls with what says nothing folded.
+//! The deeds of a sample, in the order of virtual time: the log of host calls, folded where it says nothing.
 //!
 //! Calls of one function in a row that differ only in their bytes are one entry. So are questions in a row
 //! that change nothing and hand out nothing (the time, what a descriptor is). At most [`TIMELINE_STEPS`]

@@ -1,7 +1,7 @@
 //! Reasons for people: the plain sentence first, what it rests on behind it.
 //!
-//! A reason names what it comes from; here it is put together with that rule, correlation or finding, which
-//! know more: a sentence without figures, a severity, places, and the tree of what held.
+//! A reason names what it comes from. Here it is put together with that rule, correlation or finding, which
+//! know more: a sentence without figures, a severity, places, and the tree of statements that held.
 
 use crate::{
     module::Place,

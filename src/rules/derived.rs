@@ -1,9 +1,9 @@
 //! Facts that no pass has on its own, because they join what the bytes say with what host calls were given.
 //!
-//! *Decoded texts*: a text that a host call was given and that does not stand in the file, but does under one
-//! key of an exclusive or or of an addition of a byte. Both keep something: the first the xor of neighbours,
-//! the second their difference. So the file is searched once for each text and operation, not once for each
-//! key. *Returned reads*: bytes that a call read from a file and a later call sent away.
+//! *Decoded texts*: a text that a host call was given and that does not stand in the file. But it does under
+//! one key of an exclusive or or of an addition of a byte. Both keep something: the first the xor of
+//! neighbours, the second their difference. So the file is searched once for each text and operation, not
+//! once for each key. *Returned reads*: bytes that a call read from a file and a later call sent away.
 //!
 //! Costs a pass over the file for each of at most [`MAX_TEXTS`] texts.
 
@@ -122,7 +122,8 @@ pub(super) fn is_console(call: &Call) -> bool {
     standard_stream(call).is_some()
 }
 
-/// Whether the beginning of something that was read is in it: one look at each place, however much was read.
+/// Whether it holds the beginning of something that was read. That is one look at each place, however much
+/// was read.
 fn is_returned(sent: &[u8], reads: &HashSet<[u8; MIN_COMMON]>) -> bool {
     !reads.is_empty() && sent.windows(MIN_COMMON).any(|part| reads.contains(part))
 }

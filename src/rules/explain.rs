@@ -9,8 +9,8 @@ use super::{
 };
 
 impl Set {
-    /// Explains a rule: what it means, when it matches, the metrics and rules it uses, and how to read a
-    /// match of it. `None` if there is none of this name.
+    /// Explains a rule: what it means, when it matches, and the metrics and rules it uses. It also says how
+    /// to read a match of the rule. `None` if there is none of this name.
     pub fn explain(&self, name: &str) -> Option<String> {
         self.rule(name).map(explain)
     }

@@ -1,5 +1,6 @@
-//! What every match of a regular expression holds, told by its text alone: looking for that costs less than
-//! compiling the expression, and most expressions of most rules match nothing in most samples.
+//! A text that every match of a regular expression holds, told by the expression's text alone. Looking for
+//! that costs less than compiling the expression, and most expressions of most rules match nothing in most
+//! samples.
 //!
 //! Whatever is not plain gives no hint, and then the expression is asked. Case is never looked at.
 //!

@@ -153,8 +153,8 @@ impl<'a> Index<'a> {
         found
     }
 
-    /// How often the host functions were called of which `is` says so, given module and name; calls beyond
-    /// what was kept count too.
+    /// Number of calls of host functions for which `is` holds, given module and name. Calls beyond what was
+    /// kept count too.
     pub(super) fn count_calls(&self, is: impl Fn(&str, &str) -> bool) -> u64 {
         let hosts = self.hosts.get_or_init(|| self.hosts());
         hosts

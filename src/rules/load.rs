@@ -1,4 +1,4 @@
-//! Where rules come from: the folder that is built into the program, and paths that the user gives.
+//! Rules come from the folder that is built into the program, and from paths that the user gives.
 
 use std::{
     collections::BTreeSet,

@@ -1,8 +1,8 @@
 //! The metrics that rules can ask for: one table, which `docs/rules.md` shows and a test holds against it.
 //!
-//! A metric is a number that is measured on a *subject*: the file, a function, the run, an entry point, what
-//! a function did, a loop. Its row says on which; a rule that asks elsewhere is a load error. Shares are from
-//! 0 to 1; a share of nothing is 0.
+//! A metric is a number that is measured on a *subject*: the file, a function, the run, an entry point, a
+//! function over the run, or a loop. Its row says on which; a rule that asks elsewhere is a load error.
+//! Shares are from 0 to 1; a share of nothing is 0.
 
 mod code;
 mod host;

@@ -131,8 +131,8 @@ pub struct Evidence {
 pub struct Evaluation {
     /// The rules that matched, weightiest first, then by namespace and name.
     pub matches: Vec<Match>,
-    /// What was not looked for to the end: rules that asked for too much, a scan with YARA rules
-    /// that took too long.
+    /// Searches that did not come to their end: rules that asked for too much, a scan with YARA rules that
+    /// took too long.
     pub limitations: Vec<Limitation>,
 }
 
@@ -147,7 +147,7 @@ pub struct Facts<'a> {
     pub run: Option<&'a Run>,
     /// What the trace says.
     pub dynamic: &'a Dynamic,
-    /// What a classifier makes of its calls; `None` if it has no evidence or was not asked.
+    /// A classifier's word on its calls. `None` if it has no evidence or was not asked.
     pub prediction: Option<Prediction>,
     /// What became of what the sample was given; `None` if that was not looked at.
     pub flows: Option<&'a DataFlows>,
@@ -189,8 +189,8 @@ impl Set {
         Self::with(load::Sources::default(), paths)
     }
 
-    /// Only the rules in `texts`, each with the name of a file that it comes from, whose ending says what it
-    /// is, as for [`Set::load`].
+    /// Only the rules in `texts`, each with the name of a file that it comes from. As for [`Set::load`], the
+    /// ending of the name says what it is.
     ///
     /// # Errors
     ///

@@ -20,8 +20,8 @@ pub(super) enum Name {
 }
 
 impl Name {
-    /// Whether it is the name `module.name`, given with or without its module, or the function of preview1
-    /// that does the same.
+    /// Whether it is the name `module.name`, given with or without its module. The function of preview1 that
+    /// does the same counts, too.
     pub(super) fn is(&self, module: &str, name: &str) -> bool {
         self.is_of(module, name)
             || categories::preview1(module, name)
@@ -153,7 +153,7 @@ impl Pattern {
         }
     }
 
-    /// What a search of one byte costs, in such searches as one look at a byte answers.
+    /// The cost of a search of one byte, in such searches as one look at a byte answers.
     pub(super) fn weight(&self) -> usize {
         match &self.kind {
             PatternKind::Whole(_) => 1,

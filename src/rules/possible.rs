@@ -1,7 +1,7 @@
-//! Whether a statement can hold at all, in a scope: a rule that never matches, on no sample, looks like one
+//! Whether a statement can hold at all, in a scope. A rule that never matches, on no sample, looks like one
 //! that found nothing.
 //!
-//! Looked at are the scopes that features have a meaning in, counts beyond what a scope can hold, metrics
+//! This looks at the scopes that features have a meaning in, counts beyond what a scope can hold, metrics
 //! beyond their range, and `not` of what always holds. Not looked at is what statements say about each other,
 //! such as two metrics that exclude each other.
 

@@ -76,9 +76,9 @@ pub struct Scopes {
 }
 
 impl Scopes {
-    /// The scope in which the run is looked at. Beside a static `file`, a `process` is the dynamic `file`: a
-    /// rule that names both may ask for facts of the bytes and of the run in one statement, and only
-    /// together do they see both.
+    /// The scope in which the run is looked at. Beside a static `file`, a `process` is the dynamic `file`. A
+    /// rule that names both may ask for facts of the bytes and of the run in one statement, and only together
+    /// do they see both.
     pub(super) fn of_run(self) -> Option<Scope> {
         match (self.on_bytes, self.on_run) {
             (Some(Scope::File), Some(Scope::Process)) => Some(Scope::File),
@@ -300,8 +300,8 @@ pub(super) struct Step {
     pub(super) number: Option<NumberTest>,
     /// The result: `true` for success.
     pub(super) succeeds: Option<bool>,
-    /// Whether the sample must have chosen the text: its arguments do not name it, and it did not come upon
-    /// it while it listed a folder.
+    /// Whether the sample must have chosen the text. Then its arguments do not name it, and no listing of a
+    /// folder told it.
     pub(super) is_chosen: bool,
     /// Least entropy of a buffer among its arguments.
     pub(super) min_entropy: Option<f64>,
@@ -372,7 +372,8 @@ impl FileFeature {
         Self { change: Some(change), ..Self::default() }
     }
 
-    /// Whether the arguments must name it, or must not: what a sample put somewhere it was not asked for.
+    /// Whether the arguments must name it, or must not: a file that a sample put somewhere it was not asked
+    /// for.
     pub(super) fn asked(&self) -> Option<bool> {
         self.is_asked.or((self.place.is_some() || self.contents.is_some()).then_some(false))
     }

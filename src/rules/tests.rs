@@ -336,8 +336,8 @@ fn a_rule_of_bytes_and_run_sees_both() {
     let mixed = "    - and:\n      - string: /^stratum/\n      - api: a\n";
     let both = "{static: file, dynamic: process}";
     assert!(sample.holds(both, mixed).expect("a match").dynamic);
-    // What only the bytes show is no evidence of the run, and does not become so for a rule that builds on
-    // it.
+    // Facts that only the bytes show are no evidence of the run, and do not become so for a rule that builds
+    // on them.
     let only = rule("only", both, "    - string: /^stratum/\n");
     let above = rule("above", both, "    - match: only\n");
     let matches = sample.matches(&[("only", &only), ("above", &above)]);
@@ -775,7 +775,7 @@ fn the_shipped_rules_load_without_a_problem() {
     assert_eq!(set.order.len(), set.rules.len());
 }
 
-/// What is asked of each function that ran must not walk the loops and calls of all.
+/// A question about each function that ran must not walk the loops and calls of all.
 #[test]
 fn rules_on_functions_are_linear_in_the_run() {
     let count = 30_000;

@@ -39,8 +39,8 @@ fn nfa(source: &str, ignore_case: bool) -> Option<NFA> {
     NFA::compiler().syntax(syntax).build(source).ok()
 }
 
-/// The weight of an expression of a rule that ships, without its automaton, which takes a hundred times as
-/// long to make as to search a sample: what grows there are gaps of many lengths. A test compares both.
+/// The weight of an expression of a rule that ships, without its automaton. That takes a hundred times as
+/// long to make as to search a sample. Only gaps of many lengths make it grow. A test compares both.
 pub(super) fn of_shipped(source: &str, ignore_case: bool) -> usize {
     let nfa = if has_gap(source) { nfa(source, ignore_case) } else { None };
     nfa.map_or(1, |nfa| nfa.states().len().max(1))

@@ -126,7 +126,7 @@ impl Rules {
 pub(super) struct Found {
     /// The rules that match, each with the offsets of its strings.
     pub(super) matches: BTreeMap<String, Vec<usize>>,
-    /// Whether the scan did not come to its end: then a rule without a match may have one.
+    /// Whether the scan did not come to its end. Then a rule without a match may have one.
     pub(super) is_cut: bool,
     /// Rules with a string that has more matches than are looked for.
     pub(super) cut_rules: BTreeSet<String>,

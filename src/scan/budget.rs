@@ -1,4 +1,4 @@
-//! What modules within modules may add up to, for all that one file holds, and how long they may take.
+//! The budget of modules within modules, for all that one file holds, and how long they may take.
 //!
 //! Each analysis of a module may find a hundred others in it, and none need be like another. A bound on how
 //! deep they lie in each other does not end that in a lifetime. So there is one on how many there are. A

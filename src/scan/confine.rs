@@ -1,9 +1,9 @@
-//! What a worker gives up before it reads the first byte of a sample: the limits of its process, and nearly
-//! all of the kernel.
+//! A worker confines itself before it reads the first byte of a sample: it gives up the limits of its
+//! process, and nearly all of the kernel.
 //!
-//! Everything is one way: none of it can be taken back. What a kernel does not offer is left out and reported
-//! as not in force, so that a scan says what it stood on. Not here: the limits of a run (`tracer::limits`),
-//! which end most samples long before.
+//! Everything is one way: none of it can be taken back. A limit that a kernel does not offer is left out and
+//! reported as not in force, so that a scan says what it stood on. Not here: the limits of a run
+//! (`tracer::limits`), which end most samples long before.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 /// What one worker may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Bytes of address space, beside those that the process has when it is confined: its own program, which
-    /// is large in a build without optimisation, takes nothing from a sample.
+    /// Bytes of address space, beside those that the process has when it is confined. So its own program,
+    /// which is large in a build without optimisation, takes nothing from a sample.
     pub memory_bytes: u64,
     /// Processor time, rounded up to whole seconds.
     pub cpu: Duration,
@@ -41,8 +41,8 @@ pub struct Confinement {
     /// touched, no port bound or connected to.
     pub landlock: String,
     /// seccomp: only system calls for memory, time, the three streams and ending are answered; most others
-    /// end the process. So does the use of any other descriptor, such as one inherited from whoever started
-    /// the scan, a signal to another process, and memory that can be executed.
+    /// end the process. So does a signal to another process, and memory that can be executed. So does the use
+    /// of any other descriptor, such as one inherited from whoever started the scan.
     pub seccomp: bool,
     /// Descriptors that the scan inherited from its parent are closed: only the three streams are
     /// open.
@@ -67,8 +67,8 @@ impl Confinement {
         }
     }
 
-    /// What of the kernel's own confinement is not in force: without it, an error in this program could reach
-    /// files and network of the machine.
+    /// The parts of the kernel's own confinement that are not in force. Without them, an error in this
+    /// program could reach files and network of the machine.
     pub fn lacks(&self) -> Vec<&'static str> {
         let landlock = (self.landlock == LANDLOCK[0]).then_some("Landlock");
         landlock.into_iter().chain((!self.seccomp).then_some("seccomp")).collect()

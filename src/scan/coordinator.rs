@@ -6,7 +6,7 @@
 //! once, and counted (`room`). Of a finished sample, only hashes and sketches stay in memory.
 //!
 //! A sample counts as finished when its rows are written, and that happens after those of the modules within
-//! it: a scan that is killed in between does it again, and finds those known.
+//! it. A scan that is killed in between does it again, and finds those known.
 
 use std::{
     collections::HashSet,
@@ -135,8 +135,8 @@ fn cut(left_out: u64) -> Failure {
     }
 }
 
-/// The rows of a sample whose analysis did not come to its end: what its bytes say stands, and that it ended
-/// an analysis is itself something to know of it.
+/// The rows of a sample whose analysis did not come to its end. The facts of its bytes stand, and that it
+/// ended an analysis is itself something to know of it.
 fn died(of_bytes: Option<SampleRows>, failure: Option<Failure>) -> SampleRows {
     let mut outcome = of_bytes.unwrap_or_default();
     if let Some(Failure { kind, text }) = &failure {

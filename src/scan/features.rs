@@ -1,9 +1,10 @@
-//! What samples are compared by: the code as sequences of opcodes, the run as what it did.
+//! The features that samples are compared by: the code as sequences of opcodes, the run as what it did.
 //!
 //! Code: every window of 8 opcodes within a function, immediates and `nop` left out, is an element of a set.
 //! So moved functions, other constants and other addresses change nothing, and a patched function little.
-//! Behaviour: the host functions called, each with the magnitude of its number of calls, three in a row of
-//! them, constants of algorithms that were executed, and the share of each executed opcode in half octaves.
+//! Behaviour: the host functions called, each with the magnitude of its number of calls, and three in a row
+//! of them. It is also the constants of algorithms that were executed, and the share of each executed opcode
+//! in half octaves.
 //!
 //! Not here: how sets are compared ([`super::sketch`]) and grouped ([`super::cluster`]).
 

@@ -93,7 +93,7 @@ pub(super) const UNPACK_PER_MIB: Duration = Duration::from_secs(1);
 /// Messages of a worker that come once, or once for each cap.
 pub(super) const FEW_MESSAGES: u64 = 16;
 
-/// Time on the wall of all modules of one file, beside that for each member of it: an archive of a few MiB
+/// Time on the wall of all modules of one file, beside that for each member of it. An archive of a few MiB
 /// may hold 200,000 that each take all of theirs.
 pub(super) const INNER_TIME: Duration = Duration::from_secs(1200);
 
@@ -106,7 +106,7 @@ pub(super) const MAX_WORDS: usize = 200;
 /// Parts of a batch at most: more than there are machines.
 pub(super) const MAX_SHARDS: u64 = 65_536;
 
-/// Samples for which workers are forked from one process: their memory is laid out alike, so an intruder that
+/// Samples for which workers are forked from one process. Their memory is laid out alike, so an intruder that
 /// could learn of it must not have all the time in the world.
 pub(super) const NURSERY_SAMPLES: u32 = 1000;
 

@@ -2,7 +2,7 @@
 //!
 //! The order of the result does not depend on how the work was shared: samples come by hash, places by
 //! [`key`]. So the tables of two parts equal those of one scan of everything that was merged alone, but for
-//! `time_ms`. In memory are 176 bytes for each sample and 48 for each place of all folders, no rows; they are
+//! `time_ms`. In memory are 176 bytes for each sample and 48 for each place of all folders, no rows. They are
 //! in one piece each, so that it is given back before groups are made ([`super::cluster`]).
 
 use std::{

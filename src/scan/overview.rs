@@ -3,8 +3,8 @@
 //! The page is framed as that of one sample is: no network, no script needed, everything that a sample or a
 //! name chose escaped.
 //!
-//! Of the table of samples, which may have millions of rows, the worst are kept in memory, and the places of
-//! those that groups show.
+//! The table of samples may have millions of rows. Only the worst are kept in memory, and the places of those
+//! that groups show.
 
 use std::{
     cmp::Reverse,

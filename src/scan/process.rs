@@ -1,9 +1,9 @@
 //! One worker process, from its start to the reason of its end.
 //!
-//! What comes from a worker is foreign: [`Allowance`] bounds what it says, and its last words are cut. A
-//! worker that takes longer than it may is killed; so is one whose scan is interrupted. Until a worker says
-//! that it is confined, it has read no byte of the sample, and whatever happens is no fault of the sample.
-//! Then another worker is started, a few times; if that does not help, the scan ends.
+//! Messages of a worker are foreign: [`Allowance`] bounds them, and its last words are cut. A worker that
+//! takes longer than it may is killed; so is one whose scan is interrupted. Until a worker says that it is
+//! confined, it has read no byte of the sample, and whatever happens is no fault of the sample. Then another
+//! worker is started, a few times; if that does not help, the scan ends.
 
 use std::{
     ffi::OsString,

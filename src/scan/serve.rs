@@ -6,9 +6,9 @@
 //! ```
 //!
 //! No sample waits in a queue: the next one is read when a thread is free for it, and a worker says more when
-//! what it said is written. Who feeds too fast or reads too slowly is kept waiting, and memory holds one
-//! sample for each thread and one more. Nothing is kept between samples: a sample is answered as often as it
-//! is given.
+//! what it said is written. A driver that feeds too fast or reads too slowly is kept waiting. Memory holds
+//! one sample for each thread and one more. Nothing is kept between samples: a sample is answered as often as
+//! it is given.
 
 use std::{
     fs::File,
@@ -45,7 +45,7 @@ pub const PROTOCOL: &str = "spoor.serve/1";
 /// How often a thread that waits for a sample looks whether it is to end.
 const TICK: Duration = Duration::from_millis(50);
 
-/// What is said to whoever drives: a line of JSON each, `bytes` bytes after it where that is given.
+/// A message to the driver: a line of JSON each, with `bytes` bytes after it where that is given.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Said {

@@ -47,7 +47,7 @@ struct Line {
     end: u64,
 }
 
-/// What a folder is the result of; a scan with other settings cannot go on in it.
+/// The settings that a folder is the result of. A scan with other settings cannot go on in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// [`rows::SCHEMA`].
@@ -525,7 +525,7 @@ fn agree(about: &Path, settings: &Settings, named: impl Fn() -> String) -> Resul
     }
 }
 
-/// How two settings differ, in words: what only the earlier scan had, and what only this one has.
+/// The differences of two settings, in words: what only the earlier scan had, and what only this one has.
 fn differences(before: &Settings, now: &Settings) -> String {
     let mut words = Vec::new();
     for (what, before, now) in

@@ -18,8 +18,8 @@ pub fn json_len(char: char) -> usize {
 }
 
 /// Writes `value` as JSON: a line for each entry of the outer [`LEVELS`] levels, what lies deeper on one
-/// line, and a line feed at the end. Deceptive characters and `<`, `>`, `&` are written as `\u` sequences, so
-/// that the text is safe in a terminal and inside HTML.
+/// line, and a line feed at the end. Deceptive characters and `<`, `>`, `&` are written as `\u` sequences. So
+/// the text is safe in a terminal and inside HTML.
 ///
 /// # Errors
 ///

@@ -53,7 +53,7 @@ macro_rules! vocabulary {
 }
 pub(crate) use vocabulary;
 
-/// Defines an enum whose variants have a name in files and on the command line: one table makes `name`,
+/// Defines an enum whose variants have a name in files and on the command line. One table makes `name`,
 /// `ALL`, what serde reads and writes, and what clap takes.
 #[cfg(feature = "analysis")]
 macro_rules! named {

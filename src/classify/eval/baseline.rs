@@ -33,7 +33,7 @@ impl fmt::Display for BaselineRule {
 /// A set of samples, a bit for each.
 type Bits = Vec<u64>;
 
-/// That a call occurs and that it does not, for each call, each with the samples on which it holds.
+/// Two literals for each call: it occurs, and it does not. Each comes with the samples on which it holds.
 fn literals(samples: &[&Example]) -> Vec<(Literal, Bits)> {
     let calls: BTreeSet<&str> = samples.iter().flat_map(|sample| &sample.calls).map(String::as_str).collect();
     let both = |call: &str| [true, false].map(|occurs| Literal { call: call.to_owned(), occurs });

@@ -1,5 +1,5 @@
-//! Which samples are as good as the same: groups that a fair split does not tear apart, and how much of a
-//! test set stands in the training set.
+//! Samples that are as good as the same: groups that a fair split does not tear apart, and how much of a test
+//! set stands in the training set.
 //!
 //! Two samples are *exact* duplicates if they made the same calls in the same order. They are *near*
 //! duplicates, one group, if the calls are the same once each run of repeated calls counts as one call. They

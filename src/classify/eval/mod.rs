@@ -1,8 +1,8 @@
 //! How well models do, and how much of that is worth anything.
 //!
-//! Samples are split in random halves, as in the reference study, and trained on one half and scored on the
-//! other, as often as asked. Beside that stands what such scores hide. [`Leakage`] says how much of the test
-//! half the model has seen before. [`ModelEvaluation::grouped`] has the scores when near duplicates stay
+//! Samples are split in random halves, as in the reference study, as often as asked. One half trains the
+//! model, the other is scored. Beside that stands what such scores hide. [`Leakage`] says how much of the
+//! test half the model has seen before. [`ModelEvaluation::grouped`] has the scores when near duplicates stay
 //! together, and [`OriginScores::unseen`] those of an origin that training did not have. [`Baseline`] is what
 //! one or two calls alone give.
 

@@ -2,8 +2,8 @@
 //! `tree_method = hist`, default parameters).
 //!
 //! Each feature is cut at its distinct training values, at most 256 of them: a sample goes below a cut if its
-//! value is less. A tree is grown level by level; a node is split where the gain is greatest, the lower
-//! feature and the lower cut winning ties, if each side keeps a Hessian of at least `MIN_HESSIAN`. Gradients,
+//! value is less. A tree is grown level by level. A node is split where the gain is greatest; the lower
+//! feature and the lower cut win ties. Each side must keep a Hessian of at least `MIN_HESSIAN`. Gradients,
 //! gains and leaves are in single precision as in XGBoost, sums in double.
 //!
 //! Not here: missing values, sampling, other losses. With more than 256 distinct values the cuts are

@@ -15,7 +15,7 @@
 //! Ways not taken: `forust-ml` 0.8 agrees with XGBoost on 2618 of 2620 labels of the reference splits (ours:
 //! all). It would bring 13 further crates, a thread pool and the host's entropy among them. `linfa-svm` 0.8
 //! brings `ndarray` and is not libsvm's solver. `libsvm-rs` has no dependency, agrees on all labels, and
-//! trains the nu-SVC here; its predictions are not used, because a model comes from a file that nobody
+//! trains the nu-SVC here. Its predictions are not used, because a model comes from a file that nobody
 //! vouches for.
 
 pub mod adaboost;

@@ -2,8 +2,8 @@
 //! `SGDClassifier` does it.
 //!
 //! alpha = 0.0001; step size 1 / (alpha (t0 + t)) with Bottou's t0; samples reshuffled in each epoch with the
-//! same seed; done when five epochs in a row improve the mean objective by less than 0.001, after 1000 epochs
-//! at the latest. The result depends on the seed, on unscaled data heavily so.
+//! same seed. Training is done when five epochs in a row improve the mean objective by less than 0.001, after
+//! 1000 epochs at the latest. The result depends on the seed, on unscaled data heavily so.
 
 use serde::{Deserialize, Serialize};
 

@@ -215,8 +215,8 @@ fn reachable(
     live
 }
 
-/// What the validator takes for dead is in no block (it takes for live whatever comes behind an `end`, which
-/// a graph knows better), and each block has a way from the entry.
+/// Code that the validator takes for dead is in no block, and each block has a way from the entry. (The
+/// validator takes for live whatever comes behind an `end`; a graph knows better.)
 #[test]
 fn blocks_are_what_the_validator_can_reach() {
     let (mut functions, mut scopes, mut live_ops) = (0, 0, 0);

@@ -6,7 +6,7 @@ pub(super) const MAX_DEPTH: u32 = 8;
 /// Instances that export one another in turn at most: an interface in a package is one.
 pub(super) const MAX_NESTED: u32 = 64;
 
-/// Definitions that are looked at, those of a component once for each time that it is instantiated: a
+/// Definitions that are looked at, those of a component once for each time that it is instantiated. A
 /// component of Python has some thousand, and components that instantiate one another twice double them.
 pub(super) const MAX_STEPS: u64 = 1_000_000;
 
@@ -21,7 +21,7 @@ pub(super) const MAX_PARAMS: u32 = 1000;
 pub(super) const MAX_HOPS: u32 = 16;
 
 /// Bytes of names that are compared or kept to tell the program and what its imports are, those of a name
-/// each time: one long name can be what each of many imports is, and toolchains write some kilobytes.
+/// each time. One long name can be what each of many imports is; toolchains write some kilobytes.
 pub(super) const MAX_NAME_BYTES: usize = 16 << 20;
 
 /// Bytes that each time counts for besides: what has a short name, or a place in a table, takes room too.

@@ -1,9 +1,9 @@
 //! Which module of a component is the program, and what its imports are.
 //!
-//! Toolchains wrap a program in two modules that only jump: since the canonical ABI wants the program's
-//! memory before there is one, its imports are trampolines through a table that a last module fills. Such a
-//! jump is followed to what the table holds. A program that asks for preview1 gets an adapter, a module that
-//! makes calls of WASI 0.2 of those of preview1; here preview1 itself answers in its place.
+//! Toolchains wrap a program in two modules that only jump. The canonical ABI wants the program's memory
+//! before there is one, so its imports are trampolines through a table that a last module fills. Such a jump
+//! is followed to what the table holds. A program that asks for preview1 gets an adapter, a module that makes
+//! calls of WASI 0.2 of those of preview1; here preview1 itself answers in its place.
 //!
 //! Not here: other modules. What is theirs is said to be so.
 
@@ -106,7 +106,7 @@ impl<'g, 'a> Choice<'g, 'a> {
         Err(Problem::TooFar)
     }
 
-    /// What stands in the table through which an exported function jumps, if it is one that does.
+    /// The entry of the table through which an exported function jumps, if it is one that does.
     fn behind_jump(&self, export: &CoreExport) -> Option<CoreItem> {
         let (table, element) = self.outline(export.instance)?.trampoline(&export.name)?;
         let (by, import) = (*self.filled.get(&(export.instance, table, element))?)?;

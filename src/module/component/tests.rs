@@ -12,8 +12,8 @@ fn names(component: &Component) -> Vec<(&str, &str, Answerer)> {
     component.main.imports.iter().map(|import| (&*import.module, &*import.name, import.answerer)).collect()
 }
 
-/// What toolchains write: trampolines in a table that a last module fills, since the canonical ABI wants the
-/// memory of the program.
+/// A component as toolchains write it: trampolines in a table that a last module fills, since the canonical
+/// ABI wants the memory of the program.
 const USUAL: &str = r#"(component
   (import "wasi:random/random@0.2.0" (instance $random
     (export "get-random-bytes" (func (param "len" u64) (result (list u8))))))
@@ -230,7 +230,8 @@ fn a_jump_without_an_end_is_left() {
 #[test]
 fn long_names_of_many_are_bounded() {
     let long = "n".repeat(50_000);
-    // What many imports are, what many elements of a table are, and where an instance is exported.
+    // One thing stands for many imports or many elements of a table, and for the place where an instance is
+    // exported.
     let imports = r#"(import "a" "f" (func))"#.repeat(1000);
     let host = format!(
         r#"(component (import "{long}" (instance $i (export "f" (func))))

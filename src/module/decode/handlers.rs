@@ -1,7 +1,7 @@
 //! Where exceptions and suspended continuations go.
 //!
-//! A `try` or `try_table` is a *scope* for what its body throws. Its landing pad is laid where the body
-//! ends, before all handlers, so edges of exceptions lead forward, or back to a `loop` around, like those of
+//! A `try` or `try_table` is a *scope* for what its body throws. Its landing pad is laid where the body ends,
+//! before all handlers. So edges of exceptions lead forward, or back to a `loop` around, like those of
 //! branches. [`Code`](crate::module::Code) says how they look.
 
 use wasmparser::{Catch, Handle};

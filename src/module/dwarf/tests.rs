@@ -189,7 +189,7 @@ fn damaged_debug_information_is_read_as_far_as_it_goes() {
 }
 
 /// Ten thousand inlined calls that share one list of ten thousand ranges, and as many units that share a
-/// table of abbreviations: read as they stand, that is a hundred million.
+/// table of abbreviations. Read as they stand, that is a hundred million.
 #[test]
 fn what_is_shared_is_paid_for_each_time() {
     let (mut dwarf, _) = with_lines(4);

@@ -15,10 +15,10 @@
 //! | types that are no functions | a type of functions, so that indices stay |
 //! | compact import sections | one import for each |
 //!
-//! A module that begins threads imports functions of ours behind its own (`threads`); else indices of
-//! functions, types, tables, memories, globals and segments stay what they are. No operator is added that
-//! decides, calls, grows or moves much, so the engine records what it would record if it ran the
-//! sample itself: replay walks the sample's own code. Only where a run is cut short does an offset of the new
+//! A module that begins threads imports functions of ours behind its own (`threads`). In any other, indices
+//! of functions, types, tables, memories, globals and segments stay what they are. No operator is added that
+//! decides, calls, grows or moves much. So the engine records what it would record if it ran the sample
+//! itself, and replay walks the sample's own code. Only where a run is cut short does an offset of the new
 //! code come back; [`Sites`] leads it to the sample's.
 //!
 //! Not here: whether the sample is valid (`weight`), what a stop is called in a trace (`tracer`).
@@ -80,7 +80,8 @@ pub(crate) fn lower(sample: &Module) -> Result<Lowered, Refused> {
     write(sample, sample.core().bytes, sample.heavy())
 }
 
-/// What nothing can stand for, in words; `None` if a module is not valid to begin with.
+/// The part of a module that nothing can stand for, in words; `None` if the module is not valid to begin
+/// with.
 pub(crate) fn reason(refused: &Refused) -> Option<String> {
     match refused {
         Refused::ParseError(_) => None,

@@ -1,5 +1,5 @@
 //! Which `ref.is_null`s ask of an exception, which is no reference to the engine. That takes the types of
-//! operands, and so the validator; asked only of bodies that have one.
+//! operands, and so the validator. It is asked only of bodies that have such an operator.
 
 use std::collections::HashSet;
 

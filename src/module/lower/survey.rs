@@ -1,4 +1,4 @@
-//! What must be known of a body before it is written: what it needs, and which exceptions it throws again.
+//! A survey of a body before it is written: what it needs, and which exceptions it throws again.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Where threads meet: every atomic operator of a module that begins threads, and every loop in which one may
-//! spin.
+//! The places where threads meet: every atomic operator of a module that begins threads, and every loop in
+//! which one may spin.
 //!
 //! Such a module imports four functions of ours behind its own. Each of these operators pushes one decision:
 //! 0 if it asks one of them, which may let another thread go on. The others count down, so that a thread that

@@ -1,11 +1,11 @@
 //! The static call graph.
 //!
 //! An indirect call can reach each function of its type that a segment holds: an active one of its table, a
-//! passive one, or the initial value of the table. What the program or a host puts into a table while it runs
-//! is not in the graph; [`CallGraph::referenced`] names what the program could put there. The targets of a
-//! type are lists that all calls share ([`Resolved`]), so the work is linear until edges are written. These
-//! are limited to [`MAX_INDIRECT_EDGES`]. The rest is counted by addition, and [`CallGraph::has`] knows it
-//! too.
+//! passive one, or the initial value of the table. A function that the program or a host puts into a table
+//! while it runs is not in the graph. [`CallGraph::referenced`] names what the program could put there. The
+//! targets of a type are lists that all calls share ([`Resolved`]), so the work is linear until edges are
+//! written. These are limited to [`MAX_INDIRECT_EDGES`]. The rest is counted by addition, and
+//! [`CallGraph::has`] knows it too.
 
 use hashbrown::HashMap;
 use schemars::JsonSchema;
@@ -211,8 +211,8 @@ impl Calls {
     }
 }
 
-/// What indirect calls can reach, in lists that hold each item of a segment once or twice. All lists are
-/// ascending.
+/// The functions that indirect calls can reach, in lists that hold each item of a segment once or twice. All
+/// lists are ascending.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Resolved {
     /// By caller and type.

@@ -1,6 +1,6 @@
 //! Reading what stands in the sections of a module.
 //!
-//! Each section is read for itself, as far as it goes: the first broken item ends that section with an
+//! Each section is read for itself, as far as it goes. The first broken item ends that section with an
 //! anomaly, and the next is read as if nothing had been. So what follows a broken section may have wrong
 //! indices; [`Validity`](super::Validity) says that the module is invalid.
 

@@ -23,8 +23,8 @@ pub struct File {
     pub sha1: String,
     /// MD5, hexadecimal.
     pub md5: String,
-    /// MD5 of the sorted names `module.name` of function imports, joined by commas, as WASMShark computes
-    /// it; null without any, so that such modules are not all alike.
+    /// MD5 of the sorted names `module.name` of function imports, joined by commas, as WASMShark computes it.
+    /// Null without any, so that such modules are not all alike.
     pub imphash: Option<String>,
     /// TLSH, which is alike for files that are; absent for a file that is too short or too uniform for one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,7 +37,7 @@ pub struct File {
     pub windows: Vec<f32>,
     /// Size of a window in bytes; at least 1024, and so that there are at most 1024 of them.
     pub window: u64,
-    /// Whether the sample was given in the text format and was translated; offsets are those of the binary.
+    /// Whether the sample was given in the text format and was translated. Offsets are those of the binary.
     pub from_text: bool,
 }
 

@@ -254,7 +254,7 @@ impl Shape<'_> {
     }
 }
 
-/// Whether the offset of a load or store may be an address: whether it needs more than ten bits.
+/// Whether the offset of a load or store may be an address: it needs more than ten bits then.
 fn is_far(offset: &[u8]) -> bool {
     matches!(offset, [_, second, ..] if *second > 7) || offset.len() > 2
 }

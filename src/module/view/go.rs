@@ -13,8 +13,8 @@ use super::{
     limits::{GO_NAME, GO_NAMES, GO_TABLES},
 };
 
-/// How tables begin that Go 1.20, and 1.18, write for this machine: an instruction takes at least one byte, a
-/// word has eight.
+/// Beginnings of tables that Go 1.20, and 1.18, write for this machine. An instruction takes at least one
+/// byte, and a word has eight.
 const BEGINNINGS: [&[u8; 8]; 2] = [b"\xf1\xff\xff\xff\0\0\x01\x08", b"\xf0\xff\xff\xff\0\0\x01\x08"];
 /// Where the words of the header stand: number of functions, names, entries.
 const FUNCTIONS: u64 = 8;

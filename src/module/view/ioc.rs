@@ -154,7 +154,7 @@ pub(crate) fn of_run(texts: impl Iterator<Item = impl AsRef<str>>, known: &[Ioc]
     iocs.map(|ioc| Ioc { offset: 0, ..ioc }).collect()
 }
 
-/// Files that a sample left, each with its path and, of those that have bytes, the hash of them: a file on a
+/// Files that a sample left, each with its path, and with the hash of its bytes if it has any. A file on a
 /// machine is known by either.
 pub(crate) fn of_files<'f>(files: impl Iterator<Item = (Option<&'f str>, Option<&'f str>)>) -> Vec<Ioc> {
     let mut iocs = Iocs { place: Seen::Run, ..Iocs::default() };
@@ -182,8 +182,8 @@ fn is_tail(text: &str, start: usize) -> bool {
     text.get(..start).is_some_and(|before| before.ends_with('+'))
 }
 
-/// Whether a link names a host that can be one: with a domain, a port, or an address. Dictionaries are full
-/// of words after `http://`.
+/// Whether a link names a host that can exist: with a domain, a port, or an address. Dictionaries are full of
+/// words after `http://`.
 fn has_host(url: &str) -> bool {
     let Some((_, rest)) = url.split_once("://") else { return false };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();

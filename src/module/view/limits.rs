@@ -31,8 +31,8 @@ pub(super) const MAX_DROPPED: usize = 200;
 pub(super) const MAX_OF_A_KIND: usize = 16;
 
 /// Custom sections kept, and as many of all others together. Empty sections take two bytes of the file and
-/// much more here. What a module needs is kept whatever stands before it: the first section of each id, and
-/// the first of each name in `KEPT_CUSTOM`.
+/// much more here. Sections that a module needs are kept whatever stands before them: the first section of
+/// each id, and the first of each name in `KEPT_CUSTOM`.
 pub(super) const MAX_SECTIONS: usize = 4096;
 
 /// Strings kept in `View::strings`, in the order of the file: a report of more is

@@ -1,9 +1,9 @@
 //! The static view: everything that can be said of a sample without running it.
 //!
-//! [`View::of`] reads as far as the bytes allow. A module that is invalid, that the engine cannot run, or
-//! that is no module at all still gets a view of what was found up to there, and says so in
-//! [`View::validity`]. Every operator is decoded by wasmparser, none by hand. Of a component, the view is
-//! that of its program, or of its largest module if none can be told; sections are those of both.
+//! [`View::of`] reads as far as the bytes allow. A module may be invalid, or the engine cannot run it, or it
+//! is no module at all. It still gets a view of what was found up to there, and [`View::validity`] says so.
+//! Every operator is decoded by wasmparser, none by hand. Of a component, the view is that of its program, or
+//! of its largest module if none can be told; sections are those of both.
 //!
 //! Memory follows the size of the file; lists that a hostile file could blow up are cut at a documented
 //! length and counted beyond it.
@@ -174,7 +174,7 @@ impl View {
         })
     }
 
-    /// What lies at an address before anything runs, up to the end of its segment; `wasm` is the sample.
+    /// The data at an address before anything runs, up to the end of its segment; `wasm` is the sample.
     pub(crate) fn data_at<'w>(&self, wasm: &'w [u8], address: u64) -> Option<&'w [u8]> {
         let (segment, at) = self.segment_at(address)?;
         let start = usize::try_from(segment.offset.checked_add(at)?).ok()?;
@@ -251,7 +251,7 @@ impl View {
         }
     }
 
-    /// Where the instruction at an offset comes from in the source, the innermost inlined call first; empty
+    /// Where the instruction at an offset comes from in the source, the innermost inlined call first. Empty
     /// without debug information.
     pub fn source(&self, offset: CodeOffset) -> Vec<SourceFrame> {
         self.dwarf.as_ref().map(|dwarf| dwarf.frames(offset)).unwrap_or_default()
@@ -281,7 +281,7 @@ impl View {
         self.imported_functions.saturating_add(self.functions.len() as u32)
     }
 
-    /// How to call a function in a report: `module.name` of an import, else its name as the source has it,
+    /// The name of a function in a report: `module.name` of an import, else its name as the source has it,
     /// else `func N`. Whoever made the sample chose the names.
     pub fn name_of(&self, func: FuncIndex) -> Cow<'_, str> {
         if let Some(import) = self.import_of(func) {

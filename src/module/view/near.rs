@@ -1,4 +1,4 @@
-//! Indicators that a regular expression finds too slowly: it keeps a count for each place where one could
+//! Indicators that a regular expression finds too slowly. It keeps a count for each place where one could
 //! have begun, and a file made of beginnings has a count for each byte. Here each byte is looked at a few
 //! times, whatever the file.
 //!

@@ -62,7 +62,7 @@ impl Source<'_> {
     }
 }
 
-/// What is looked for under all keys, and the kind of file that it begins, if it does.
+/// The texts that are looked for under all keys, each with the kind of file that it begins, if it does.
 const NEEDLES: &[(&[u8], Option<&str>)] = &[
     (b"http://", None),
     (b"https://", None),
@@ -95,7 +95,8 @@ static DIFFERENCES: LazyLock<Option<bytes::Regex>> = LazyLock::new(|| {
     bytes::Regex::new(&format!("(?s-u:{})", needles.join("|"))).ok()
 });
 
-/// Whether more than a magic number stands there: programs that read or write such files hold that, too.
+/// Whether more than a magic number stands there: a program that reads or writes such files holds the number,
+/// too.
 fn is_whole_header(head: &[u8]) -> bool {
     match head {
         [0, b'a', b's', b'm', ..] => sections(head).next().is_some(),

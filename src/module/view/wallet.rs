@@ -37,8 +37,7 @@ fn is_address(word: &str) -> bool {
     }
 }
 
-/// Whether there are as many different letters as in an address, and not only those of a pattern or
-/// placeholder.
+/// Whether there are as many different letters as in an address. Patterns and placeholders have few.
 fn is_varied(letters: &[u8]) -> bool {
     let mut different = letters.to_vec();
     different.sort_unstable();

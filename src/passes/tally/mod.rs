@@ -5,8 +5,8 @@
 //! documented caps; never with the length of the trace. What is counted is exact; ways between blocks
 //! too, where an invocation was cut short.
 //!
-//! Each thing that is counted has a small visitor of its own ([`Blocks`], [`Growth`], [`Ends`]); what a call
-//! means to several of them ([`Stack`], [`Sites`], [`Paths`], [`Entries`]) is said here.
+//! Each thing that is counted has a small visitor of its own ([`Blocks`], [`Growth`], [`Ends`]). A call means
+//! something to several of them ([`Stack`], [`Sites`], [`Paths`], [`Entries`]); that is said here.
 //!
 //! PERF: the hot hooks add to one element of a vector. Instructions, classes, edges and signatures are
 //! derived at the end (`profile`).
@@ -59,7 +59,7 @@ pub(super) struct Tally {
     pub(super) blocks: Blocks,
     /// Blocks that were cut short: number and instructions → how often.
     pub(super) cuts: BTreeMap<(usize, u32), u64>,
-    /// How often exceptions went from a block to a landing pad, and from one to another block, by number.
+    /// How often exceptions went from a block to a landing pad, and from one pad to another block, by number.
     pub(super) exceptional: HashMap<(usize, usize), u64>,
     pub(super) growth: Growth,
     pub(super) ends: Ends,

@@ -1,4 +1,4 @@
-//! Who called whom, where the code does not say it: through tables, by import, by the host.
+//! Callers and callees where the code does not say them: through tables, by import, by the host.
 //!
 //! Bounded by [`CALL_SITES`]; what is beyond is counted.
 

@@ -1,5 +1,6 @@
-//! What of a graph is drawn: all of it, its hottest functions, or what lies around one. The rest is folded
-//! into a node for those that ran, one for those that never did, and one for imports: nothing is lost.
+//! The part of a graph that is drawn: all of it, its hottest functions, or the functions around one. The rest
+//! is folded into a node for those that ran, one for those that never did, and one for imports: nothing is
+//! lost.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

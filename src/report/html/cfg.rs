@@ -105,7 +105,8 @@ fn arrows(
     found.into_iter().map(arrow).collect()
 }
 
-/// How often an edge was taken: that of a branch from its decisions, any other as often as its block ran.
+/// How often an edge was taken. An edge of a branch was taken by its decisions, any other as often as its
+/// block ran.
 fn taken(
     listing: &Listing,
     code: &Code,

@@ -1,5 +1,5 @@
-//! The course of a run by instructions executed: entry points, kinds of instructions, calls of the host by
-//! what they are about, the size of memory, and where memory was read and written.
+//! The course of a run by instructions executed. It shows entry points, kinds of instructions, calls of the
+//! host by what they are about, and the size of memory. It also shows where memory was read and written.
 //!
 //! Virtual time stands still while a program computes, so what it computed when is told by instructions.
 //! Cells of one colour are one path: thousands of them take a few kilobytes.

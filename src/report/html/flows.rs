@@ -1,5 +1,4 @@
-//! What became of what the sample was given: from each source over what was done to its bytes to where they
-//! went.
+//! The way of the sample's inputs: from each source, over the operations on its bytes, to where they went.
 
 use maud::{Markup, html};
 

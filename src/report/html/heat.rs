@@ -1,4 +1,4 @@
-//! How hot functions and blocks are: what ran how often, for everything that is drawn or listed.
+//! The heat of functions and blocks: how often each ran, for everything that is drawn or listed.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,4 @@
-//! What bounds the HTML report, each with unit and reason: a page of two megabytes opens at once.
+//! The limits of the HTML report, each with unit and reason: a page of two megabytes opens at once.
 
 /// Characters of a name: a cell keeps its width, the whole name is in the JSON.
 pub(super) const NAME: usize = 200;

@@ -98,7 +98,7 @@ fn rows(lines: Vec<Line>, code: &Code, counts: &[u64]) -> Vec<Row> {
     for line in lines {
         let block = of.get(&line.offset).copied();
         let count = block.and_then(|(block, _)| counts.get(block).copied());
-        // What belongs to no block goes with the line before it; code that nothing reaches is folded.
+        // A line that belongs to no block goes with the line before it. Code that nothing reaches is folded.
         let is_end = matches!(line.opcode.mnemonic(), "end" | "else");
         is_shown = match block {
             Some((block, _)) => shown.get(block).copied().unwrap_or(false),

@@ -2,12 +2,11 @@
 //!
 //! Made with maud, which escapes what it is given unless told otherwise; told otherwise are only the style
 //! and the script beside this file. The content security policy of the page allows these two by their hashes
-//! and nothing else, so that even a mistake here could neither run a script of the sample's nor ask another
-//! machine for anything. Control and format characters are made plain first, as everywhere
-//! ([`crate::text`]).
+//! and nothing else. So even a mistake here could neither run a script of the sample's nor ask another
+//! machine for anything. Control and format characters are made plain first, as everywhere ([`crate::text`]).
 //!
-//! What is drawn is SVG with classes: colours stand in the style alone, for light, dark and paper. No time
-//! stamp: same analysis, same bytes.
+//! Drawings are SVG with classes: colours stand in the style alone, for light, dark and paper. No time stamp:
+//! same analysis, same bytes.
 //!
 //! Not here: what the page says that other formats do not; it says nothing else.
 
@@ -122,8 +121,8 @@ struct Part {
     of: fn(&Page<'_, '_>) -> Option<Markup>,
 }
 
-/// The parts, in the order of the questions that a reader has: why, what did it touch, where in the code,
-/// what was not seen.
+/// The parts, in the order of a reader's questions: why, what did it touch, where in the code, what was not
+/// seen.
 const PARTS: &[Part] = &[
     Part { id: "why", title: "Why", of: why::of },
     Part { id: "attack", title: "Techniques", of: attack::of },

@@ -1,4 +1,4 @@
-//! What the drawing of a run's course is made from: its replay, and where its values went if it is short.
+//! The course of a run is drawn from its replay, and from where its values went if it is short.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! SARIF 2.1.0: the findings for CI, code hosts and editors. A log holds one run for each sample.
 //!
 //! Every rule that has a result is declared in `driver.rules`, and every result names the file as the user
-//! did. In a module the region is in bytes; in a module that was given as text it is the line of the
+//! did. In a module the region is in bytes. In a module that was given as text it is the line of the
 //! function's instruction, and the binary made from the text is an artifact of its own. Fingerprints are made
 //! of the rule and the function, so that they survive a rebuild of the program.
 //!

@@ -1,5 +1,5 @@
-//! What the sample did, in a few lines: files, connections, bait, output, what it made, where the time went,
-//! whom it called, and the techniques that rules see in that.
+//! The deeds of a sample in a few lines: files, connections, bait, output, what it made, where the time went,
+//! and whom it called. The techniques that rules see in that stand there, too.
 
 use std::{
     collections::BTreeMap,

@@ -110,7 +110,7 @@ fn sample<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     Ok(())
 }
 
-/// What a component is made of: its program, which the rest of the report is about, and what else.
+/// The parts of a component: its program, which the rest of the report is about, and the others.
 fn parts(component: &Component) -> String {
     let program = component.modules.iter().find(|part| part.role == PartRole::Program);
     let program = program.map_or(String::new(), |part| {

@@ -1,5 +1,5 @@
-//! The report for a terminal: a screen with verdict, reasons, what the sample is, what it did and what was
-//! not seen; with a higher [`Verbosity`] tables, then the evidence.
+//! The report for a terminal: a screen with the verdict, the reasons, what the sample is, what it did and
+//! what was not seen. A higher [`Verbosity`] adds tables, then the evidence.
 //!
 //! Limitations stand first, because they say how far the rest can be trusted. What is left out is counted.
 //! Everything that the sample chose is escaped; colour only where asked for.

@@ -1,5 +1,5 @@
-//! What was not seen: what did not run, what was made up, what is not in the log, and what this level of
-//! detail leaves out.
+//! The parts of a sample that were not seen: code that did not run, answers that were made up, calls that are
+//! not in the log. It also names what this level of detail leaves out.
 
 use std::io::{self, Write};
 

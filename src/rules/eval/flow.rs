@@ -52,7 +52,7 @@ impl FlowFeature {
         self.name.iter().chain(&self.through).map(Pattern::weight).max().unwrap_or(1)
     }
 
-    /// Whether it is the flow `flow`, which went to `call` first, if that is in the log.
+    /// Whether it is the flow `flow`. `call` is the call that the flow went to first, if the log has it.
     fn fits(&self, flow: &DataFlow, call: Option<&Call>) -> bool {
         let of_host = || flow.host.as_deref().and_then(|host| host.split_once('.')).unwrap_or_default();
         let (module, function) = call.map_or_else(of_host, |call| (&*call.module, &*call.name));

@@ -1,4 +1,4 @@
-//! What host calls that a match rests on are worth: whether they succeeded, and who wanted them.
+//! The worth of host calls that a match rests on: whether they succeeded, and who wanted them.
 
 use crate::{
     Value,
@@ -49,7 +49,7 @@ impl Evaluator<'_> {
         each.reduce(Grounds::or).unwrap_or_default()
     }
 
-    /// Whether only the driver wanted a call: a host calls nothing of a WASI program but its entry point. In
+    /// Whether only the driver wanted a call. A host calls nothing of a WASI program but its entry point. In
     /// a page any export may be called.
     pub(super) fn is_driven(&self, call: &Call) -> bool {
         let entries = self.index.run().map_or(&[][..], |run| &run.entries);

@@ -5,10 +5,9 @@
 //! evidence. Rules come in an order in which what they `match` is known before.
 //!
 //! Time is in the sum, over instances and features, of what lies in the instance: calls, names, instructions,
-//! bytes. That sum is bounded ([`budget`]), for each rule and for all; a rule that comes to its end
-//! unfinished is a limitation of the result. Logic is that of the known: what could not be found out holds
-//! neither with nor without a `not`. A rule that matched [`MAX_INSTANCES`] times keeps counting and keeps no
-//! more instances.
+//! bytes. That sum is bounded ([`budget`]), for each rule and for all. A rule that is not finished by then is
+//! a limitation of the result. Logic is that of the known: what could not be found out holds neither with nor
+//! without a `not`. A rule that matched [`MAX_INSTANCES`] times keeps counting and keeps no more instances.
 
 mod budget;
 mod flow;
@@ -161,8 +160,8 @@ pub(super) fn evaluate(
 
 /// Marks the matches that only serve another one.
 fn mark_implied(matches: &mut [Match], rules: &[Rule], targets: &HashMap<String, Vec<usize>>) {
-    // What is used, with the weightiest of those that use it: a rule of no weight must not take any from what
-    // it builds on.
+    // The rules that are used, each with the weightiest of those that use it. A rule of no weight must not
+    // take any from what it builds on.
     let weight = |found: &Match| (found.severity, found.confidence);
     let mut used = BTreeMap::new();
     for found in matches.iter() {

@@ -126,7 +126,7 @@ impl Search<'_, '_> {
 }
 
 impl Evaluator<'_> {
-    /// Whether the sample itself chose what the path `text` leads to, given to the host call at `at`. One
+    /// Whether the sample itself chose the file behind the path `text`, given to the host call at `at`. One
     /// that its arguments name was asked for; one that it came upon while it listed a folder is no target,
     /// unless the file has the name too. A listing that was not kept may have given any name.
     fn is_chosen(&self, at: usize, text: &str) -> bool {

@@ -1,9 +1,9 @@
 //! Rule files laid out in one way: `spoor rules fmt`.
 //!
-//! Two columns for each level, one space after `:` and `,`, at most one empty line in a row. Comments, the
-//! order of keys, how a text is written (plain, quoted, in lines of its own) and how lines end stay as they
-//! are. What was
-//! laid out is read again: if it said something else, or a comment were lost, the file is refused.
+//! Two columns for each level, one space after `:` and `,`, at most one empty line in a row. Four things stay
+//! as they are: comments, the order of keys, how a text is written (plain, quoted, in lines of its own), and
+//! how lines end. The new text is read again. If it said something else, or a comment were lost, the file is
+//! refused.
 //!
 //! Not here: whether a rule makes sense (`parse`, `lint`).
 

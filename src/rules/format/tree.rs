@@ -1,4 +1,4 @@
-//! What a file says and how it is written: the tree of its YAML with the styles of its nodes.
+//! The contents of a file and how it is written: the tree of its YAML with the styles of its nodes.
 
 use std::ops::Range;
 
@@ -127,7 +127,7 @@ impl Reader<'_> {
         let Some((_, indicators)) = header.filter(|_| !text.trim_matches('\n').is_empty()) else {
             return Piece { span: start..span.end, kind: Kind::Word(quoted(text)) };
         };
-        // Where the lines begin that are counted from the level of the text, this is our two columns.
+        // A digit says where the lines begin, from the level of the text: two columns with us.
         let header = indicators.iter().map(|&char| if char.is_ascii_digit() { '2' } else { char }).collect();
         let (first, mut end) = (self.page.line(start) + 1, self.page.line(span.end));
         let on_last = self.page.before(span.end).iter().any(|char| !char.is_whitespace());

@@ -241,7 +241,7 @@ pub(super) fn honeytokens_read(index: &Index<'_>, subject: Subject<'_>) -> Optio
     of_run(subject, || tokens(index, |token| token.read > 0))
 }
 
-/// What a file or a stream of the sandbox was given stays in it; anything else that a host function was
+/// Bytes that a file or a stream of the sandbox was given stay in it. Anything else that a host function was
 /// handed is gone.
 pub(super) fn honeytokens_sent(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     let is_gone = |leak: &Leak| {

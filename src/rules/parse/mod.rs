@@ -1,8 +1,8 @@
 //! From YAML to a [`Rule`]: capa's grammar and the superset of `docs/rules.md`.
 //!
 //! Every mistake becomes a [`Problem`](super::problem::Problem) with its place, and parsing goes on, so that
-//! one load shows all of them. What was not understood is never dropped: a rule with a problem is not loaded
-//! at all.
+//! one load shows all of them. A part that was not understood is never dropped: a rule with a problem is not
+//! loaded at all.
 
 mod feature;
 mod limits;

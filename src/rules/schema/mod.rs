@@ -2,8 +2,8 @@
 //! `spoor rules schema`.
 //!
 //! Made of the tables that the parser reads, of draft 7, which editors know best. It knows the form of a rule
-//! and every name in it. What it cannot say, a load does: whether a feature has a meaning in the scope of its
-//! rule, whether the rule can ever match, whether a `match` names something.
+//! and every name in it. A load checks the rest: whether a feature has a meaning in the scope of its rule,
+//! whether the rule can ever match, and whether a `match` names something.
 
 mod feature;
 mod meta;

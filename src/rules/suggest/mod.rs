@@ -1,9 +1,10 @@
 //! A YARA rule from one sample: `spoor rules suggest`.
 //!
-//! Taken are texts of its data and stretches of its code, in which what another build numbers anew
-//! (functions, globals, addresses) is left open. What stands in a benign file is left out, so a rule has no
-//! hit there: the same engine looks for the strings that will look for the rule. The rule is a first draft of
-//! what an analyst would write; whether it fits other samples of a family, only these can tell.
+//! It takes texts of its data and stretches of its code. In a stretch, numbers are left open that another
+//! build gives anew (functions, globals, addresses). A string that stands in a benign file is left out, so a
+//! rule has no hit there. The same engine looks for these strings that will look for the rule. The rule is a
+//! first draft of what an analyst would write; whether it fits other samples of a family, only these can
+//! tell.
 
 mod code;
 mod texts;
@@ -168,7 +169,7 @@ fn choose(all: Vec<Candidate>) -> Vec<Candidate> {
     chosen
 }
 
-/// How many strings must be there: half of them, since another build lacks some; `None` if too little is
+/// How many strings must be there: half of them, since another build lacks some. `None` if too little is
 /// given by them.
 fn needed(chosen: &[Candidate]) -> Option<usize> {
     match chosen {

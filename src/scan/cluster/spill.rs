@@ -1,4 +1,4 @@
-//! What is compared of samples, in a file: 41 bytes a sample, and 256 for each sketch.
+//! The hashes and sketches of samples, in a file: 41 bytes a sample, and 256 for each sketch.
 
 use std::{
     fs::File,

@@ -66,7 +66,7 @@ fn what_was_cut_off_at_any_byte_is_taken_back_whole() {
 #[test]
 fn a_journal_that_is_far_ahead_of_its_tables_is_no_reason_to_cut_them() {
     let (folder, lengths) = filled(&["a", "b"]);
-    // What a machine that went down may leave: many lines for rows that never reached the disk.
+    // A journal as a machine that went down may leave it: many lines for rows that never reached the disk.
     let path = folder.path().join("journal");
     let mut journal = fs::read(&path).unwrap();
     for more in 1..=2 * MAX_CANDIDATES as u64 {

@@ -11,7 +11,7 @@ use crate::{
     scan::{rows::FailureKind, worker::MAX_SAMPLE_BYTES},
 };
 
-/// What begins a binary: the magic number, then the version of a module, or that of a component.
+/// The beginning of a binary: the magic number, then the version of a module, or that of a component.
 const MAGIC: &[u8; 4] = b"\0asm";
 const VERSIONS: [[u8; 4]; 2] = [[1, 0, 0, 0], [0x0d, 0, 1, 0]];
 
@@ -21,7 +21,8 @@ const VERSIONS: [[u8; 4]; 2] = [[1, 0, 0, 0], [0x0d, 0, 1, 0]];
 pub(super) struct Search {
     /// Where it may begin, in order.
     pub(super) starts: Vec<Range<usize>>,
-    /// What was looked through already, in order: what lies in one of these as a whole was found.
+    /// The ranges that were looked through already, in order. A module that lies whole in one of these was
+    /// found.
     pub(super) seen: Vec<Range<usize>>,
     /// Whether the bytes are a module: what begins in one of its sections ends with it.
     pub(super) is_module: bool,
@@ -63,7 +64,7 @@ impl Search {
 }
 
 impl Unpacker<'_> {
-    /// Looks for modules, as bytes, packed, and as text, in bytes that no container accounts for; places are
+    /// Looks for modules, as bytes, packed, and as text, in bytes that no container accounts for. Places are
     /// counted from the first byte.
     pub(super) fn pieces(&mut self, bytes: &[u8], search: &Search) -> io::Result<()> {
         self.carve(bytes, search)?;

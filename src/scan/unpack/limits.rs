@@ -4,8 +4,8 @@
 /// number.
 pub(super) const MAX_OVERSIZE: u64 = 64;
 
-/// Bytes in JSON of the steps of a way up to which names in it are shown whole; of one that does not fit, a
-/// part and a part of its hash.
+/// Bytes in JSON of the steps of a way up to which names in it are shown whole. Of a name that does not fit,
+/// a part is shown and a part of its hash.
 pub(super) const WAY_NAMES: usize = 1000;
 
 /// Bytes in JSON of a name that are shown even so: its beginning tells what it was.
@@ -18,8 +18,8 @@ pub(super) const DICTIONARY_KIB: u32 = 128 << 10;
 /// Descriptors behind members of a zip file that are looked at: their list is held in memory.
 pub(super) const ZIP_DESCRIPTORS: usize = 200_000;
 
-/// Times that an archive's own bytes are read, all members together: once by the list, once by the headers
-/// of members, and as much again for buffers. What is beyond that lies under several members.
+/// Times that an archive's own bytes are read, all members together. That is once by the list, once by the
+/// headers of members, and as much again for buffers. What is beyond that lies under several members.
 pub(super) const ZIP_READS: u64 = 4;
 
 /// Bytes of a zip file that are read even so: headers are read in pieces that are larger than a small
@@ -57,8 +57,7 @@ pub(super) const ALL_RATIO: u64 = 50;
 /// Bytes of one member: it is held in memory.
 pub(super) const MEMBER_BYTES: u64 = 256 << 20;
 
-/// How many times its compressed size a large member may have: code is packed to a tenth, zeros to a
-/// thousandth.
+/// Times its compressed size that a large member may have: code is packed to a tenth, zeros to a thousandth.
 pub(super) const RATIO: u64 = 200;
 
 /// Failures reported one by one; the others are counted.

@@ -2,11 +2,11 @@
 //! its text.
 //!
 //! All of it is foreign and much of it hostile, so a scan does this in a confined worker, one for each file.
-//! Nothing is written to a disk, and a member's name is only a name. What a file expands to is bounded by
-//! [`Caps`]; whatever a cap leaves out is counted and reported as a failure of kind `cut`, once for each cap.
+//! Nothing is written to a disk, and a member's name is only a name. [`Caps`] bounds what a file expands to.
+//! Whatever a cap leaves out is counted and reported as a failure of kind `cut`, once for each cap.
 //!
-//! That something is a container hides nothing: all of it but the contents of members that lie there as they
-//! are is searched like a file that is none.
+//! A container hides nothing. All of it is searched like any other file, but for the contents of members that
+//! lie there as they are.
 
 mod carve;
 mod limits;
@@ -117,8 +117,8 @@ pub fn unpack(bytes: &[u8], caps: &Caps, sink: &mut dyn Sink) -> io::Result<()> 
     unpacker.finish()
 }
 
-/// Looks for modules within a module: in its segments, custom sections, and strings, and in a zip behind it;
-/// and in the text that it was compiled from, whose comments are not in it.
+/// Looks for modules within a module: in its segments, custom sections, and strings, and in a zip behind it.
+/// It also looks into the text that it was compiled from, whose comments are not in it.
 ///
 /// # Errors
 ///
@@ -164,7 +164,7 @@ pub fn is_text(bytes: &[u8]) -> bool {
     }
 }
 
-/// Whether the bytes begin like an archive or a compressed stream that is entered; for a tar, the first 512
+/// Whether the bytes begin like an archive or a compressed stream that is entered. For a tar, the first 512
 /// tell.
 pub fn is_container(bytes: &[u8]) -> bool {
     zip::is_start(bytes) || streams::is_one(bytes) || tar::is_one(bytes)
@@ -429,9 +429,9 @@ fn gaps(len: usize, mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
     gaps
 }
 
-/// Where the contents of a member that was entered lie in a range of its container as they are, as what does
-/// not shrink is stored. Only about as many bytes are looked through as the member has: ranges of others may
-/// be the same.
+/// The place in a range of its container where the contents of an entered member lie as they are. A member
+/// that does not shrink is stored so. Only about as many bytes are looked through as the member has: ranges
+/// of others may be the same.
 fn verbatim(bytes: &[u8], range: Range<usize>, member: &[u8]) -> Option<Range<usize>> {
     /// Bytes of headers before it, and of frames in it for one of its own.
     const FRAMES: (usize, usize) = (1024, 8);

@@ -1,7 +1,7 @@
 //! Compressed streams: gzip, zstd, xz, zlib, deflate and brotli, as a whole file or among other bytes.
 //!
 //! Deflate and brotli have no magic number. They are taken for one if the decoder makes the beginning of a
-//! module of the first bytes; zlib and brotli also if all of it, or much, can be read.
+//! module of the first bytes. Zlib and brotli are also taken for one if all of it, or much, can be read.
 
 use std::io::{self, Read};
 
@@ -232,8 +232,8 @@ impl Read for Frame<'_, '_> {
     }
 }
 
-/// What follows the frames at the beginning that a zstd stream has for other uses (RFC 8878, 3.1.2), parallel
-/// compressors for one.
+/// The bytes after the frames at the beginning that a zstd stream has for other uses (RFC 8878, 3.1.2).
+/// Parallel compressors write such frames.
 fn skipped(mut bytes: &[u8]) -> &[u8] {
     while let Some((&[0x50..=0x5f, 0x2a, 0x4d, 0x18, a, b, c, d], rest)) = bytes.split_first_chunk() {
         bytes = rest.get(u32::from_le_bytes([a, b, c, d]) as usize..).unwrap_or_default();

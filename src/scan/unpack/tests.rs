@@ -504,7 +504,7 @@ fn a_data_url_without_contents_hides_no_other() {
     assert_eq!(ways(text.as_bytes()), ["base64@16 > base64@4 > gzip"]);
 }
 
-/// A zip with a member in LZMA, which the library reads and does not write: the stream goes in as it is, then
+/// A zip with a member in LZMA, which the library reads and does not write. The stream goes in as it is; then
 /// method, size and checksum are put right.
 fn lzma(name: &str, module: &[u8]) -> Vec<u8> {
     let mut writer = lzma_rust2::LzmaWriter::new_use_header(

@@ -4,8 +4,8 @@
 //! The list at the end names what an archive wants to be known for. It may leave members out, and of those
 //! that share a name it counts for the last only. Such members have headers of their own, and are found by
 //! those. So are members whose headers say something else than the list. Then everything is searched but the
-//! contents of members that lie there as they are: behind the end of what is compressed, and in fields of
-//! headers, there may be anything.
+//! contents of members that lie there as they are. There may be anything behind the end of what is
+//! compressed, and in fields of headers.
 
 use std::{
     cell::Cell,
@@ -322,8 +322,8 @@ impl Listed {
     }
 }
 
-/// Whether a member's own header, or what follows its data, says the same as its entry in the list: how it is
-/// stored, its checksum and sizes.
+/// Whether a member's entry in the list agrees with its own header, or with what follows its data. They say
+/// how it is stored, its checksum and sizes.
 fn agrees(bytes: &[u8], own: usize, listed: usize, data_end: usize) -> bool {
     if !bytes.get(listed..).is_some_and(|entry| entry.starts_with(CENTRAL)) {
         // The entry is not where the library says.

@@ -1,6 +1,6 @@
-//! A second reading of control flow that shares nothing with the decoder but wasmparser: for each operator,
-//! which operators may be the next, as the specification tells what an operator does. No blocks, no landing
-//! pads, no labels: targets are found by walking outwards through the constructs around an operator.
+//! A second reading of control flow that shares nothing with the decoder but wasmparser. It gives, for each
+//! operator, which operators may be the next, as the specification tells what an operator does. No blocks, no
+//! landing pads, no labels: targets are found by walking outwards through the constructs around an operator.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -304,7 +304,8 @@ pub(super) fn compare(bytes: &[u8], name: &str, compared: &mut Compared) {
 /// sense.
 pub(super) fn written(mut next: impl FnMut() -> u8) -> Vec<u8> {
     let mut code = vec![0];
-    // What is open: 1 a `try` in its body, 2 in a handler, 3 behind `catch_all`, 4 an `if`, 0 anything else.
+    // The constructs that are open: 1 a `try` in its body, 2 in a handler, 3 behind `catch_all`, 4 an `if`, 0
+    // anything else.
     let mut open: Vec<u8> = vec![0];
     for _ in 0..40 + u32::from(next()) {
         let depth = next() % open.len() as u8;

@@ -1,6 +1,6 @@
-//! Where a search for tables in data begins: images of a constant, and their anchors. `build.rs` reads this
-//! file, too: it makes the filter of all anchors, so that a start of the program whose sample holds none
-//! makes no index.
+//! The places where a search for tables in data begins: images of a constant, and their anchors. `build.rs`
+//! reads this file, too: it makes the filter of all anchors, so that a start of the program whose sample
+//! holds none makes no index.
 
 /// Bits of a filter, as a power of two.
 pub(crate) const FILTER_BITS: u32 = 16;
@@ -10,8 +10,8 @@ pub(crate) fn hash(word: u64) -> usize {
     (word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - FILTER_BITS)) as usize
 }
 
-/// The bytes of a constant of words of `width` bytes, and those of an element: both byte orders in the width
-/// of the table, and the order of Wasm in wider elements.
+/// The bytes of a constant of words of `width` bytes, and those of an element. They come in both byte orders
+/// in the width of the table, and in the order of Wasm in wider elements.
 pub(crate) fn images(width: usize, words: &[u64]) -> impl Iterator<Item = (usize, Vec<u8>)> {
     let elements = [1, 4, 8].into_iter().filter(move |element| *element >= width);
     // A byte has no order; and widened words in the other order look the same but for the first and last

@@ -1,4 +1,4 @@
-//! What indicators look like: the patterns, and by which words in a text each is looked for at all.
+//! Patterns of indicators, and the words by which each is looked for in a text at all.
 
 use std::{
     ops::Range,

@@ -21,7 +21,8 @@ fn is_one(file: &FileFeature, change: &FileChange) -> bool {
         && file.place.is_none_or(|place| is_put(change) && places::is_at(place, change.last_path()))
 }
 
-/// Whether the run put something there, be it for a time: not what was deleted, and no copy for safety.
+/// Whether the run put something there, be it for a time. A deleted file does not count, nor does a copy for
+/// safety.
 fn is_put(change: &FileChange) -> bool {
     let was_there = change.size_before.is_some();
     let is_there = match change.change {
@@ -48,7 +49,7 @@ impl Evaluator<'_> {
         Some(found)
     }
 
-    /// Whether the wanted text stands in a file, as far as it is looked at; `None` if that takes too much.
+    /// Whether the wanted text stands in a file, as far as it is looked at. `None` if that takes too much.
     fn has_text(&self, file: &FileFeature, change: &FileChange) -> Option<bool> {
         let Some(text) = &file.text else { return Some(true) };
         let head = change.head();

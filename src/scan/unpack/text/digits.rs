@@ -8,7 +8,7 @@ use super::{
     joint::{between_digits, disguised},
 };
 
-/// How digits are read: the alphabet, once a digit told, and whether elements of a list are joined.
+/// The way to read digits: the alphabet, once a digit told, and whether elements of a list are joined.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Style {
     url_safe: Option<bool>,
@@ -52,8 +52,8 @@ fn digits(text: &[u8], digit: Digit, style: &mut Style) -> (Vec<u8>, usize) {
     (digits, at)
 }
 
-/// Reads a run in other ways, too, where it is no whole module: joined with what follows, if it goes on in a
-/// list; and without the last lines, if it may be a module that ends before them.
+/// Reads a run in other ways, too, where it is no whole module. If it goes on in a list, it is joined with
+/// what follows. If it may be a module that ends before its last lines, it is read without them.
 fn read(text: &[u8], may_join: bool, digit: Digit, decode: impl Fn(Vec<u8>, Style) -> Vec<u8>) -> Reading {
     let mut style = Style::default();
     let (alone, at) = digits(text, digit, &mut style);
@@ -76,8 +76,8 @@ fn read(text: &[u8], may_join: bool, digit: Digit, decode: impl Fn(Vec<u8>, Styl
     reading
 }
 
-/// Where a run that was cut into lines may end before what comes in lines below it: before and after the
-/// first line that is shorter than the one before it.
+/// The places where a run that was cut into lines may end before what comes in lines below it. They are
+/// before and after the first line that is shorter than the one before it.
 fn ends_of_lines(text: &[u8]) -> impl Iterator<Item = usize> {
     let (mut at, mut before) = (0, 0);
     let mut ends = None;

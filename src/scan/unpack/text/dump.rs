@@ -1,8 +1,8 @@
 //! Hexdumps: lines of an offset and the bytes there, as xxd, hexdump and od write them.
 //!
-//! The offsets tell how many bytes a line has, so that the column of characters is not taken for digits, and
-//! how many times a line is repeated where `*` stands for repetitions. Numbers of more than a byte are read
-//! in both orders, and those of three digits in both radices; whoever asked looks which makes sense.
+//! The offsets tell how many bytes a line has, so that the column of characters is not taken for digits. They
+//! also tell how many times a line is repeated where `*` stands for repetitions. Numbers of more than a byte
+//! are read in both orders, and those of three digits in both radices; whoever asked looks which makes sense.
 
 use std::sync::LazyLock;
 

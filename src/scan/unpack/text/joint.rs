@@ -1,5 +1,5 @@
-//! What may stand between two parts of one long literal, and how a character of a literal may be written
-//! otherwise: languages, and formats that carry text, have their ways.
+//! The joints of one long literal: what may stand between two of its parts, and how a character of it may be
+//! written otherwise. Languages, and formats that carry text, have their ways.
 
 use std::sync::LazyLock;
 
@@ -7,9 +7,9 @@ use regex::bytes::Regex;
 
 use super::limits::MAX_BLANK;
 
-/// From the quote that ends one literal to that which begins the next: nothing (C, Python), `+`, `.`, `..`,
-/// `~`, `&`, `<>`, `||`, `_`; or a statement that appends (`s += "…"`, `$s .= "…"`). Letters before a quote
-/// say what kind of literal it is.
+/// From the quote that ends one literal to the quote that begins the next. Between them is nothing (C,
+/// Python), `+`, `.`, `..`, `~`, `&`, `<>`, `||`, `_`, or a statement that appends (`s += "…"`, `$s .= "…"`).
+/// Letters before a quote say what kind of literal it is.
 const GLUE: &str = r#"\A \\?["'`] \s{0,200}
     (?:
         (?: \+{1,2} | \.{1,2} | ~ | & | <> | \|\| | \\ )? \s{0,200}
@@ -43,7 +43,7 @@ pub(super) fn between(text: &[u8], is_list: bool) -> Option<usize> {
 }
 
 /// Length of what may stand between two digits: a line break, escaped or not (`=` escapes it in quoted
-/// printable text), or what joins two literals; `None` if there is no such thing.
+/// printable text), or what joins two literals. `None` if there is no such thing.
 pub(super) fn between_digits(text: &[u8], is_list: bool) -> Option<usize> {
     let rest = |from: usize| text.get(from..).unwrap_or_default();
     match text {
@@ -56,8 +56,8 @@ pub(super) fn between_digits(text: &[u8], is_list: bool) -> Option<usize> {
     }
 }
 
-/// The character with which `text` begins if it is written as something else, and the length of that:
-/// percent encoding, quoted printable, an escape of JSON or JavaScript, an entity of HTML.
+/// The character with which `text` begins if it is written as something else, and the length of that. It may
+/// be percent encoding, quoted printable, an escape of JSON or JavaScript, or an entity of HTML.
 pub(super) fn disguised(text: &[u8]) -> Option<(u8, usize)> {
     let hex = |from: usize, len: usize| {
         let digits = std::str::from_utf8(text.get(from..from + len)?).ok()?;

@@ -20,7 +20,7 @@ pub(super) struct Kind {
     /// Reads bytes from a place where the pattern matched; the flag is whether elements of a list may be
     /// joined.
     pub(super) read: fn(&[u8], usize, bool) -> Reading,
-    /// What the reader takes for a digit, and how many of them begin with a byte: where in a run a module
+    /// The digits of the reader, and how many of them begin with a byte. In a run, the place where a module
     /// begins shifts all its digits.
     pub(super) digits: Option<(Digit, u32)>,
 }
@@ -29,9 +29,9 @@ pub(super) struct Kind {
 pub(super) const KINDS: [Kind; 8] = [
     Kind {
         name: "base64",
-        // Beginnings of: a module, gzip with any flags, zip, zstd, xz; and that of a module in base64, in a
-        // text of which this is the base64, by what of its three ways does not depend on what is before it.
-        // Then any data URL.
+        // Beginnings of a module, gzip with any flags, zip, zstd and xz. Then the beginning of a module in
+        // base64, in a text of which this is the base64. It is told by the part of its three ways that does
+        // not depend on what is before it. Then any data URL.
         pattern: r"AGFzbQ | H4sI[A-H] | UEsDB | QUdGemJR | FHRnpiU | BR0Z6Yl
             | KLUv (?: [/_] | %2[Ff] | \\+/ | \\+u002[Ff] | &[\x23a-z] )
             | (?: [/_] | %2[Ff] | 2[Ff];? ) Td6WFoA
@@ -93,7 +93,7 @@ pub(super) const KINDS: [Kind; 8] = [
     Kind {
         name: "string",
         // Zero (as Emscripten writes it today, too) and the letters, as they are or escaped, perhaps in
-        // literals that are joined; then an escape or the version.
+        // literals that are joined. Then an escape or the version.
         pattern: r#"(?i)
             (?: \\ (?: x00? | u0000 | u0100 | u\{0+\} | 0{1,3} ) | \xc4\x80 ) (?: ["'] \s* ["'] )?
             (?: a | \\x61 | \\u0061 | \\u\{0*61\} | \\141 | \\0?97 )

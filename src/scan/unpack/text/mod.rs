@@ -1,10 +1,10 @@
 //! Modules written down in text: base64 (data URLs too), hexadecimal, hexdumps, lists of numbers, objects
-//! whose keys count, string literals with escapes, and all of that in UTF-16.
+//! whose keys count, and string literals with escapes. All of that may be in UTF-16.
 //!
 //! A regular expression, which takes linear time, finds where one begins. A reader takes over from there and
 //! stops at the first byte that does not belong. Where the beginning was a decoy, it begins anew within the
-//! same run. Where a text can be read in several ways, that one counts in which a whole module comes out.
-//! What comes out is looked at like any other file, so that a packed script within a data URL is entered too.
+//! same run. Where a text can be read in several ways, that one counts in which a whole module comes out. The
+//! result is looked at like any other file, so that a packed script within a data URL is entered too.
 
 mod digits;
 mod dump;
@@ -142,8 +142,8 @@ impl Unpacker<'_> {
         self.wide(bytes, search)
     }
 
-    /// Reads a run of text from where something may begin in it; gives where the run ends. What began there
-    /// may be a decoy: it is read again from where something else may begin so that its digits make other
+    /// Reads a run of text from where something may begin in it; gives where the run ends. A beginning may be
+    /// a decoy. So the run is read again from where something else may begin so that its digits make other
     /// bytes, once for each number of digits that may be over.
     fn run(
         &mut self,
@@ -277,7 +277,7 @@ struct Count {
 }
 
 impl Count {
-    /// How many digits are over, before a place behind the last one asked for, when as many are taken
+    /// How many digits are over before a place behind the last one asked for. As many digits are taken
     /// together as begin with a byte.
     fn phase(&mut self, bytes: &[u8], place: usize) -> u32 {
         while self.at < place {

@@ -144,7 +144,7 @@ fn refused(command: &Command, words: &[OsString]) -> Option<String> {
     is_value.then(|| said.strip_prefix("error: ").unwrap_or(&said).to_owned())
 }
 
-/// What is said beside an error of usage: it may be of an option that nobody typed.
+/// The words beside an error of usage: it may be of an option that nobody typed.
 pub(super) fn origin() -> Option<String> {
     let typed: Vec<OsString> = std::env::args_os().collect();
     let path = file(&typed).filter(|_| words() != typed)?;

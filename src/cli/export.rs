@@ -114,8 +114,8 @@ pub(super) fn is_incomplete(run: &Run) -> bool {
     !run.lost.is_empty() || run.trace.gap().is_some()
 }
 
-/// What there is to say when all is told that the trace file holds: whether it was cut off or damaged, even
-/// if it lacks only its index.
+/// The exit code when all is told that the trace file holds. It says whether the file was cut off or damaged,
+/// even if it lacks only its index.
 pub(super) fn exit_of(file: &Path, run: &Run) -> Exit {
     match (is_incomplete(run), run.trace.is_whole()) {
         (true, _) => Exit::Findings,

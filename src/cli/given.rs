@@ -1,5 +1,5 @@
-//! The options of the command line that say how a sample is run, as they were given: for the workers of a
-//! scan, and for the commands that a report says come next.
+//! The options of the command line that say how a sample is run, as they were given. Workers of a scan need
+//! them, and so do the commands that a report says come next.
 
 use std::ffi::OsString;
 

@@ -129,7 +129,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     refused.map_or_else(|| Ok(exit_of(arguments, &analysed)), Err)
 }
 
-/// What a graph of a run says of a trace file that is not whole; the code is in it all the same.
+/// The word of a graph of a run on a trace file that is not whole. The code is in it all the same.
 fn exit_of(arguments: &Arguments, analysed: &Analysed) -> Exit {
     match (&analysed.analysis.run, arguments.kind) {
         (None, _) | (_, Kind::StaticCalls) => Exit::Done,
@@ -181,8 +181,8 @@ fn refused(arguments: &Arguments) -> Option<&'static str> {
     }
 }
 
-/// What is drawn of a graph that Graphviz could not lay out, or that nobody could read: the hottest, if
-/// nobody asked for anything.
+/// The part that is drawn of a graph that Graphviz could not lay out, or that nobody could read. It is the
+/// hottest, if nobody asked for anything.
 fn bearable(arguments: &Arguments, report: &Report<'_>, shown: Shown) -> Shown {
     let run = report.dynamic.call_graph.edges.len();
     let edges = match arguments.kind {

@@ -283,7 +283,7 @@ fn write_schema(schema: &impl serde::Serialize, out: &mut impl io::Write) -> Res
 }
 
 /// An error for a terminal. A sample chooses names, and a name with a line feed must not make a line of its
-/// own: only errors that are laid out in lines by this program, with the source and a caret, keep theirs.
+/// own. Only errors that this program lays out in lines, with the source and a caret, keep theirs.
 fn words(error: &anyhow::Error) -> String {
     let is_laid_out = |cause: &(dyn std::error::Error + 'static)| {
         cause.is::<wasmspoor::rules::RuleLoadError>()

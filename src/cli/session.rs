@@ -32,7 +32,7 @@ pub(super) struct Entry {
     pub(super) outcome: Outcome,
 }
 
-/// What is said when there is nothing to run: `trace` calls no export of itself, and `dump` does.
+/// The message when there is nothing to run: `trace` calls no export of itself, and `dump` does.
 pub(super) fn nothing(module: &Module) -> String {
     let lacks = "the module has no start function and exports no `_start`";
     match names::exports(module) {

@@ -1,5 +1,5 @@
-//! What the commands that show values share: opening a trace file with what the host did, moments and ranges
-//! of memory on the command line, values in words.
+//! The common part of the commands that show values: opening a trace file with what the host did, moments and
+//! ranges of memory on the command line, values in words.
 
 use std::path::Path;
 

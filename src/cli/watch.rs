@@ -1,7 +1,7 @@
 //! `spoor watch`: files that arrive in a folder are scanned one by one, and a command of the user hears of
 //! each.
 //!
-//! The folder is looked at every second, which works on any file system and needs no handles of the kernel; a
+//! The folder is looked at every second, which works on any file system and needs no handles of the kernel. A
 //! file counts as complete when size and time of change stay the same for a while. The command is started
 //! directly with its arguments, never through a shell, so a name cannot add to it.
 
@@ -133,8 +133,8 @@ fn pause(interrupted: &AtomicBool) {
 struct State {
     size: u64,
     modified: Option<SystemTime>,
-    /// Which file it is, and when it was changed in any way: unlike the time of modification, nobody can set
-    /// these.
+    /// The identity of a file, and when it was changed in any way. Unlike the time of modification, nobody
+    /// can set these.
     inode: (u64, i64, i64),
 }
 

@@ -155,7 +155,7 @@ pub(super) fn known() -> clap::Command {
     BoundArguments::augment_args(sample::Arguments::augment_args(clap::Command::new("worker")))
 }
 
-/// How workers with these options are started: this program, with the options of the scan that concern one
+/// The way to start workers with these options: this program, with the options of the scan that concern one
 /// sample.
 pub(super) fn spawner(
     sample: &sample::Arguments,

@@ -3,8 +3,8 @@
 //! A frame is an array of 64-bit slots: locals first, then one place for each height of the operand stack (a
 //! `v128` takes two slots). The height of the stack at each operator is known from validation, so an
 //! instruction names the slots that it reads and writes. `local.get`, constants and `drop` need no
-//! instruction of their own: they are *covered* by the one that follows. What an instruction covers stands
-//! beside it in [`Cover`], so that a visitor is told of every operator in order although fewer are
+//! instruction of their own: they are *covered* by the one that follows. [`Cover`] stands beside an
+//! instruction and has what it covers. So a visitor is told of every operator in order although fewer are
 //! dispatched.
 //!
 //! PERF: 16 bytes an instruction. A comparison and the branch that follows it are one.
@@ -254,11 +254,11 @@ pub struct Op {
     pub ty: Option<Ty>,
     /// The type of addresses or indices, if it works on a memory or a table.
     pub index: Ty,
-    /// The slot of its frame after the operand stack, before it acts: its operands are in the slots before,
+    /// The slot of its frame after the operand stack, before it acts. Its operands are in the slots before,
     /// in their order, and its results begin where its operands did. Locals have the first slots of a frame.
     pub top: u32,
-    /// What it names: the slot of a local, the number of a global among all of the run, the number of a
-    /// segment in its module, a lane; else 0.
+    /// The thing that it names: the slot of a local, the number of a global among all of the run, the number
+    /// of a segment in its module, a lane; else 0.
     pub names: u32,
     /// Of a covered operator: its result, or of `drop` its operand.
     pub(super) place: Place,

@@ -1,5 +1,5 @@
-//! When bytes exist: each place in a memory where they come to stand, from which moment, until which, and by
-//! whose hand; and when a value is computed.
+//! The times at which bytes exist: each place in a memory where they come to stand, from which moment, until
+//! which, and by whose hand. Also the times at which a value is computed.
 
 use std::collections::BTreeMap;
 

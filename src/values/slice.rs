@@ -1,9 +1,9 @@
 //! Slices: the instructions that a value comes from, across calls and memory, back to constants, the host and
 //! segments.
 //!
-//! A visitor follows for each slot and each byte of memory which *step* made it: an instruction that
-//! computes, loads or stores, a write of the host, an argument of an invocation. What only moves values
-//! (locals, globals, `local.tee`, calls and returns) makes no step. So the graph has a node for each
+//! A visitor follows for each slot and each byte of memory which *step* made it. A step is an instruction
+//! that computes, loads or stores, a write of the host, or an argument of an invocation. What only moves
+//! values (locals, globals, `local.tee`, calls and returns) makes no step. So the graph has a node for each
 //! instruction that computed something, and a slice is what can be reached from the value backwards.
 //!
 //! Memory is bounded: the last [`MAX_STEPS`] steps are known; what comes from before them is told to be cut.
@@ -172,7 +172,7 @@ impl Slicer {
         }
     }
 
-    /// What slots of the top frame come from, at the moment: locals have the first ones, operands follow.
+    /// The origin of slots of the top frame, at the moment: locals have the first ones, operands follow.
     pub fn of_slots(&self, slots: impl IntoIterator<Item = usize>) -> Slice {
         let fp = self.fp();
         self.slice(slots.into_iter().map(|slot| self.slot(fp + slot)).collect())

@@ -64,13 +64,13 @@ pub struct State {
     pub tables: Vec<Vec<u64>>,
 }
 
-/// What is on top of the operand stack and in no slot yet, because the instruction that takes it is done
+/// The value on top of the operand stack that is in no slot yet. The instruction that takes it is done
 /// together with the one that made it.
 pub(super) type Made = Option<[u64; 2]>;
 
 impl Machine<'_> {
-    /// Where in the instructions that are done as one the machine is before instruction `event`: the operator
-    /// that is next, and whether what it takes was just made.
+    /// The place of the machine among the instructions that are done as one, before instruction `event`. It
+    /// is the operator that is next, and whether what it takes was just made.
     pub(super) fn next_op(&self, event: u64) -> Option<(Op, bool)> {
         let frame = self.frames.last()?;
         let body = self.store.funcs.get(frame.func as usize)?.body.as_ref()?;

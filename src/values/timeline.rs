@@ -72,7 +72,7 @@ impl<'t> Timeline<'t> {
         self.machine.state(event, made).map_err(|kind| self.machine.error(kind))
     }
 
-    /// What the instruction before `event` gave, which the one after takes and which is done together with
+    /// The value that the instruction before `event` gave. The one after takes it and is done together with
     /// it.
     fn made(&mut self, event: u64) -> Result<[u64; 2], ValuesError> {
         let begin = self.machine.count;
@@ -134,10 +134,10 @@ impl<'t> Timeline<'t> {
         .inspect_err(|_| self.is_broken = true)
     }
 
-    /// Tells the whole run, in windows that several threads compute at the same time: one window from each
-    /// moment that is saved to the next, each told to a visitor of its own. The visitors come in the order of
-    /// the run. What happens between calls of the host and before the first instruction is told in the window
-    /// in which it happens.
+    /// Tells the whole run, in windows that several threads compute at the same time. A window goes from each
+    /// moment that is saved to the next, and each is told to a visitor of its own. The visitors come in the
+    /// order of the run. An event between calls of the host and before the first instruction is told in the
+    /// window in which it happens.
     ///
     /// # Errors
     /// When the values are not known to the end.

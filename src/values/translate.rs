@@ -1,9 +1,9 @@
 //! From the bytes of a function body to instructions on slots.
 //!
 //! The operand stack is followed while translating. An operand that is a local or a constant stays where it
-//! is until something takes it. A write to the local, or a place that branches lead to, would change it
-//! first, and copies it to its own slot before. So everything that is live across a branch is in its own
-//! slot.
+//! is until something takes it. A write to the local would change it first, and so might a place that
+//! branches lead to. Both copy it to its own slot before. So everything that is live across a branch is in
+//! its own slot.
 //!
 //! Relies on the module being valid; what validation excludes is an error here, not a panic.
 

@@ -1,6 +1,6 @@
 //! The types of what an instruction takes and gives.
 //!
-//! They follow from the name of the opcode, and where that does not say, from what the translation noted: so
+//! They follow from the name of the opcode, and where that does not say, from what the translation noted. So
 //! an opcode of a newer proposal has its types without being listed.
 
 use super::code::{Op, Ty};

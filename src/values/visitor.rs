@@ -1,5 +1,5 @@
-//! What the data level tells: one call for each instruction with its operands and results, and one for what
-//! crosses the border.
+//! The visitor of the data level: one call for each instruction with its operands and results, and one for
+//! what crosses the border.
 //!
 //! Values come as 64-bit slots, in the order of the operand stack. Integers are zero-extended, floats are
 //! their bits, and a `v128` is two slots, low half first. A reference is 0 for null, and else one more than a
@@ -29,8 +29,8 @@ pub struct At<'a> {
     pub op: &'a Op,
 }
 
-/// Operators that are done as one: one with operands, those before it that only say where the operands are
-/// (`local.get`, constants, blocks), and a `local.set` or branch after it.
+/// Operators that are done as one. One has operands. Those before it only say where the operands are
+/// (`local.get`, constants, blocks). A `local.set` or branch may come after it.
 #[derive(Debug, Clone, Copy)]
 pub struct Fused<'a> {
     /// Instructions executed before the first of them in the run.
@@ -118,20 +118,21 @@ pub trait Visitor {
     fn instruction(&mut self, _at: At<'_>, _operands: &[u64], _results: &[u64]) {}
 
     /// Instructions were executed that are done as one: the same as [`Self::instruction`] tells one by one,
-    /// at about half of its cost. Operands and results are those of [`Fused::own`]; what a `local.set`,
-    /// `local.tee` or branch after it takes is its result, what those before it give is among its operands or
-    /// follows later as such. An instruction that ends the invocation comes without results.
+    /// at about half of its cost. Operands and results are those of [`Fused::own`]. A `local.set`,
+    /// `local.tee` or branch after it takes its result. Values that the operators before it give are among
+    /// its operands, or follow later as such. An instruction that ends the invocation comes without results.
     fn fused(&mut self, _fused: Fused<'_>, _operands: &[u64], _results: &[u64]) {}
 
-    /// Whether instructions that are done as one do not matter: they are not told then, nor what they read
+    /// Whether instructions that are done as one do not matter. They are not told then, nor what they read
     /// and write. They read slots `from` of their frame and write slot `to`. Asked where it is worth it; an
     /// instruction for which it is not asked is told.
     fn skips(&mut self, _from: &[u32], _to: Option<u32>, _touched: Touched) -> bool {
         false
     }
 
-    /// What [`Self::skips`] was asked for and did not skip: [`Self::access`] and [`Self::fused`] at once,
-    /// with the slots of the operands (those that have none are constants, and come last) and of the result.
+    /// Instructions that [`Self::skips`] was asked for and did not skip. It tells [`Self::access`] and
+    /// [`Self::fused`] at once, with the slots of the operands and of the result. Operands without a slot are
+    /// constants, and come last.
     fn slotted(
         &mut self,
         _fused: Fused<'_>,
@@ -145,24 +146,24 @@ pub trait Visitor {
     /// arguments.
     fn zeroed(&mut self, _slots: Range<usize>) {}
 
-    /// Whether nothing matters for now of what instructions do: they are not told then, nor what they read
+    /// Whether nothing matters for now of what instructions do. They are not told then, nor what they read
     /// and write ([`Self::access`], [`Self::written`], [`Self::moved`], [`Self::lanes`]), until the host was
     /// next. Is asked whenever Wasm is entered by the host.
     fn is_idle(&self) -> bool {
         false
     }
 
-    /// The slot, of those of all frames, where the arguments are of what is told next: [`Self::invoke`],
-    /// [`Self::call`] or [`Self::host_call`]; and whether that replaces its caller. A frame begins with its
-    /// arguments.
+    /// The slot, of those of all frames, where the arguments are of what is told next, and whether that
+    /// replaces its caller. Next is [`Self::invoke`], [`Self::call`] or [`Self::host_call`]. A frame begins
+    /// with its arguments.
     fn arguments_at(&mut self, _slot: usize, _is_tail: bool) {}
 
     /// An instruction reads or writes memory; comes before it. Bulk operations come with one access for what
     /// they read and one for what they write.
     fn access(&mut self, _function: FuncIndex, _op: &Op, _access: Access) {}
 
-    /// Bytes of a memory were written by an instruction, the host or a segment, whose own call comes before
-    /// ([`Self::access`], [`Self::host_write`], [`Self::host_restore`], [`Self::segment`]). `bytes` is the
+    /// An instruction, the host or a segment wrote bytes of a memory. Its own call comes before:
+    /// [`Self::access`], [`Self::host_write`], [`Self::host_restore`] or [`Self::segment`]. `bytes` is the
     /// whole memory as it is now; they are there from the moment on before which `event` instructions were
     /// executed.
     fn written(&mut self, _event: u64, _memory: u32, _bytes: &[u8], _address: u64, _len: u64) {}

@@ -1,6 +1,6 @@
-//! Who wrote the bytes of a memory: the last instruction, host function or segment before a moment.
+//! The writers of the bytes of a memory: the last instruction, host function or segment before a moment.
 //!
-//! When the driver puts the instance back after a call that failed, its writers come back too.
+//! The driver may put the instance back after a call that failed. Then its writers come back too.
 
 use crate::{
     module::{CodeOffset, FuncIndex, Opcode},

@@ -1,4 +1,4 @@
-//! A moment of a run, to go back to it: everything that a machine is made of, with the pages of memory that
+//! A moment of a run, to go back to it: everything that a machine is made of. It has the pages of memory that
 //! did not change in common with the moment before.
 
 use std::{collections::HashSet, mem};

@@ -1,4 +1,4 @@
-//! What becomes of a run when the loop is left: calls, returns, and what is done elsewhere.
+//! The ways out of the loop of a run: calls, returns, and what is done elsewhere.
 
 use crate::trace::Trap;
 

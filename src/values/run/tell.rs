@@ -20,7 +20,7 @@ pub(super) struct Who<'b> {
     pub(super) body: &'b Body,
 }
 
-/// What a visitor is told of where the translation has none, which does not happen: a look-up that cannot
+/// The operator for a visitor where the translation has none, which does not happen. A look-up that cannot
 /// panic is left out where nobody reads it.
 const NO_OP: Op =
     Op { offset: 0, opcode: Opcode::Nop, ty: None, index: Ty::I32, top: 0, names: 0, place: Place::None };

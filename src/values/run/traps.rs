@@ -30,7 +30,7 @@ pub(super) fn to_trap(code: TrapCode) -> Trap {
     }
 }
 
-/// What is wrong with the label that a `br_table` went to, if it is not the recorded one.
+/// The fault of the label that a `br_table` went to, if it is not the recorded one.
 #[inline(always)]
 pub(super) fn wrong_label(
     decisions: &mut DecisionReader<'_>,

@@ -1,4 +1,4 @@
-//! How labels go through an opcode, in four bytes: what the quick way asks for at each instruction.
+//! The way of labels through an opcode, in four bytes: what the quick way asks for at each instruction.
 
 use super::class::{Class, Loaded};
 use super::scalar::Bitwise;

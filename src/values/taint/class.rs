@@ -1,4 +1,4 @@
-//! How labels go through each opcode, read from its name in the text format, which follows a grammar.
+//! The way of labels through each opcode, read from its name in the text format, which follows a grammar.
 
 use crate::module::Opcode;
 

@@ -1,5 +1,5 @@
-//! Encodings, recognised by what was seen: which source bytes each byte that went out was made of, which
-//! characters they are, and what was xored with what.
+//! Encodings, recognised by what was seen: which source bytes each byte that went out was made of, and which
+//! characters they are. For a key, it is what was xored with what.
 
 use serde::Serialize;
 
@@ -47,7 +47,7 @@ impl Encoding {
     }
 }
 
-/// The key that bytes were xored with, given with their positions in order, if it repeats: at least twice,
+/// The key that bytes were xored with, given with their positions in order. It must repeat: at least twice,
 /// over at least eight bytes.
 pub(super) fn key(seen: &[(u64, u8)]) -> Option<Vec<u8>> {
     let (&(first, _), &(last, _)) = (seen.first()?, seen.last()?);

@@ -44,8 +44,8 @@ pub struct Flow {
     pub times: u64,
     /// Positions of the first and last host call in the trace's records.
     pub records: (u64, u64),
-    /// Whether each byte that went out depends on all of these of the source, and they are few: what came of
-    /// them is as short as a digest.
+    /// Whether each byte that went out depends on all of these of the source, and they are few. Then what
+    /// came of them is as short as a digest.
     pub(crate) is_digest: bool,
 }
 
@@ -60,7 +60,7 @@ impl Flow {
         self.ranges.is_empty()
     }
 
-    /// What was met on the way, in words: encodings as such, and the operations that are not part of them.
+    /// The operations on the way, in words: encodings as such, and the operations that are not part of them.
     pub fn path(&self) -> Vec<String> {
         let is_xor = self.encodings.iter().any(|encoding| matches!(encoding, Encoding::Xor { .. }));
         let is_text = self.encodings.iter().any(|encoding| matches!(encoding, Encoding::Characters { .. }));
@@ -188,8 +188,8 @@ struct Digests<'t> {
 }
 
 impl Digests<'_> {
-    /// Whether what a sink was given of a source is no longer than a digest, and each byte of it depends on
-    /// all that any does. What is known only in part excuses nothing.
+    /// Whether the bytes that a sink was given of a source are no longer than a digest. Each of them must
+    /// depend on all that any does. What is known only in part excuses nothing.
     fn has(&mut self, sink: Sink, source: u32, ranges: &[(u64, u64)]) -> bool {
         let all = len(ranges);
         let sinks = self.sinks;
@@ -249,8 +249,8 @@ fn keys_of(sources: &Sources, keys: &BTreeMap<u32, u8>) -> BTreeMap<u32, Vec<(u6
     by_source
 }
 
-/// What went out, by sink and source, with the positions in the source that each byte depends on. One that
-/// depends on many, or on several sources, is a character of no encoding.
+/// The bytes that went out, by sink and source, with the positions in the source that each depends on. One
+/// that depends on many, or on several sources, is a character of no encoding.
 fn outgoing(labels: &Labels, sources: &Sources, sinks: &Sinks) -> BTreeMap<(Sink, u32), Vec<Out>> {
     let mut all: BTreeMap<(Sink, u32), Vec<Out>> = BTreeMap::new();
     for (&sink, excerpt) in &sinks.excerpts {

@@ -1,9 +1,10 @@
 //! Labels: what a byte was made from, and by which operations.
 //!
-//! A label is none, one source byte, or a node. A node has three sets of source bytes: those whose value it
-//! was computed from, those that only chose where it was read, and those that only chose whether it was
-//! computed. It has the operations on the way, too, in the order in which each was met first. Sets are lists
-//! of ranges while they are short, and unions of two others beyond. Equal nodes and equal lists exist once.
+//! A label is none, one source byte, or a node. A node has three sets of source bytes. Its value was computed
+//! from those of the first. Those of the second only chose where it was read, and those of the third whether
+//! it was computed. It has the operations on the way, too, in the order in which each was met first. Sets are
+//! lists of ranges while they are short, and unions of two others beyond. Equal nodes and equal lists exist
+//! once.
 
 use std::cell::Cell;
 

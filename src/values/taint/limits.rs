@@ -10,7 +10,7 @@ pub(super) const MAX_SETS: usize = 1 << 20;
 pub(super) const MAX_LABELS: usize = 1 << 21;
 
 /// Ranges of a set that is always kept as a list. Equal lists are one set, so that what has grown as far as
-/// it can is seen to; a set of more ranges may be a union of two in the graph.
+/// it can is seen to. A set of more ranges may be a union of two in the graph.
 pub(super) const LISTED: usize = 16;
 
 /// Ranges of a longer list, while there is room for such: a lookup table or a small program, byte by byte.
@@ -31,7 +31,7 @@ pub(super) const MEMO: usize = 1 << 12;
 /// Places for what was met lately, at first: programs that do little pay for few (130 KB).
 pub(super) const FEWEST_PLACES: usize = 1 << 12;
 
-/// Places at most for numbers of words (8 MB) and for what operators made of them (8 MB): a cipher's rounds,
+/// Places at most for numbers of words (8 MB) and for what operators made of them (8 MB). A cipher's rounds,
 /// with each byte of a text, need some ten thousand of them in turn.
 pub(super) const MAX_RECENT: usize = 1 << 18;
 

@@ -1,9 +1,9 @@
 //! Taint: which bytes that the host gave end up where, exactly for what is computed from them.
 //!
-//! A [`Taint`] is a visitor: it keeps, beside each byte of memory, frame and global, a *label*, which is a
-//! set of source bytes with the operations met since. Whatever the sample computes, its labels are computed
-//! from those of the operands by the rules in `scalar` and `vector`. Flows of values, of addresses (a table
-//! look-up) and of control are kept apart.
+//! A [`Taint`] is a visitor. Beside each byte of memory, frame and global it keeps a *label*: a set of source
+//! bytes with the operations met since. Whatever the sample computes, its labels are computed from those of
+//! the operands by the rules in `scalar` and `vector`. Flows of values, of addresses (a table look-up) and of
+//! control are kept apart.
 //!
 //! Rules say that a byte *may* depend on another; a byte without label does not, whatever the input. Tests
 //! hold that against runs with one byte changed (`tests/taint.rs`).
@@ -219,8 +219,8 @@ impl<'t> Taint<'t> {
         flow::all(&self.labels, &self.sources, &self.sinks, &self.keys)
     }
 
-    /// How much was not followed for want of room: source bytes, labels of bytes and slots, unions, sinks.
-    /// Flows are a part then.
+    /// Number of things not followed for want of room: source bytes, labels of bytes and slots, unions,
+    /// sinks. Flows are a part then.
     pub fn lost(&self) -> u64 {
         let slots = self.slots.lost + self.words.lost;
         self.bytes_lost + self.labels.lost() + self.memories.lost + slots + self.sinks.lost

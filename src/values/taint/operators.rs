@@ -1,4 +1,4 @@
-//! What instructions do to labels: operands are read from the slots of the frame, results written there.
+//! The work of instructions on labels: operands are read from the slots of the frame, results written there.
 
 use crate::{
     module::FuncIndex,

@@ -37,7 +37,7 @@ impl<T: Copy> Places<T> {
         self.all[hash as usize & (self.all.len() - 1)] = what;
     }
 
-    /// What was there is found out again, which costs no more than it did to put it.
+    /// Entries are dropped: to find them out again costs no more than it did to put them.
     #[cold]
     #[inline(never)]
     fn grow(&mut self) {

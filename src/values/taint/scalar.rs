@@ -1,6 +1,6 @@
 //! How labels go through operators on numbers, byte by byte.
 //!
-//! What is exact: moves, bit operations with known masks, shifts and rotations by known amounts, extension,
+//! These are exact: moves, bit operations with known masks, shifts and rotations by known amounts, extension,
 //! comparison (one byte), and which bytes a carry reaches. A byte of a sum depends on lower ones only if the
 //! carry into it can differ. What mixes (division, floats) labels each byte of the result that can be other
 //! than zero.
@@ -89,7 +89,7 @@ pub(super) fn bit_byte(labels: &mut Labels, how: Bitwise, a: (u8, Label), b: (u8
         Bitwise::Or => Operation::Or,
         Bitwise::Xor => Operation::Xor,
     };
-    // What the byte without label is, seen from the other: it decides, it changes nothing, or neither.
+    // The effect of the byte without label, seen from the other: it decides, it changes nothing, or neither.
     let (known, label) = match (a.1.is_some(), b.1.is_some()) {
         (false, false) => return Label::NONE,
         (true, true) => return labels.join(a.1, b.1, step),

@@ -36,8 +36,8 @@ macro_rules! from_given {
 }
 given_kinds! { from_given { SourceKind } {} }
 
-/// Functions of WASI whose own answer is how much they read, or how large something is. What lists a folder
-/// is not among them: whoever copies or cleans does to each name what the listing says.
+/// Functions of WASI whose own answer is how much they read, or how large something is. Calls that list a
+/// folder are not among them: whoever copies or cleans does to each name what the listing says.
 const COUNTING: [&str; 6] =
     ["fd_read", "fd_pread", "sock_recv", "path_filestat_get", "fd_filestat_get", "environ_sizes_get"];
 
@@ -51,8 +51,8 @@ pub(crate) fn is_count(name: &str) -> bool {
 pub struct Source {
     /// What it is.
     pub kind: SourceKind,
-    /// Its name: the path of a file, the name of a variable, a socket or a host function (`module.name`),
-    /// the number of an argument or a clock, the address of data.
+    /// Its name: the path of a file, the name of a variable, or a socket. Of a host function it is
+    /// `module.name`, of an argument or a clock its number, of data its address.
     pub name: Box<str>,
 }
 

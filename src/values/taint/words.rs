@@ -1,5 +1,5 @@
-//! The labels of whole slots. Each different word is kept once and has a number, so that a slot is one number
-//! and what an operator makes of two words can be looked up by theirs.
+//! The labels of whole slots. Each different word is kept once and has a number. So a slot is one number, and
+//! the result of an operator on two words can be looked up by theirs.
 
 use std::hash::BuildHasher;
 

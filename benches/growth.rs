@@ -27,8 +27,8 @@ use growth::{inputs, stages};
 
 /// How much more work twice the input may be, as a power of two. Sorting is 1.1 at these sizes.
 const MOST: f64 = 1.2;
-/// Instructions at the smaller size below which a step says nothing of how it grows: what begins only at some
-/// size (a list that is cut, a table that is made) would look as if it grew without end.
+/// Instructions at the smaller size below which a step says nothing of how it grows. Some work begins only at
+/// some size (a list that is cut, a table that is made), and would look as if it grew without end.
 const LEAST: u64 = 300_000;
 /// The argument that makes this process the one that is measured.
 const CHILD: &str = "--measured-in=";

@@ -1,8 +1,8 @@
 //! `hook_overhead`: what the patched execution loop costs, recording and not, against the untouched wasmi.
 //!
-//! Each workload runs on four engines of one binary: `stock` (wasmi), `fuel` (wasmi metering fuel), `off`
-//! (the hooked crate, not recording) and `flow` (recording, with a sink as the tracer has it). Only the call
-//! of the export is timed; store and instance are fresh for each run, and the code was translated by an
+//! Each workload runs on four engines of one binary. `stock` is wasmi, and `fuel` is wasmi metering fuel.
+//! `off` is the hooked crate, not recording, and `flow` records, with a sink as the tracer has it. Only the
+//! call of the export is timed; store and instance are fresh for each run, and the code was translated by an
 //! earlier run on the same engine. The paired table compiles anew for each run.
 //!
 //! ```text
@@ -14,11 +14,11 @@
 //! cargo bench --bench hook_overhead -- gemm/flow           criterion's own filter and options
 //! ```
 //!
-//! `cargo test --bench hook_overhead` is `--once`. Times of single runs mean little on a shared machine; the
-//! paired table takes the median of ratios within a round, and instruction counts settle what is left
+//! `cargo test --bench hook_overhead` is `--once`. Times of single runs mean little on a shared machine. The
+//! paired table takes the median of ratios within a round. Instruction counts settle what is left
 //! (`valgrind --tool=callgrind` on `--run`; N + 1 runs less N runs is one run). Where the linker puts
-//! handlers moves single workloads by more than ten percent either way: compare with `RUSTFLAGS="-C
-//! llvm-args=-align-all-functions=6"` before believing a difference.
+//! handlers moves single workloads by more than ten percent either way: compare with
+//! `RUSTFLAGS="-C llvm-args=-align-all-functions=6"` before believing a difference.
 //!
 //! Not here: the cost of replay, of compression, and of the sandbox (the system calls of `world` are the same
 //! on all engines).

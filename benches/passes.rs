@@ -7,9 +7,9 @@
 //! cargo bench --bench passes -- --run all|profile|told FILE N   a case N times: for callgrind
 //! ```
 //!
-//! `counts` is the bare replay that counts opcodes, `profile` the replay that all passes share, then each
-//! pass by itself with that replay, and `all` is `Dynamic::of`. Most passes derive their results from the
-//! profile, so they cost what the code costs and not the trace.
+//! `counts` is the bare replay that counts opcodes, and `profile` the replay that all passes share. Then
+//! comes each pass by itself with that replay, and `all` is `Dynamic::of`. Most passes derive their results
+//! from the profile, so they cost what the code costs and not the trace.
 //!
 //! The runs are those of the workloads in `../shared` that need no imports, or of our own kernels where that
 //! folder is absent.

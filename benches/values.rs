@@ -9,13 +9,14 @@
 //! cargo bench --bench values -- --run plain gemm 3  one case, three runs: for callgrind
 //! ```
 //!
-//! Cases: `stock` (wasmi), `plain` (the check against the recording alone), `operands` (a visitor that is
-//! told of all operands, results and accesses, and adds them up), `each` (the same, operator by operator),
-//! `taint` (sources: what the host gave, which is nothing here), `near` (some bytes are labelled, but none
-//! that the program computes with) and `labelled` (data segments are sources, and what comes from them). The
-//! table has the medians of the ratios to `stock` within a round, by the time that the processor worked, and
-//! their geometric means. The programs are those of `../shared` that need no imports, or kernels of our own
-//! where that folder is absent, and `cipher_text`, in which all that is computed comes from labelled bytes.
+//! Cases: `stock` is wasmi, and `plain` the check against the recording alone. `operands` is a visitor that
+//! is told of all operands, results and accesses, and adds them up; `each` does so operator by operator.
+//! `taint` has as sources what the host gave, which is nothing here. In `near` some bytes are labelled, but
+//! none that the program computes with. In `labelled` data segments are sources, and what comes from them.
+//! The table has the medians of the ratios to `stock` within a round, by the time that the processor worked,
+//! and their geometric means. The programs are those of `../shared` that need no imports, or kernels of our
+//! own where that folder is absent. There is `cipher_text`, too, in which all that is computed comes from
+//! labelled bytes.
 
 mod common;
 
@@ -246,7 +247,7 @@ fn threads(traces: &[(String, Trace)], rounds: usize) {
     println!("{:<24} {:>9} {:>9} {:>9.2}", "geometric mean", "", "", log.exp());
 }
 
-/// How long it takes to see a moment of a long run: when nothing of it was computed yet, and afterwards.
+/// The time that it takes to see a moment of a long run: when nothing of it was computed yet, and afterwards.
 fn moments() {
     let trace = common::long_trace(1_000_000_000);
     let begun = Instant::now();

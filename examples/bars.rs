@@ -1,4 +1,4 @@
-//! How well samples with known labels are told apart: a table, and the bars of the project.
+//! Samples with known labels, and how well they are told apart: a table, and the bars of the project.
 //!
 //! ```text
 //! cargo run --profile tail --example bars [-- DIRECTORY [SUBSTRING [-v]]]

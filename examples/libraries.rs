@@ -6,9 +6,9 @@
 //! ```
 //!
 //! A source is `LIBRARY=MODULE`, a module with names. `LIBRARY` is that of all functions which their names do
-//! not give to another, or `*` if the module is a program: then only functions that their names give to a
-//! library are taken, but all count when it comes to what has two names. `.ci/libraries` fetches the sources
-//! and calls this.
+//! not give to another, or `*` if the module is a program. Of a program only functions are taken that their
+//! names give to a library. But all count when it comes to what has two names. `.ci/libraries` fetches the
+//! sources and calls this.
 //!
 //! To measure, a module is looked at as if it had no names, and then these are compared. It must not be among
 //! the sources.
@@ -136,7 +136,7 @@ fn plain(function: &Function) -> Option<String> {
     is_text.then(|| name.to_owned())
 }
 
-/// What two names of one function have in common: `__memcpy`, `_memcpy` and `memcpy` are one, and so are what
+/// The common part of two names of one function. `__memcpy`, `_memcpy` and `memcpy` are one, and so are what
 /// two ways to mangle make of `Formatter::debug_map`.
 fn key(name: &str) -> String {
     if name.contains("::") {

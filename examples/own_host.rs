@@ -59,7 +59,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The same within the sandbox: WASI, files, a virtual clock and the log of calls, and one import answered
+/// The same within the sandbox: WASI, files, a virtual clock and the log of calls. One import is answered
 /// here, with the sandbox's own clock and randomness, so that each run is the same.
 #[cfg(feature = "analysis")]
 fn within_the_sandbox() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,4 +1,4 @@
-//! How late a run stops at its time limit, for every shape of code that does not end by itself.
+//! Lateness at the time limit, for every shape of code that does not end by itself.
 //!
 //! `cargo run --release --example stop_latency`
 

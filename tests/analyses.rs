@@ -1,4 +1,4 @@
-//! The analyses that Wasabi ships, asked of one sample whose answers are known by counting: each is a pass, a
+//! The analyses that Wasabi ships, asked of one sample whose answers are known by counting. Each is a pass, a
 //! command or a visitor of a few lines (`docs/values.md` says which).
 
 mod common;

@@ -50,7 +50,7 @@ impl Layers {
         found.max().map(|(_, at)| at)
     }
 
-    /// What is wrong with an arrow, with the line that makes it and the rows that it goes against.
+    /// The fault of an arrow, with the line that makes it and the rows that it goes against.
     fn against(&self, arrow: &Arrow) -> Option<String> {
         let (from, to) = (self.of(&arrow.from)?, self.of(&arrow.to)?);
         let row = |at: usize| format!("`{}` ({DOC}:{})", self.0[at].paths.join("`, `"), self.0[at].line);

@@ -599,7 +599,7 @@ fn the_answer_stands_in_the_first_twenty_lines() {
     let limitations = report["limitations"].as_array().unwrap();
     assert_eq!(head.starts_with("limitation:"), !limitations.is_empty(), "limitations stand first");
     assert!(printed.contains("next: spoor run"), "{printed}");
-    // What it did, what was not seen, and what is left out stand on the same screen.
+    // The same screen says what it did, what was not seen, and what is left out.
     let lines: Vec<_> = printed.lines().collect();
     assert!(lines.len() <= 50, "{} lines", lines.len());
     for part in ["What it did", "What was not seen", "att&ck", "mbc", "called"] {
@@ -673,7 +673,7 @@ fn json_has_its_keys_and_follows_its_schema() {
     }
 }
 
-/// What a line of the table of passes is enough for: a key of the report, and a place in the help.
+/// A line of the table of passes is enough for a key of the report and a place in the help.
 #[test]
 fn every_pass_is_in_the_report_and_in_the_help() {
     let report = json(&["run", "--json", &corpus("miner.wat")]);
@@ -955,7 +955,7 @@ fn a_configuration_file_gives_what_is_not_typed() {
         let output = spoor(&["run", &sample, "--config", &config]);
         assert!(error(&output).contains(&format!("{config}: ")), "{wrong}: {}", error(&output));
     }
-    // What is wrong is seen only when it is used: the message says where options come from.
+    // The mistake is seen only when the value is used: the message says where options come from.
     fs::write(&config, "[run]\npersona = \"nobody\"").unwrap();
     let output = spoor(&["run", &sample, "--config", &config]);
     assert!(error(&output).contains(&format!("options are from {config}, too")), "{}", error(&output));
@@ -1222,7 +1222,7 @@ fn source_map(offset: u64) -> String {
     format!(r#"{{"version":3,"sources":["src/first.ts"],"names":[],"mappings":"{mappings}"}}"#)
 }
 
-/// What is written over another file takes its place when it is whole, and never that of the sample.
+/// A file that is written over another takes its place when it is whole, and never that of the sample.
 #[test]
 fn output_takes_no_file_that_is_read_or_not_yet_replaced() {
     let folder = folder();

@@ -129,7 +129,7 @@ fn a_heat_map_has_all_that_was_read_and_written() {
     assert_eq!(exit, 2);
 }
 
-/// What Tenet makes of a text: registers after each line, and a memory in which what is read must be what was
+/// Tenet's reading of a text: registers after each line, and a memory in which what is read must be what was
 /// written.
 fn explore(text: &str) -> Vec<BTreeMap<String, u64>> {
     let hex = |text: &str| u64::from_str_radix(text.strip_prefix("0x").unwrap(), 16).unwrap();
@@ -420,7 +420,7 @@ fn a_dump_that_prints_nothing_says_why() {
     assert!(code == 0 && message.is_empty(), "{message}");
 }
 
-/// What says how to run is refused of what was run already, and the sample of a sample too.
+/// An option that says how to run is refused of what was run already, and so is the sample of a sample.
 #[test]
 fn options_that_do_not_go_with_a_file_are_refused() {
     let recorded = Recorded::new(&[]);
@@ -461,8 +461,8 @@ fn cuts(trace: &std::path::Path) -> Vec<PathBuf> {
     begins.map(cut).collect()
 }
 
-/// The end of a file that is cut off is not the end of the run: an answer that would need what comes after
-/// it is an error with exit code 1, and what comes before is told as it was.
+/// The end of a file that is cut off is not the end of the run. An answer that would need what comes after it
+/// is an error with exit code 1. An answer before it is told as it was.
 #[test]
 fn answers_of_a_file_that_is_cut_off_end_where_it_does() {
     let recorded = Recorded::new(&["--effects"]);
@@ -548,7 +548,8 @@ const ATOMICS: &str = r#"(module (memory (export "memory") 1 1 shared)
     (drop (memory.atomic.notify (i32.const 8) (i32.const 3)))
     atomic.fence))"#;
 
-/// What an atomic operator takes and gives has the type that it works on, and its address that of the memory.
+/// Values that an atomic operator takes and gives have the type that it works on, and its address has that of
+/// the memory.
 #[test]
 fn values_of_atomic_operators_are_whole() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! A corpus file is its own test: `;; RUN: spoor …` in its first line is run (`%` is the file), and its
+//! A corpus file is its own test. `;; RUN: spoor …` in its first line is run (`%` is the file), and its
 //! output stands beside it in a file of the same name ending in `.out`. `BLESS=1` rewrites the outputs; a
 //! missing or an orphaned one fails. `;; WHAT:` says what it is, and `;; EXPECT:` what an analysis has to
 //! find (`expect`).

@@ -1,6 +1,6 @@
-//! What a run leaves decides, and not the shape of its calls: programs and scripts in files, places that
-//! start programs, files of the user that are useless afterwards, and what is handed over in some encoding.
-//! Beside each stands a neighbour that does no harm, and that nobody accuses.
+//! The verdict rests on what a run leaves, and not on the shape of its calls. These are programs and scripts
+//! in files, places that start programs, files of the user that are useless afterwards, and things that are
+//! handed over in some encoding. Beside each stands a neighbour that does no harm, and that nobody accuses.
 
 use wasmspoor::{analysis::Analysis, passes::flows::Look, rules, sandbox, verdict::Class};
 

@@ -1,5 +1,5 @@
-//! What an author does who has read the rules: kinds of evasion, each with the smallest module that shows it.
-//! None of them is CLEAN. Beside some stands a harmless neighbour, which nobody accuses.
+//! The work of an author who has read the rules: kinds of evasion, each with the smallest module that shows
+//! it. None of them is CLEAN. Beside some stands a harmless neighbour, which nobody accuses.
 
 use std::time::Duration;
 

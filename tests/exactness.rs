@@ -1,5 +1,6 @@
 //! Replay against counters that share no code with it, on everything at hand: our corpus, the workloads and
-//! samples of `../shared`, modules from wasm-smith, and the figures that an independent engine measured.
+//! samples of `../shared`, modules from wasm-smith. Figures that an independent engine measured are compared,
+//! too.
 
 mod common;
 

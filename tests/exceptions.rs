@@ -521,7 +521,7 @@ fn an_export_that_takes_an_exception_is_called_with_null() {
     }
 }
 
-/// What stands in the way of a module is named, and not only the proposal that it needs.
+/// The error names what stands in the way of a module, and not only the proposal that it needs.
 #[test]
 fn what_is_not_written_anew_is_refused_by_name() {
     let text = r#"(module (tag $e) (table 1 exnref) (func (export "main") (throw $e)))"#;

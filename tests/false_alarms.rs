@@ -1,5 +1,5 @@
-//! Kinds of false alarms that were seen, each with the smallest module that shows it, and beside it, where
-//! there is one, its hostile neighbour that must still be found.
+//! Kinds of false alarms that were seen, each with the smallest module that shows it. Where there is one, its
+//! hostile neighbour stands beside it, which must still be found.
 
 use wasmspoor::{analysis::Analysis, passes::flows::Look, rules, sandbox, verdict::Class};
 

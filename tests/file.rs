@@ -1,5 +1,5 @@
-//! Trace files: the same report as live, the same run again, and nothing lost or believed that should not be
-//! when a file is cut off, damaged, or cannot be written.
+//! Trace files: the same report as live, and the same run again. Nothing is lost or believed that should not
+//! be when a file is cut off, damaged, or cannot be written.
 //!
 //! `SPOOR_KILLS=200` kills as often as the bar asks (default 12), `SPOOR_RERUNS=3` runs each sample again as
 //! often, `SPOOR_HOSTILE=20000` reads as many hostile files (default 400).
@@ -33,8 +33,8 @@ use wasmspoor::{
 };
 use wasmspoor_needs::needs;
 
-/// Spins for ever, takes one way or the other as a generator says, so that its trace does not compress, and
-/// writes a line now and then.
+/// Spins for ever and writes a line now and then. It takes one way or the other as a generator says, so that
+/// its trace does not compress.
 const SPINNER: &str = r#"(module
   (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1)
@@ -669,8 +669,8 @@ fn long_names_and_many_results_do_not_make_a_log_of_gigabytes() {
     assert!(run.calls.iter().all(|call| call.results.len() == 32));
 }
 
-/// What the host did is in the file if that was wanted, and else comes of running again; both give the values
-/// of the whole run.
+/// The file has what the host did if that was wanted; else it comes of running again. Both give the values of
+/// the whole run.
 #[test]
 fn effects_are_in_the_file_or_come_of_running_again() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
-//! Nothing real is within reach of a sample: a `spoor run` of a program that tries files, clock, environment,
-//! randomness and sockets is watched with `strace`, and touches nothing but what the tool itself needs.
-//! Ignored where there is no `strace` or it may not trace.
+//! Nothing real is within reach of a sample. `strace` watches a `spoor run` of a program that tries files,
+//! clock, environment, randomness and sockets. It touches nothing but what the tool itself needs. Ignored
+//! where there is no `strace` or it may not trace.
 #![cfg(target_os = "linux")]
 
 use std::{

@@ -285,7 +285,7 @@ fn a_host_function_that_swallows_a_stop_does_not_go_on() {
     assert_eq!(counts.of_mnemonic("call"), 1);
 }
 
-/// Calls through a table to functions of great and changing index push 34 decisions each: so few of them make
+/// Calls through a table to functions of great and changing index push 34 decisions each. So few of them make
 /// a word that a tick sees fewer decisions than usual, and they are no calls in silence for that.
 #[test]
 fn wide_indirect_calls_cost_what_they_record() {

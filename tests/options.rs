@@ -534,7 +534,7 @@ fn a_dump_without_a_line_says_why() {
     }
 }
 
-/// What is in the file is told, and the exit code says that it is not all.
+/// The command tells what is in the file, and the exit code says that it is not all.
 #[test]
 fn a_trace_file_that_is_cut_off_gives_one() {
     let folder = tempfile::tempdir().unwrap();

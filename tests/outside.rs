@@ -1,4 +1,4 @@
-//! Faults that were found from outside: what host calls are shown to have been given, trace files that lack
+//! Faults that were found from outside: arguments of host calls as they are shown, trace files that lack
 //! something, exports with strange names, folders that hold something.
 
 #[path = "common/command.rs"]

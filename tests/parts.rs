@@ -1,5 +1,5 @@
 //! Parts of a batch: `scan --shard` on several machines, killed or not, and `scan merge`, which makes one
-//! scan of them; and what both say of it.
+//! scan of them. The tests also look at what both say of it.
 #![cfg(unix)]
 
 #[path = "common/command.rs"]
@@ -156,8 +156,8 @@ fn scan_and_kill(files: &Path, out: &Path, part: &str, kills: u64, expected: u64
     start(false).wait().unwrap();
 }
 
-/// So many files, all but a few with a module of their own; archives, files that are nothing, and one that
-/// cannot be read to its end.
+/// So many files, all but a few with a module of their own. There are archives, files that are nothing, and
+/// one that cannot be read to its end.
 fn generate(folder: &Path, count: u64) {
     for index in 0..count {
         let name = folder.join(format!("{:02}", index % 100));

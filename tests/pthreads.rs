@@ -30,9 +30,9 @@ fn returned(run: &Run, name: &str) -> Option<i32> {
     }
 }
 
-/// A program as Emscripten links one with `-pthread`: structures of threads at 4096 (the main one) and 8192,
-/// a stack for each, variables of each thread, and the parts of the library that its glue calls. The program
-/// adds what two threads made of their numbers, of their own variables and their stacks.
+/// A program as Emscripten links one with `-pthread`. Structures of threads are at 4096 (the main one)
+/// and 8192. There is a stack for each, variables of each thread, and the parts of the library that its glue
+/// calls. The program adds what two threads made of their numbers, of their own variables and their stacks.
 ///
 /// `{}` are the names of imports and exports.
 const EMSCRIPTEN: &str = r#"(module

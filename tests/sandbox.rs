@@ -1,5 +1,5 @@
-//! The sandbox as an embedder uses it: what a sample sees, what is logged, how entry points are driven;
-//! hostile samples; and, where they are at hand, real ones.
+//! The sandbox as an embedder uses it: what a sample sees, what is logged, how entry points are driven. There
+//! are hostile samples and, where they are at hand, real ones.
 
 #[path = "sandbox/driver.rs"]
 mod driver;

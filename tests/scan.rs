@@ -484,7 +484,7 @@ fn measured(words: &[&str]) -> (Value, u64) {
     (lines(&child.wait_with_output().unwrap().stdout).pop().unwrap(), peak)
 }
 
-/// As many samples that are all different and can all be compared, in groups of three and four: a scan that
+/// So many samples that are all different and can all be compared, in groups of three and four. A scan that
 /// had them goes on.
 #[test]
 #[cfg(target_os = "linux")]

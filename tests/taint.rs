@@ -1,5 +1,5 @@
-//! Taint: flows with known answers through whole modules, and the flip test: one input byte is changed, the
-//! sample runs again, and what does not depend on that byte is the same.
+//! Taint: flows with known answers through whole modules, and the flip test. One input byte is changed and
+//! the sample runs again. A value that does not depend on that byte is the same.
 
 #[path = "common/command.rs"]
 mod command;
@@ -200,7 +200,7 @@ fn control_ends_with_the_block_whatever_is_in_it() {
     }
 }
 
-/// What an exception carries, from where it is thrown to where it is caught, once and again, by each way.
+/// The operands of an exception, from where it is thrown to where it is caught, once and again, by each way.
 #[test]
 fn what_an_exception_carries_keeps_its_labels() {
     let thrown = "(throw $e (i32.load8_u (i32.const 1024)) (i32.load8_u (i32.const 1025)) (i32.const 7))";
@@ -285,8 +285,8 @@ fn encodings_are_recognised() {
     assert_eq!(flow.bytes(), "bytes 0 to 59");
 }
 
-/// What a sample gave to the host, byte by byte: whether it depends on the byte that is flipped, by value,
-/// address or condition; and where it went another way, nothing after that counts.
+/// The bytes that a sample gave to the host: whether each depends on the byte that is flipped, by value,
+/// address or condition. Where the sample went another way, nothing after that counts.
 #[derive(Default)]
 struct Flips {
     clean: u64,
@@ -491,7 +491,7 @@ fn both_ways(wasm: &[u8], options: &RunOptions, sources: &[SourceKind]) -> usize
     quick.flows().len()
 }
 
-/// What is looked up and what goes byte by byte gives the same labels at the same places.
+/// Labels that are looked up and labels that go byte by byte are the same at the same places.
 #[test]
 fn the_quick_way_of_taint_is_that_of_each_instruction() {
     let given = SourceKind::GIVEN;
@@ -511,8 +511,8 @@ fn the_quick_way_of_taint_is_that_of_each_instruction() {
     assert!(flows > 50, "{flows}");
 }
 
-/// Each operator on numbers, on operands of which all, some or none of the bytes come from standard input,
-/// and branches and accesses that depend on them.
+/// Each operator on numbers, and on operands of which all, some or none of the bytes come from standard
+/// input. Branches and accesses depend on them.
 fn operators() -> String {
     let of = |ty: &str, width: usize, names: &str| {
         let loads: Vec<String> = match width {
@@ -653,8 +653,8 @@ fn a_report_tells_flows_as_far_as_is_asked() {
     assert!(text.contains("Data flows: what became of what it was given\n"), "{text}");
 }
 
-/// What was labelled before the first instruction that is told: calls, tail calls and host calls of a run
-/// that nobody followed until then.
+/// The state that was labelled before the first instruction that is told: calls, tail calls and host calls of
+/// a run that nobody followed until then.
 #[test]
 fn labels_that_come_late_are_followed_through_frames_that_were_there() {
     let flows = of_stdin(
@@ -721,8 +721,8 @@ fn a_secret_in_names_is_seen() {
     assert_eq!(flow.path(), ["two characters for each byte, in an alphabet of its own"]);
 }
 
-/// Juliet's programs, whose names say what is wrong in them: what they get from outside, or fill a buffer
-/// with beside its bounds, is what they print.
+/// Juliet's programs, whose names say what is wrong in them. They print what they get from outside, or fill a
+/// buffer with beside its bounds.
 #[needs("../shared/samples/hostile")]
 #[test]
 fn weakness_tests_print_what_their_names_say() {

@@ -589,7 +589,7 @@ fn a_module_without_atomics_begins_threads_before_its_start_function() {
     }
 }
 
-/// What each of two threads spins with, none of it atomic: a load, a call, a loop that holds the loop.
+/// The loops of two threads that spin, none of it atomic: with a load, a call, a loop that holds the loop.
 #[test]
 fn a_thread_that_spins_on_plain_loads_gives_way() {
     let spins = [

@@ -1,5 +1,5 @@
-//! The data level against the engine: every value that shows (decisions, callees, growth, traps, arguments
-//! and results at the border, final memories and globals) is what the engine computed.
+//! The data level against the engine. Every value that shows is what the engine computed: decisions, callees,
+//! growth, traps, arguments and results at the border, final memories and globals.
 
 mod common;
 

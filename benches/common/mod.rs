@@ -67,8 +67,8 @@ pub(crate) fn long_trace(instructions: u64) -> Trace {
     record_times(&path, true, instructions / once + 1)
 }
 
-/// Seconds for which this thread had a processor; by the clock where that is not known. What else runs on the
-/// machine does not count, as far as it goes; some milliseconds are the unit.
+/// Seconds for which this thread had a processor; by the clock where that is not known. Other programs on the
+/// machine do not count, as far as it goes; some milliseconds are the unit.
 pub(crate) fn processor_seconds() -> f64 {
     static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
     let status = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();

@@ -36,7 +36,7 @@ pub(crate) fn steps<'c>(counts: &[(&'c str, u64)]) -> BTreeSet<&'c str> {
     counts.iter().map(|(name, _)| *name).collect()
 }
 
-/// Asks the allocator for much at once, so that it joins the small blocks that were freed before: glibc puts
+/// Asks the allocator for much at once, so that it joins the small blocks that were freed before. Glibc puts
 /// that off, and the next step would pay for the last.
 fn settle() {
     drop(black_box(Vec::<u8>::with_capacity(100_000)));

@@ -53,7 +53,7 @@ pub(crate) fn criterion() {
 
 /// Prints the table of ratios to stock over `rounds` rounds, for the workload called `only` or for all.
 ///
-/// A round runs all engines one after the other and starts with another engine each time; a ratio is taken
+/// A round runs all engines one after the other and starts with another engine each time. A ratio is taken
 /// within a round, so that what slows the machine for seconds slows both sides. Each run compiles anew at
 /// another place in memory: see [`jostle`]. The table shows medians.
 pub(crate) fn paired(rounds: usize, only: &str) {
@@ -119,9 +119,9 @@ impl Row {
 /// Allocates blocks of pseudo-random number and sizes; while they are held, what is allocated comes to lie
 /// elsewhere.
 ///
-/// PERF: where the allocator puts translated code decides more than the hooks do: with all engines compiled
-/// once and in a fixed order, stock wasmi took 303 ms for `tight_loop` in each of 40 rounds, and 120 ms in a
-/// process of its own.
+/// PERF: where the allocator puts translated code decides more than the hooks do. With all engines compiled
+/// once and in a fixed order, stock wasmi took 303 ms for `tight_loop` in each of 40 rounds. It took 120 ms
+/// in a process of its own.
 fn jostle(seed: usize) -> Vec<Box<[u8]>> {
     let mut state = (seed as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut next = |below: u64| {

@@ -1,5 +1,5 @@
-//! What is run: kernels of our own (`benches/kernels/`, with known answers) and the shared workloads, when
-//! they are there.
+//! The workloads: kernels of our own (`benches/kernels/`, with known answers) and the shared ones, when they
+//! are there.
 
 use std::{collections::BTreeMap, fs, path::Path, sync::LazyLock};
 

@@ -3,7 +3,7 @@
 
 use wasmspoor::{Limits, Options, Outcome, Tracer, Value, trace::Trace};
 
-/// Name, export, labels of the table, and rounds of a turn: random decisions and the same ones take turns; 0
+/// Name, export, labels of the table, and rounds of a turn. Random decisions and the same ones take turns; 0
 /// is random throughout, and half of all rounds is half and half.
 const RUNS: [(&str, &str, usize, u32); 13] = [
     ("bits", "bits", 256, 0),

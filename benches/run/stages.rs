@@ -1,4 +1,4 @@
-//! Where the time goes between the bytes of a sample and its report: seconds of processor time of each stage,
+//! The time that goes between the bytes of a sample and its report: seconds of processor time of each stage,
 //! one after the other. `spoor run` does the first two at once where there are two cores.
 
 use std::{fs, hint::black_box, sync::Arc, time::Instant};

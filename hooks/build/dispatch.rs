@@ -2,8 +2,8 @@
 //!
 //! A handler that ends in a call must end in a jump. If a frame is kept at each operator, a small loop
 //! overflows the native stack, and the process dies. LLVM makes the jump on targets that have it, in
-//! optimised code, as long as nothing is put between the call and the return. What a build script sees of
-//! that (the optimisation level, flags of the compiler) is judged here. Debug assertions and coverage are
+//! optimised code, as long as nothing is put between the call and the return. A build script sees the
+//! optimisation level and flags of the compiler, and these are judged here. Debug assertions and coverage are
 //! judged in the code (`cfg(debug_assertions)`, `cfg(coverage)`; see the edit
 //! `tail-calls-only-without-assertions`). Overflow checks end the build (`src/dispatch.rs`): the code can see
 //! them, but not choose by them.
@@ -81,8 +81,8 @@ impl Build {
     }
 }
 
-/// Whether cargo got this crate from a registry, a vendor folder or git: it compiles only those that lie in
-/// the user's own folders incrementally.
+/// Whether cargo got this crate from a registry, a vendor folder or git. Cargo compiles only those that lie
+/// in the user's own folders incrementally.
 fn is_fetched(here: &str) -> bool {
     let here = Path::new(here);
     let marks = [".cargo-ok", ".cargo-checksum.json"];

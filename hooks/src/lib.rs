@@ -1,7 +1,7 @@
 //! wasmi 2.0.0 with an execution loop that records which way it went.
 //!
 //! The crate *is* wasmi: `build/` takes the published crate, applies the edits of `edits/` and this file
-//! includes the result. What we add stands in [`recorder`] and is switched on with `Config::record`; an
+//! includes the result. Our addition stands in [`recorder`] and is switched on with `Config::record`. An
 //! engine without it runs wasmi's own handlers. Its users are the crate `wasmspoor` and the differential
 //! tests; the API is wasmi's, documented there.
 

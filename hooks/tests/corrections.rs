@@ -1,5 +1,5 @@
-//! Where wasmi 2.0.0 is wrong and this crate is not; and that stock wasmi still is wrong, so that a
-//! correction is not kept for nothing.
+//! Faults of wasmi 2.0.0 that this crate does not have. The tests show that stock wasmi still has them, so
+//! that a correction is not kept for nothing.
 
 macro_rules! run {
     ($engine:ident, $text:expr, $record:expr) => {{

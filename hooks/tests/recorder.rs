@@ -1,4 +1,4 @@
-//! What the execution loop pushes, bit by bit, on small modules: the table of `docs/trace-stream.md` from the
+//! The bits that the execution loop pushes, on small modules: the table of `docs/trace-stream.md` from the
 //! engine's side.
 //!
 //! Both dispatch back ends run this: the loop in debug builds, tail calls in optimised ones. Miri runs it

@@ -1,5 +1,5 @@
-//! All handlers of wasmi, and all places at which one can end early, against a list: what a new wasmi adds
-//! fails here by its name, before an event or the place of a trap is missed.
+//! All handlers of wasmi, and all places at which one can end early, against a list. An addition of a new
+//! wasmi fails here by its name, before an event or the place of a trap is missed.
 //!
 //! For each new handler: does it branch, call, grow or move much? For each new `?`: is the place noted (`at`,
 //! `after_decision_at`), or noted before, or can it not fail? `BLESS=1` writes the list anew.
@@ -16,7 +16,8 @@ fn files(folder: &Path) -> Vec<String> {
     files
 }
 
-/// Whether a line has a `?` that may end its function: none in a text, and none of a pattern of a macro.
+/// Whether a line has a `?` that may end its function. One in a text or in a pattern of a macro does not
+/// count.
 fn may_end(line: &str) -> bool {
     let code: String = line.split('"').step_by(2).collect();
     code.replace("$(;)?", "").contains('?')

@@ -1,4 +1,4 @@
-//! What the columns of a table are: made from the type of its row, so that there is no second list of them.
+//! The columns of a table: made from the type of its row, so that there is no second list of them.
 
 /// A table of a scan.
 #[derive(Debug, Clone, Copy)]

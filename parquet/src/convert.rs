@@ -120,8 +120,8 @@ pub(crate) fn properties() -> WriterProperties {
         .build()
 }
 
-/// A column as it is written. What is too large for a number with a sign becomes the largest: a worker that
-/// lies about its sample must not end the conversion of all others.
+/// A column as it is written. A value that is too large for a number with a sign becomes the largest: a
+/// worker that lies about its sample must not end the conversion of all others.
 pub(crate) fn signed(column: &ArrayRef) -> ArrayRef {
     match column.data_type() {
         DataType::UInt64 => {

@@ -114,9 +114,9 @@ rows! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub path_base64: Option<String>,
         /// The way into the file, outermost step first: `zip:NAME`, `tar:NAME`, `gzip`, `zstd`, `xz`,
-        /// `bytes@OFFSET`, `base64@OFFSET`, … A name that is not UTF-8 is given as `zip;base64:BYTES`; of one
-        /// that does not fit into what the steps before it leave of 1000 bytes of JSON, as much as fits (at
-        /// least 96 bytes), then `…` and 16 digits of its SHA-256.
+        /// `bytes@OFFSET`, `base64@OFFSET`, … A name that is not UTF-8 is given as `zip;base64:BYTES`. One
+        /// that does not fit into what the steps before it leave of 1000 bytes of JSON is cut: as much as
+        /// fits (at least 96 bytes), then `…` and 16 digits of its SHA-256.
         pub inside: Vec<String>,
     }
 
@@ -146,8 +146,8 @@ rows! {
         pub size: u64,
         /// Why its analysis did not come to its end; then what follows is what its bytes say, or empty.
         pub failure: Option<Failure>,
-        /// Milliseconds from the start of its worker to its end; the only field that differs from scan to
-        /// scan, but for the place of a sample that is found several times with several jobs.
+        /// Milliseconds from the start of its worker to its end. No other field differs from scan to scan,
+        /// but for the place of a sample that is found several times with several jobs.
         pub time_ms: u64,
         /// What it is, as `spoor run` says; of a sample with a failure, what its bytes alone say, or null.
         pub verdict: Option<String>,

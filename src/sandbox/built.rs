@@ -1,5 +1,5 @@
-//! What a sample put together in its memory and left there: a whole page, a script of a shell, a program. Its
-//! page need only know the address.
+//! Things that a sample put together in its memory and left there: a whole page, a script of a shell, a
+//! program. Its page need only know the address.
 //!
 //! It counts if it does not stand so in the file, nor in what the sample was given: only then was it built.
 //! What was written to a file or to standard output is judged there.
@@ -66,7 +66,7 @@ const WIDE_BEGINS: &[&str] = &[
     "power", "docum", "eval(",
 ];
 
-/// What a pattern stands for: the beginning of something, a word within a script, or characters of so many
+/// The meaning of a pattern: the beginning of something, a word within a script, or characters of so many
 /// bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -123,8 +123,8 @@ pub(super) struct Built {
     pub(super) unlooked: u64,
 }
 
-/// What a sample was given, or wrote openly: the length of that, and whether a thing with these first bytes
-/// is in it.
+/// Bytes that a sample was given, or wrote openly: their length, and whether a thing with these first bytes
+/// is in them.
 pub(super) struct Known<'k> {
     pub(super) len: usize,
     pub(super) is_known: &'k dyn Fn(&[u8]) -> bool,

@@ -1,4 +1,5 @@
-//! What a behaviour sees of one call: its arguments, guest memory, its results, and the state of the run.
+//! The view that a behaviour has of one call: its arguments, guest memory, its results, and the state of the
+//! run.
 //!
 //! Every access to guest memory is checked; nothing here fails other than by `None` or [`CallEnd`].
 

@@ -1,11 +1,11 @@
-//! What is said of the files of a run when it is over: what was destroyed (`damage`), and what the sample put
-//! there, by what stands in them at the end, however it got there.
+//! The judgement on the files of a run when it is over. It says what was destroyed (`damage`), and what the
+//! sample put there. The contents at the end count, however they got there.
 //!
-//! A file is the sample's own if less than half of it stands in a file that was there at the start, in what
-//! such a file can be unpacked to, or in standard input. Of an archive the members count.
+//! A file is the sample's own if less than half of it was there at the start. Files count that were there,
+//! what such a file can be unpacked to, and standard input. Of an archive the members count.
 //!
-//! Costs a look at the first bytes of each file that changed and at the members of archives, and one pass
-//! over what was there if any of them is a program or script.
+//! This costs a look at the first bytes of each file that changed and at the members of archives. If any of
+//! them is a program or script, it costs one pass over what was there.
 
 use std::collections::HashSet;
 
@@ -65,8 +65,8 @@ fn excuse(options: &RunOptions, run: &mut Run) {
 }
 
 impl Run {
-    /// The modules that were built in memory, but for what a compiler makes: it reads a source that its
-    /// arguments name, and they stand in a file that these name, too.
+    /// The modules that were built in memory, but for those that a compiler makes. A compiler reads a source
+    /// that its arguments name, and its modules stand in a file that these name, too.
     pub(crate) fn carved_unasked(&self) -> Vec<&[u8]> {
         if !self.carved.is_empty() && !self.reads_source() {
             return self.carved.iter().map(Vec::as_slice).collect();
@@ -76,8 +76,8 @@ impl Run {
         self.carved.iter().map(Vec::as_slice).filter(|module| !is_made(module)).collect()
     }
 
-    /// Whether it opened a file that its arguments name and that it did not write, or read what it was given
-    /// on standard input where an argument says `-`.
+    /// Whether it opened a file that its arguments name and that it did not write. It counts, too, that it
+    /// read standard input where an argument says `-`.
     fn reads_source(&self) -> bool {
         if self.asked.iter().any(|arg| arg == "-") && damage::has_read_input(self) {
             return true;

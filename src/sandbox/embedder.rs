@@ -1,9 +1,9 @@
 //! Imports that an embedder answers itself, with closures.
 //!
 //! A closure sees one call: arguments and memory of the sample, and of the sandbox what is the same in each
-//! run: the virtual clock and the seeded randomness. What else it looks at is its own affair, and so is the
-//! time it takes, which no limit cuts short: the wall time is looked at when it has answered. Its calls are
-//! logged, counted and limited as all others are, and so is what it calls of the sample.
+//! run: the virtual clock and the seeded randomness. Anything else that it looks at is its own affair. So is
+//! the time it takes, which no limit cuts short: the wall time is looked at when it has answered. Its calls
+//! are logged, counted and limited as all others are, and so is what it calls of the sample.
 //!
 //! Not here: which import gets a closure (`link`).
 

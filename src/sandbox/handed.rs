@@ -1,8 +1,8 @@
-//! What a sample hands to host functions that is more than a word: pages, scripts, commands and programs in
-//! some encoding, in pieces, or letter by letter.
+//! Things that a sample hands to host functions that are more than a word: pages, scripts, commands and
+//! programs. They come in some encoding, in pieces, or letter by letter.
 //!
 //! A text that stands in an argument as it is, rules see in the log of calls. Here are those that are behind
-//! a layer, or come in several calls of one function: numbers that are characters, and texts, are put one
+//! a layer, or come in several calls of one function. Numbers that are characters, and texts, are put one
 //! after another for each argument, until something else comes.
 //!
 //! Bounded: so many bytes for a function, for all of them, and so many arguments that are followed. After

@@ -176,8 +176,8 @@ impl Import {
         }
     }
 
-    /// The same for pairs of pointer and length. What they point at is searched for bait as one: a text may
-    /// be written in pieces.
+    /// The same for pairs of pointer and length. The bytes that they point at are searched for bait as one: a
+    /// text may be written in pieces.
     fn look_into(&self, call: &Caller<'_>, state: &mut State, slot: Option<usize>, address: u64, count: u64) {
         let (mut left, mut joined) = (CARVE_SCAN, Vec::new());
         for index in 0..count.min(IOVS) {

@@ -1,5 +1,5 @@
-//! What is known of a run before it is over: each thing is written as it happens, so that a run that dies
-//! leaves what it did.
+//! The record of a run before it is over. Each thing is written as it happens, so that a run that dies leaves
+//! what it did.
 
 use std::{fmt, sync::Arc};
 

@@ -75,7 +75,7 @@ impl Link {
         self.layout.clone()
     }
 
-    /// Who answers `import`: the meaning of its arguments, what does it, whether an answer is made up,
+    /// The answer to `import`: the meaning of its arguments, what does it, whether an answer is made up,
     /// whether `i64` are split.
     fn choose(&self, import: &FunctionImport<'_>) -> Chosen {
         let known = known(import, &self.usage);

@@ -259,9 +259,9 @@ fn utf16(call: &Caller<'_>, address: u64) -> Option<Pointed> {
     (!text.is_empty()).then(|| string(text.as_bytes(), text.len() as u64))
 }
 
-/// What an argument of an unknown function points at, if it looks as if it did: text that ends with a zero,
-/// or bytes with their length in the next argument. A small number is no address, unless a text of that
-/// length begins there, or one that ends with a zero and is not a part of a longer one.
+/// The bytes that an argument of an unknown function points at, if it looks like an address. They are text
+/// that ends with a zero, or bytes with their length in the next argument. A small number is no address,
+/// unless a text of that length begins there, or one that ends with a zero and is not a part of a longer one.
 fn guess(call: &Caller<'_>, index: usize, address: u64) -> Option<Pointed> {
     if !matches!(call.args().get(index), Some(Value::I32(_) | Value::I64(_))) {
         return None;
@@ -285,8 +285,8 @@ fn measured<'c>(call: &'c Caller<'_>, index: usize) -> Option<(&'c [u8], u64)> {
     Some((call.read_memory(address(call, index)?, len.min(MEASURED as u64))?, len))
 }
 
-/// Whether the argument after one that points at something is the length of that, and no address: where a
-/// text ends before, both may be addresses of texts.
+/// Whether the argument after one that points at something is the length of that, and no address. Where a
+/// text ends before that length, both may be addresses of texts.
 fn measures(call: &Caller<'_>, index: usize) -> bool {
     measured(call, index).is_some_and(|(head, _)| {
         is_printable(head)

@@ -6,7 +6,7 @@
 //! randomness, files in memory; never the real ones.
 //!
 //! Data goes from `link` (what answers which import) over `import` (one call: log, answer, log) to `driver`
-//! (who is called, with what); what all of them share during a run is `state`.
+//! (who is called, with what). All of them share `state` during a run.
 //!
 //! Not here: what the calls mean (`passes`, `rules`).
 
@@ -91,7 +91,7 @@ pub fn run(wasm: &[u8], options: &RunOptions) -> Result<Run, LoadError> {
     run_with(wasm, options, Manner::default())
 }
 
-/// As [`run`]; what the host did to the sample is recorded too: [`Trace::effects`](crate::trace::Trace), for
+/// As [`run`]. It also records what the host did to the sample: [`Trace::effects`](crate::trace::Trace), for
 /// [`values`](crate::values).
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! Where data comes from and goes: what the effects of a run say of it beside the bytes themselves.
 //!
-//! What a call hands out is marked with its origin where that is known: a file and the position in it, a
-//! variable, a socket. Everything else that a host function writes is its own answer. What a call reads
+//! Bytes that a call hands out are marked with their origin where that is known: a file and the position in
+//! it, a variable, a socket. Everything else that a host function writes is its own answer. What a call reads
 //! follows from the meaning of its arguments, once, when it begins.
 
 use crate::{

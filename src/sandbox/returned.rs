@@ -1,9 +1,9 @@
-//! What exports hand to whoever calls them: a page, a script, a command, a program, an archive at the address
-//! that one returned.
+//! Things that exports hand to whoever calls them. They are pages, scripts, commands, programs or archives at
+//! an address that an export returned.
 //!
-//! An address is a result, a pair of address and length among the results or packed into one, or such a pair
-//! in memory where a result or the first argument points. Text is UTF-8 or, as AssemblyScript keeps it,
-//! UTF-16. Modules are left to `carve`.
+//! A result may be an address. A pair of address and length may stand among the results, be packed into one,
+//! or stand in memory where a result or the first argument points. Text is UTF-8 or, as AssemblyScript keeps
+//! it, UTF-16. Modules are left to `carve`.
 
 use std::collections::BTreeSet;
 
@@ -44,10 +44,10 @@ impl Returned {
         Some(Self { contents, bytes })
     }
 
-    /// What stands in bytes or behind layers of encoding; an archive only if nothing is behind it.
+    /// The thing that stands in bytes or behind layers of encoding; an archive only if nothing is behind it.
     fn behind(bytes: Vec<u8>, depth: usize, of: Judge, peeling: &mut Peeling) -> Option<Self> {
         peeling.spent += bytes.len();
-        // What is packed may begin with much else; of a long text only the beginning is kept.
+        // Packed bytes may begin with much else. Of a long text only the beginning is kept.
         let far = if bytes.len() > RETURNED_SCAN { bytes.get(FAR..).and_then(built::first) } else { None };
         if let Some(far) = far
             && let Some(contents) = of(far)

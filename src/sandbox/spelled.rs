@@ -1,5 +1,5 @@
-//! What numbers spell that come one after another: characters, several characters packed into each number, or
-//! the words of a program.
+//! The text that numbers spell that come one after another: characters, several characters packed into each
+//! number, or the words of a program.
 //!
 //! Packed are as many bytes as are not zero, the first in the lowest byte or in the highest. A program is
 //! told by its first word, or by its first bytes if each number is one.

@@ -1,6 +1,6 @@
 //! A run made of a trace: of a session that an embedder drove by hand.
 //!
-//! What stands in the trace is all that is known: which exports were called and how each ended, and which
+//! Nothing is known but what stands in the trace: which exports were called and how each ended, and which
 //! host functions were called. Arguments, results, files and time are not in it.
 
 use std::{collections::BTreeMap, mem, sync::Arc};
@@ -207,7 +207,7 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// That of the entry that was called last: whoever drives a session stops with what ended it.
+/// That of the entry that was called last: a program that drives a session stops with what ended it.
 fn status(entries: &[Entry]) -> Status {
     match entries.last().map(|entry| &entry.end) {
         None => Status::NothingRan,

@@ -1,5 +1,5 @@
-//! What the driver itself put into a file: an editor writes what its host hands to it, and who calls it again
-//! and again with something to write has written it.
+//! Letters that the driver itself put into a file. An editor writes what its host hands to it: a caller that
+//! comes again and again with something to write has written it.
 //!
 //! Such a file is not destroyed by the sample. Nor is it known what its host would have typed, so half of it
 //! counts as gone, which forbids `CLEAN`. The seed decides what is typed: no sample can have it with it.
@@ -32,7 +32,7 @@ pub(super) fn excuse(damage: &mut Damage, before: &[u8], change: &FileChange, se
     }
 }
 
-/// Whether next to all that is new in a file was typed: whatever its case, and with zeros or ends of lines
+/// Whether next to all that is new in a file was typed, whatever its case, and with zeros or ends of lines
 /// between.
 fn is_typed(before: &[u8], after: &[u8], seed: u64) -> bool {
     let text = letters(seed).into_iter().cycle().take(LETTERS + WINDOW).collect::<Vec<_>>();

@@ -119,8 +119,8 @@ pub struct Run {
     pub calls: Vec<Call>,
     /// Host calls that are in the trace and not in `calls`, because there were too many of their function.
     pub calls_cut: u64,
-    /// Those of them, by function, that did nothing outside the sample: such as to copy its memory, to call
-    /// its own functions for it, to write to standard output.
+    /// Those of them, by function, that did nothing outside the sample. They copied its memory, called its
+    /// own functions for it, or wrote to standard output.
     pub calls_inner: BTreeMap<FuncIndex, u64>,
     /// How the run as a whole ended.
     pub status: Status,
@@ -150,7 +150,7 @@ pub struct Run {
     pub returned: Vec<super::returned::Returned>,
     /// What limits how far the result can be trusted.
     pub limitations: Vec<Limitation>,
-    /// What is missing of it: it was read from a trace file that is cut off or damaged. Also in
+    /// The parts that are missing of it: it was read from a trace file that is cut off or damaged. Also in
     /// `limitations`.
     pub lost: Vec<Limitation>,
 }
@@ -507,7 +507,7 @@ pub struct Leak {
 }
 
 impl RunOptions {
-    /// The options as they are for a sample, binary or text: without a seed of their own they have the first
+    /// The options as they are for a sample, binary or text. Without a seed of their own they have the first
     /// eight bytes, little-endian, of the SHA-256 of the binary module.
     #[must_use]
     pub fn seeded(mut self, sample: &[u8]) -> Self {

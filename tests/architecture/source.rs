@@ -1,8 +1,7 @@
 //! The files of `src/`, and which file names which other: from tokens, so that comments and strings do not
 //! count.
 //!
-//! A path is followed through `use` lines and re-exports to the file that defines what it names. What stands
-//! under
+//! A path is followed through `use` lines and re-exports to the file that defines what it names. Code under
 //! `#[cfg(test)]` is left out, and so is a re-export of a folder's own files: that is its face, not a need.
 
 use std::{
@@ -196,7 +195,8 @@ impl Tree {
         if path.last().is_some_and(|last| last == "self") {
             path.pop();
         }
-        // Without `crate` or `super` it is a module of this one, or another crate, of which no file is found.
+        // A path without `crate` or `super` is a module of this one, or another crate, of which no file is
+        // found.
         let own = || module.iter().chain(&path).cloned().collect();
         let absolute: Name = absolute(&path, module).unwrap_or_else(own);
         if absolute.last().is_some_and(|last| last == "*") {

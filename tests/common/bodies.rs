@@ -124,7 +124,7 @@ pub fn trace(data: &[u8]) {
     super::remembered::same(&trace, limits);
 }
 
-/// Arbitrary streams and effects over a small module, or a module from wasm-smith that really ran: the data
+/// Arbitrary streams and effects over a small module, or a module from wasm-smith that really ran. The data
 /// level agrees with what really ran, and gives values or an error for the others, within its limits.
 pub fn values(data: &[u8]) {
     let Some((&way, rest)) = data.split_first() else { return };
@@ -282,8 +282,8 @@ fn stored_trace(u: &mut Unstructured<'_>) -> arbitrary::Result<Trace> {
 
 /// Arbitrary bytes as a trace file: opened, told, replayed, sought in, analysed, compared with itself.
 ///
-/// The first byte says what is made of the others: they are the file, or changes of a sound one, whose
-/// checksums are made right again so that what is behind them is reached.
+/// The first byte says what is made of the others. They are the file, or changes of a sound one. Checksums of
+/// such a file are made right again so that what is behind them is reached.
 pub fn file(data: &[u8]) {
     let Some((&way, data)) = data.split_first() else { return };
     let bytes = match way % 4 {

@@ -1,5 +1,5 @@
-//! What several tests and the fuzz targets share: running a module on the hooked engine and, instrumented by
-//! the oracle, on stock wasmi.
+//! The common part of several tests and the fuzz targets: running a module on the hooked engine and,
+//! instrumented by the oracle, on stock wasmi.
 //!
 //! Both sides get the same world: imports answered with zeros, memories, tables and globals made to the
 //! declared type, the same limits of growth and depth. Then they must agree on results, traps, globals,
@@ -95,8 +95,8 @@ pub fn is_beyond_stock(wasm: &[u8]) -> bool {
 /// Runs a module on both sides and compares; returns the number of instructions, or `None` if the stock
 /// engine does not take the module.
 ///
-/// Calls the start function, then `_start` if it is exported and every other exported function otherwise,
-/// with zeros, until about `decisions` are used up.
+/// Calls the start function, then `_start` if it is exported and every other exported function otherwise.
+/// They get zeros, until about `decisions` are used up.
 pub fn compare(wasm: &[u8], decisions: u64) -> Result<Option<u64>, Difference> {
     let hooked = match hooked::run(wasm, decisions) {
         Ok(run) => run,

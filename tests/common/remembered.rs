@@ -1,5 +1,5 @@
-//! What replay remembers against a walk that remembers nothing: the same events in the same order, the same
-//! counts, and in a damaged trace the same error at the same place.
+//! Replay that remembers against a walk that remembers nothing. They give the same events in the same order,
+//! the same counts, and in a damaged trace the same error at the same place.
 
 use wasmspoor::trace::{
     CallKind, Counter, End, ExecutedBlock, ExecutedFunction, FuncKey, HostCall, ReplayError, ReplayLimits,
@@ -149,8 +149,8 @@ pub fn stretches(trace: &Trace) -> u64 {
     leaps.0
 }
 
-/// As [`same`], of the trace with its decisions damaged in some ways: a bit that is another, a word that is
-/// missing, comes twice or is 0, a stream that ends early, and limits that are reached on the way.
+/// As [`same`], of the trace with its decisions damaged in some ways. A bit is another, a word is missing,
+/// comes twice or is 0, or a stream ends early. Limits are reached on the way, too.
 pub fn same_when_damaged(trace: &Trace, seed: u64) {
     let words: Vec<u64> = trace.decision_chunks().flat_map(|chunk| chunk.into_owned()).collect();
     if words.is_empty() || trace.stored.is_some() {

@@ -1,7 +1,7 @@
 //! The body of the fuzz target `wasi`: random sequences of WASI calls, made by a module that is put together
-//! for them, against a model of a file system that shares nothing with the sandbox's: a map from whole paths
-//! to what is there. They must agree on every error, every descriptor, every byte read, every listing, and on
-//! what is left at the end.
+//! for them, against a model of a file system. The model shares nothing with the sandbox's: it is a map from
+//! whole paths to what is there. They must agree on every error, every descriptor, every byte read, every
+//! listing, and on what is left at the end.
 
 mod fs;
 mod module;

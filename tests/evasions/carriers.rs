@@ -1,5 +1,5 @@
-//! Pages, scripts and programs that are handed over in ways in which no text is seen: number by number,
-//! packed into numbers, as wide characters at some place of memory, behind much else.
+//! Pages, scripts and programs that are handed over in ways in which no text is seen. They come number by
+//! number, packed into numbers, as wide characters at some place of memory, or behind much else.
 
 use super::{Class, analysed, at_least, class};
 

@@ -1,5 +1,5 @@
-//! What is put where there is no room to look: behind much else, among much else, after much else. It is
-//! found, or it is said that not all was looked at, and then it is not CLEAN.
+//! Things that are put where there is no room to look: behind much else, among much else, after much else. It
+//! is found, or it is said that not all was looked at, and then it is not CLEAN.
 
 use super::{Class, analysed, at_least, carriers::base64, class};
 

@@ -90,7 +90,7 @@ fn is_word(key: &str, value: &str) -> bool {
 
 type Checked = Option<(bool, String)>;
 
-/// What the passes say, by JSON pointer, so that a new measure needs no key of its own.
+/// The results of passes, by JSON pointer, so that a new measure needs no key of its own.
 fn pointed(analysis: &Analysis, key: &str, value: &str) -> Checked {
     let said = serde_json::to_value(key.starts_with('/').then_some(&analysis.dynamic)?).ok()?;
     let found = said.pointer(key)?;

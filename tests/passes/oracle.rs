@@ -1,5 +1,5 @@
-//! What the passes say, recomputed from the events one by one: a call stack of names, maps for everything, no
-//! block in sight.
+//! The results of the passes, recomputed from the events one by one: a call stack of names, maps for
+//! everything, no block in sight.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -203,8 +203,8 @@ fn a_start_function_and_two_entry_points() {
     assert_eq!(resolved, [(2, 0, Some(0)), (2, 1, Some(1))]);
 }
 
-/// What the program puts into a table while it runs is in no static graph; what a segment holds is, of
-/// whatever kind.
+/// A function that the program puts into a table while it runs is in no static graph; one that a segment
+/// holds is, of whatever kind.
 #[test]
 fn only_calls_that_the_static_graph_lacks_are_hidden() {
     for (module, hidden, resolved, writes) in [

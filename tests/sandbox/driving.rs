@@ -1,5 +1,5 @@
 //! Driving as a host would: arguments that belong together, buffers that are filled, objects that are written
-//! and not returned, what was registered, called again with other values.
+//! and not returned. Registered functions are called again with other values.
 
 use wasmspoor::{
     Limit, Value,

@@ -1,5 +1,5 @@
-//! The official scripts through the data level: what a script's host does is noted beside the trace, and
-//! every result, trap and final memory must come out of the second interpreter as it came out of the engine.
+//! The official scripts through the data level. The acts of a script's host are noted beside the trace. Every
+//! result, trap and final memory must come out of the second interpreter as it came out of the engine.
 
 use std::{any::Any, collections::HashMap, sync::Arc};
 

@@ -1,8 +1,8 @@
-//! What the engine is told of a module: bounds of translation, of the memory that is there at the beginning,
-//! and code that is not the sample's own.
+//! The settings of a module for the engine: bounds of translation, of the memory that is there at the
+//! beginning, and code that is not the sample's own.
 //!
-//! One branch with a thousand values is a thousand copies, so a file of a few KiB can ask for gigabytes. What
-//! is refused is a function, and only when it is called: that call fails, and the rest of the module runs.
+//! One branch with a thousand values is a thousand copies, so a file of a few KiB can ask for gigabytes. A
+//! function is refused, and only when it is called: that call fails, and the rest of the module runs.
 //!
 //! Not here: which functions are refused beforehand (`module::weight` of the crate `wasmspoor` counts that).
 

@@ -155,8 +155,8 @@ fn fail_after_decision(store: &mut PrunedStore, ip: Ip, reason: Break) -> Break 
     reason
 }
 
-/// What came of growing a memory or table: small enough for two registers, so that the handler has nothing in
-/// memory that a callee could keep.
+/// The result of growing a memory or table. It is small enough for two registers, so that the handler has
+/// nothing in memory that a callee could keep.
 #[derive(Clone, Copy)]
 pub(crate) struct Grown(u64, u64);
 

@@ -1,4 +1,4 @@
-//! What bounds recording, each with unit and reason: how much is held back, and how long a run is silent.
+//! The limits of recording, each with unit and reason: how much is held back, and how long a run is silent.
 
 /// Words in a chunk before the sink gets them, 32 KiB: it stays well inside a level-2 cache.
 pub const WORDS_PER_CHUNK: usize = 4096;

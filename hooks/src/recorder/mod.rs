@@ -6,9 +6,9 @@
 //! keeps. The chunk is reused, so recording stays in a few warm cache lines. Rare events go to the sink as
 //! they happen. What is pushed when, and the layout of a word, is `docs/trace-stream.md`.
 //!
-//! Silence is bounded: the sink is asked whether to go on ([`Sink::poll`]) at least every [`WORDS_PER_POLL`]
-//! words, every [`CALLS_PER_POLL`] direct calls, at every bulk operation and every [`OPS_PER_POLL`]
-//! operators of straight code.
+//! Silence is bounded, since the sink is asked whether to go on ([`Sink::poll`]). It is asked at least every
+//! [`WORDS_PER_POLL`] words, every [`CALLS_PER_POLL`] direct calls, at every bulk operation, and every
+//! [`OPS_PER_POLL`] operators of straight code.
 //!
 //! Not here: limits, and what is kept of a trace (the sink's).
 

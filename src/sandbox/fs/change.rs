@@ -82,8 +82,8 @@ pub(crate) struct Left {
     pub(crate) is_same: bool,
     /// Whether the arguments name it or a folder that it is in.
     pub(crate) is_asked: bool,
-    /// Whether it went as the arguments ask: a list that they name has it, or they name a folder that keeps
-    /// most of its files.
+    /// Whether it went as the arguments ask. Then a list that they name has it, or they name a folder that
+    /// keeps most of its files.
     pub(crate) is_wanted: bool,
 }
 
@@ -113,7 +113,7 @@ impl FileChange {
         counted(counts)
     }
 
-    /// Where a link that was made leads: the text of a symbolic one, the first name of a file.
+    /// The target of a link that was made: the text of a symbolic one, the first name of a file.
     pub fn target(&self) -> Option<&str> {
         let leads = matches!(self.kind(), ChangedKind::Symlink | ChangedKind::Hardlink);
         self.to.as_deref().filter(|_| leads)

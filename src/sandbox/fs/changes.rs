@@ -1,4 +1,4 @@
-//! What a run did to files: the tree at its end against the tree at its start.
+//! The changes that a run made to files: the tree at its end against the tree at its start.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -56,7 +56,8 @@ impl Fs {
         let created = changes.iter().enumerate().filter(|(_, change)| change.change == ChangeKind::Created);
         let created: BTreeMap<String, usize> =
             created.map(|(position, change)| (change.path.clone(), position)).collect();
-        // What lies too deep to be listed is not gone; what is gone and still open has not been released.
+        // A file that lies too deep to be listed is not gone. A file that is gone and still open has not been
+        // released.
         let is_gone =
             |ino: &Ino| !seen.contains_key(ino) && self.get(*ino).links == 0 && !self.free.contains(*ino);
         let open: Vec<Ino> = (0..self.nodes.len()).map(Ino).filter(is_gone).collect();

@@ -1,8 +1,8 @@
 //! What bytes are: a page, a script, a command, a program, an archive, a module.
 //!
-//! Of what a sample hands to others one word may be enough: who asks for text gets a text. What stands in a
-//! file must be more of it, since texts of all kinds name commands: it begins as a script does, or has
-//! several of the marks that only such have.
+//! Of what a sample hands to others one word may be enough: who asks for text gets a text. A file must have
+//! more of it, since texts of all kinds name commands: it begins as a script does, or has several of the
+//! marks that only such have.
 //!
 //! Costs a look at the head, and of text one pass for each list of words.
 
@@ -33,8 +33,8 @@ impl Contents {
         program(bytes).or_else(|| archive(bytes)).or_else(|| text(bytes))
     }
 
-    /// What bytes are that came in some disguise: as [`Self::of`], but a text that only tells of a command is
-    /// none.
+    /// The kind of bytes that came in some disguise: as [`Self::of`], but a text that only tells of a command
+    /// is none.
     pub(in crate::sandbox) fn of_handed(bytes: &[u8]) -> Option<Self> {
         let contents = Self::of(bytes)?;
         let is_one = || {
@@ -127,7 +127,7 @@ const STARTS: &[&str] = &[
     "(wget",
     "exec ",
 ];
-/// What a script does: it has one of these, and others that show that it is code.
+/// The acts of a script: it has one of these, and others that show that it is code.
 const ACTS: &[&str] = &[
     "document.",
     "window.",

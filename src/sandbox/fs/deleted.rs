@@ -1,4 +1,4 @@
-//! What is left of deleted files: their numbers are free for others, what they were is kept.
+//! The rest of deleted files: their numbers are free for others, what they were is kept.
 
 use std::collections::HashSet;
 
@@ -21,7 +21,8 @@ pub(super) struct DeletedFile {
 
 /// All of them.
 ///
-/// What was there before the run has its own room: a sample may make and delete as many files as it likes.
+/// Files that were there before the run have their own room: a sample may make and delete as many files as it
+/// likes.
 #[derive(Debug, Default)]
 pub(super) struct DeletedFiles {
     pub(super) list: Vec<DeletedFile>,

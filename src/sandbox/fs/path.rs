@@ -49,7 +49,8 @@ struct Walk<'f> {
 
 impl Walk<'_> {
     fn run(mut self, path: &str, follow: bool) -> Result<Place, Error> {
-        // What `.` ends must be a directory that is there: `q/.` makes no `q`, and `g/.` is no name of `g`.
+        // A path that ends in `.` must be a directory that is there: `q/.` makes no `q`, and `g/.` is no name
+        // of `g`.
         let bare = path.trim_end_matches('/');
         let ends_in_dot = bare == "." || bare.ends_with("/.");
         let is_dir_wanted = path.ends_with('/') || ends_in_dot;

@@ -167,8 +167,8 @@ impl Persona {
         parse::parse(file, text)
     }
 
-    /// One that has nothing: no file, no variable, an open empty directory, all streams a terminal, the
-    /// program's name as its only argument.
+    /// One that has nothing: no file, no variable, an open empty directory. All streams are a terminal, and
+    /// the program's name is its only argument.
     pub fn bare() -> Self {
         Self {
             name: "bare".into(),

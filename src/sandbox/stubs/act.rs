@@ -14,7 +14,7 @@ impl Stub {
                 Target::Arg(index) => ctx.u32(index),
                 Target::Address(address) => address,
             };
-            // What does not fit in memory is not written, as by a host that was given a bad pointer.
+            // Bytes that do not fit in memory are not written, as by a host that was given a bad pointer.
             if let Some(address) = base.checked_add(write.offset) {
                 _ = ctx.write(address, &write.bytes);
             }

@@ -81,7 +81,7 @@ pub(super) mod right {
     /// What can be done with a socket that listens.
     pub(in super::super) const LISTENER: u64 =
         FD_FDSTAT_SET_FLAGS | FD_FILESTAT_GET | POLL_FD_READWRITE | SOCK_ACCEPT;
-    /// What can be done with a stream that is a terminal: wasi-libc takes one without seek and tell for it.
+    /// The rights on a stream that is a terminal: wasi-libc takes one without seek and tell for it.
     pub(in super::super) const STREAM: u64 = FD_DATASYNC
         | FD_FDSTAT_SET_FLAGS
         | FD_SYNC

@@ -99,8 +99,8 @@ impl Wasi {
         }
     }
 
-    /// Opens a socket that listens under a number that is closed and the next one: where a host would have
-    /// put it, and a program that accepts there was made for such a host.
+    /// Opens a socket that listens under a number that is closed and the next one. A host would have put it
+    /// there, and a program that accepts there was made for such a host.
     fn hand_on_listener(&mut self, fd: u32) {
         if self.fds.free_from(0) == Some(fd)
             && self.fds.has_room().is_ok()
@@ -111,7 +111,8 @@ impl Wasi {
         }
     }
 
-    /// What a program that begins anew would not have: descriptors, and how far standard input was read.
+    /// The state that a program that begins anew would not have: descriptors, and how far standard input was
+    /// read.
     pub(super) fn keep(&self) -> Kept {
         let path = |descriptor: &Descriptor| match descriptor.target {
             Target::Node(ino) => self.fs.path_of(ino).to_owned(),
@@ -121,8 +122,8 @@ impl Wasi {
         Kept { open: open.collect(), stdin_at: self.stdin_at }
     }
 
-    /// Opens again what was open, and nothing else; returns what was open until now. What became of files
-    /// stays; one that is gone, or whose number another has, is not open.
+    /// Opens again what was open, and nothing else; returns what was open until now. Changes of files stay. A
+    /// file that is gone, or whose number another has, is not open.
     pub(super) fn go_back(&mut self, kept: &Kept) -> BTreeSet<Ino> {
         let before: BTreeSet<Ino> = self.fds.nodes().collect();
         let is_there = |descriptor: &Descriptor, path: &str| match descriptor.target {

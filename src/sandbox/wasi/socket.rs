@@ -22,7 +22,7 @@ pub(in crate::sandbox) struct Sockets {
     can_inherit: bool,
 }
 
-/// What the client of such a socket says: that of a shell or of a protocol of letters.
+/// The words of the client of such a socket: those for a shell, or for a protocol of letters.
 const CALLER: &[&[u8]] = &[b"help\n", b"ls /\n", b"l .", b"get /etc/hostname\n", b"id\n", b"quit\n"];
 
 /// A socket that listens.
@@ -118,8 +118,8 @@ impl Sockets {
         (all, open)
     }
 
-    /// A socket that listens, with one client, as a host hands it on to a program that serves: once, where
-    /// the persona has none.
+    /// A socket that listens, with one client, as a host hands it on to a program that serves. It comes once,
+    /// where the persona has none.
     pub(super) fn inherit(&mut self) -> Option<Descriptor> {
         if !std::mem::take(&mut self.can_inherit) {
             return None;

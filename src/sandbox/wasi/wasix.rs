@@ -123,8 +123,8 @@ fn sock_recv_from(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
     ctx.store_u32(ctx.u32(4), bytes.len() as u32)
 }
 
-/// An address and port in memory, as text: a tag (1 and 2 for the two versions of IP), a byte of nothing, the
-/// port, its high byte first, the address.
+/// An address and port in memory, as text. It is a tag (1 and 2 for the two versions of IP), a byte of
+/// nothing, the port with its high byte first, and the address.
 fn address(ctx: &CallContext<'_, '_>, at: u32) -> Result<String, Errno> {
     let head = ctx.read(at, 8).ok_or(Errno::FAULT)?;
     let port = u16::from_be_bytes([head[2], head[3]]);

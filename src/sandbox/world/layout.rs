@@ -1,5 +1,5 @@
-//! Where things lie in the memory of a sample that asks its host where to put them: old Emscripten modules
-//! import their stack, heap and data addresses as globals.
+//! The layout of the memory of a sample that asks its host where to put things. Old Emscripten modules import
+//! their stack, heap and data addresses as globals.
 //!
 //! ```text
 //! 0        256      512      1024             1 MiB          6 MiB

@@ -50,7 +50,7 @@ pub(super) const USAGE_LOCALS: usize = 1024;
 pub(super) const USAGE_OPERANDS: usize = 1024;
 
 /// Constant addresses kept for that in each function, of those that stand at themselves and of those that are
-/// given to the host: the structure of the main thread is among the first.
+/// given to the host. The structure of the main thread is among the first.
 pub(super) const USAGE_STRUCTURES: usize = 64;
 
 /// Exports looked at for that: where names were minified there are some dozens.

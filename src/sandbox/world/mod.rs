@@ -147,7 +147,8 @@ impl World {
         }
     }
 
-    /// What a program that begins anew would not have: numbers that were handed out, a fork, a throw.
+    /// The state that a program that begins anew would not have: numbers that were handed out, a fork, a
+    /// throw.
     pub(super) fn go_back(&mut self, to: &Self) {
         self.is_throwing = false;
         self.catching.has_told = false;
@@ -238,7 +239,7 @@ const BY_NAME: &[&[Entry]] = &[
     napi::TABLE,
 ];
 
-/// What is known of an imported function: by its name, else by what the code uses it for.
+/// The entry of an imported function: by its name, else by what the code uses it for.
 pub(super) fn find(import: &FunctionImport<'_>, role: Option<FunctionRole>) -> Option<Entry> {
     let name = import.name.trim_start_matches('_');
     let is_of = |module: &&&str| glob::matches(module, import.module);

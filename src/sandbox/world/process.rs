@@ -175,7 +175,7 @@ fn futex_wake(call: &mut Caller<'_>, args: &[u64], count: u32) -> Result<(), Cal
 const STACK_END: u64 = 52;
 const STACK_SIZE: u64 = 56;
 
-/// What Emscripten's worker does when it is told to run a thread: its stack, its beginning, its storage, its
+/// Emscripten's worker does this when it is told to run a thread: its stack, its beginning, its storage, its
 /// function, its end.
 pub(super) fn emscripten_thread(
     call: &mut Caller<'_>,
@@ -213,8 +213,8 @@ pub(super) fn emscripten_thread(
     give_errno(call, if begun.is_some() { 0 } else { 6 })
 }
 
-/// As [`emscripten_thread`], of an import without a telling name: only if the first argument is a structure
-/// that begins with its own address, and the third the index of a function that a thread can begin with.
+/// As [`emscripten_thread`], of an import without a telling name. The first argument must be a structure that
+/// begins with its own address, and the third the index of a function that a thread can begin with.
 pub(super) fn thread_fitting(
     call: &mut Caller<'_>,
     state: &Mutex<State>,

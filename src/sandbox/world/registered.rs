@@ -1,9 +1,10 @@
-//! What a sample tells its host of: functions of its table, with what is known of how they are called.
+//! The functions of its table that a sample tells its host of, with what is known of how they are called.
 //!
 //! Recognised by what is handed over and not by the name of the import, which tools cut to a letter:
 //!
 //! * a text of letters that stand for types (`viid`), and in the argument behind it the index of a function
-//!   of that type: a registration of embind, free function, constructor or member by what stands before it;
+//!   of that type. This is a registration of embind; what stands before it says whether it is a free
+//!   function, a constructor or a member;
 //! * a text that names a type, behind the number of that type;
 //! * an index of the table, at a place of an import that never was given anything else;
 //! * an object of Rust and its table of methods, one of which calls it: a closure, as wasm-bindgen hands it
@@ -170,8 +171,8 @@ impl Registered {
         self.add(registration);
     }
 
-    /// An object and, behind it, the address of its methods: how it is dropped, its size and alignment, and
-    /// then how it is called.
+    /// An object and, behind it, the address of its methods. These are how it is dropped, its size and
+    /// alignment, and then how it is called.
     fn closure(&mut self, call: &Caller<'_>, args: &[Option<u32>]) {
         for pair in args.windows(2) {
             let [Some(object), Some(methods)] = *pair else { continue };
@@ -285,8 +286,8 @@ fn called_by(call: &Caller<'_>, methods: u32) -> Option<u32> {
     Some(again.unwrap_or(once))
 }
 
-/// Whether a text of letters stands at `signature` that is the type of the function at `index`: the result
-/// first, as Emscripten writes it.
+/// Whether a text of letters stands at `signature` that is the type of the function at `index`. The result
+/// comes first, as Emscripten writes it.
 fn fits(call: &Caller<'_>, signature: u32, index: u32) -> bool {
     if signature < 64 {
         return false;

@@ -1,5 +1,5 @@
-//! Linux system calls as Emscripten's libc imports them, on the same files as WASI: the older by a number and
-//! a pointer to the arguments, the newer by a name, with the arguments themselves.
+//! Linux system calls as Emscripten's libc imports them, on the same files as WASI. The older come by a
+//! number and a pointer to the arguments, the newer by a name, with the arguments themselves.
 
 use super::limits::SYSCALL_BYTES;
 use super::{Entry, made, real};

@@ -30,7 +30,8 @@ pub(in crate::sandbox) use self::threads::{ThreadExports, WASI_START};
 /// Copies from this length on are left to the host by toolchains.
 const LONG_COPY: i32 = 512;
 
-/// What an imported function is taken for; the first three have no arguments and one `i32` as result.
+/// The role that an imported function is taken for. The first three have no arguments and one `i32` as
+/// result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::sandbox) enum FunctionRole {
     /// Its result is compared with an address: bytes of memory.

@@ -1,5 +1,5 @@
-//! A module that makes the calls, one after the other, and tells what it got: numbers through `env.see`,
-//! bytes through `env.look`, both of which the log keeps.
+//! A module that makes the calls, one after the other, and tells what it got. Numbers go through `env.see`,
+//! bytes through `env.look`, and the log keeps both.
 
 use std::fmt::Write as _;
 

@@ -1,6 +1,6 @@
 //! `#[needs("…")]` above `#[test]`: where what the test needs is absent, the test is ignored and says why.
 //!
-//! A thing is the path of a file or folder, seen from the workspace, or a word of `WORDS`. What
+//! A thing is the path of a file or folder, seen from the workspace, or a word of `WORDS`. Things that
 //! `SPOOR_REQUIRE` names (words and beginnings of paths, with commas between) must be there: such a test is
 //! not ignored, and fails. This is decided when the test is compiled; whoever adds a thing later compiles
 //! again (`touch` the file, or set the variable, which cargo watches).

@@ -1,7 +1,7 @@
 //! What ran how often: segments of a module and the numbers read from their counters.
 //!
-//! The memory of the counters is an array of little-endian 64-bit words: word 0 is the running total (kept
-//! only in limit mode, else 0), word `k + 1` says how often segment `k` was started, and so how often each of
+//! The memory of the counters is an array of little-endian 64-bit words. Word 0 is the running total (kept
+//! only in limit mode, else 0). Word `k + 1` says how often segment `k` was started, and so how often each of
 //! its instructions was executed.
 
 use crate::Error;

@@ -28,14 +28,13 @@ const MAX_SEGMENTS: usize = (1 << 29) - 1;
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Stop with `unreachable` before the first segment that would start when at least so many instructions
-    /// have been executed in this instance; all that ran before has been counted in full. So when
-    /// instruction number `limit` ends a segment (a branch or a call does), exactly `limit` are counted.
-    /// The instruction that reaches the limit still acts: a host function is called, and a run that ends
-    /// with it returns or traps as it would have. None means no limit.
+    /// have been executed in this instance. All that ran before has been counted in full. So when instruction
+    /// number `limit` ends a segment (a branch or a call does), exactly `limit` are counted. The instruction
+    /// that reaches the limit still acts: a host function is called, and a run that ends with it returns or
+    /// traps as it would have. None means no limit.
     pub limit: Option<u64>,
-    /// Take the start function out and export it as [`START`](crate::START) for the host to call, so that
-    /// counters can be read when it traps (an engine does not hand out an instance whose start function
-    /// failed).
+    /// Take the start function out and export it as [`START`](crate::START) for the host to call. So counters
+    /// can be read when it traps: an engine does not hand out an instance whose start function failed.
     pub export_start: bool,
     /// Give each instruction a segment of its own. Slower by far; the counts must be the same, which is a
     /// check of what is taken to fall through.

@@ -1,9 +1,9 @@
-//! What the oracle knows of each operator: its mnemonic in the text format and whether it always falls
+//! The oracle's table of operators: the mnemonic of each in the text format and whether it always falls
 //! through.
 //!
 //! One row for each operator, derived at compile time from the list in `wasmparser`, so none can be
 //! forgotten. The mnemonic is the name of the visitor method with a dot after the type or namespace
-//! (`visit_i32_add` is `i32.add`); a test sends every row through the text format and back. *Straight*
+//! (`visit_i32_add` is `i32.add`). A test sends every row through the text format and back. *Straight*
 //! operators never trap, branch or call; whoever is not known to be straight is not, which costs a counter
 //! and never exactness.
 //!

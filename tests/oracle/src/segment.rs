@@ -56,10 +56,10 @@ pub(crate) fn split(func: FuncIndex, body: &FunctionBody<'_>, single: bool) -> R
     Ok(placed)
 }
 
-/// Whether it is a `select`. A counter keeps it apart from the comparison before it, for wasmi 2.0.0 fuses
-/// `i32.eqz` of a local with `select` and then tests a register that does not hold the local: `(select
-/// (i32.const 1) (local.get 0) (i32.eqz (local.get 0)))` can be 1 for any local. The oracle shall say what
-/// the module means.
+/// Whether it is a `select`. A counter keeps it apart from the comparison before it. For wasmi 2.0.0 fuses
+/// `i32.eqz` of a local with `select` and then tests a register that does not hold the local. So
+/// `(select (i32.const 1) (local.get 0) (i32.eqz (local.get 0)))` can be 1 for any local. The oracle shall
+/// say what the module means.
 fn is_select(operator: &Operator<'_>) -> bool {
     matches!(operator, Operator::Select | Operator::TypedSelect { .. } | Operator::TypedSelectMulti { .. })
 }

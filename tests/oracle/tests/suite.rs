@@ -1,8 +1,8 @@
 //! The official scripts on stock wasmi: as they are, with counters, and with a counter for each instruction.
 //!
 //! The three must agree directive by directive, and the two kinds of counters in every count of every
-//! instance. What stock wasmi fails is listed with the reason: nothing may fail beside it, and nothing listed
-//! may start to pass unseen.
+//! instance. Directives that stock wasmi fails are listed with the reason: nothing may fail beside them, and
+//! nothing listed may start to pass unseen.
 
 use std::collections::BTreeMap;
 use std::time::Instant;

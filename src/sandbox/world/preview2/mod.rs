@@ -1,5 +1,5 @@
-//! WASI 0.2 as a core module imports it: each function of `wasi:*@0.2` with its arguments in the canonical
-//! ABI, on the same files, streams, clock and sockets as preview1.
+//! WASI 0.2 as a core module imports it. Each function of `wasi:*@0.2` has its arguments in the canonical
+//! ABI, and works on the same files, streams, clock and sockets as preview1.
 //!
 //! A result that does not fit into one value is written to where the last argument points. A byte says which
 //! case it is (0 is success). What belongs to that case follows, where its alignment wants it. Lists lie in

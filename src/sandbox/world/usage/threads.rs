@@ -46,7 +46,7 @@ impl ThreadExports {
         }
     }
 
-    /// Whether one of them has this name, or a thread of WASI begins there: the host calls it for a thread,
+    /// Whether one of them has this name, or a thread of WASI begins there. The host calls it for a thread,
     /// and for nothing else.
     pub(in crate::sandbox) fn has(&self, name: &str) -> bool {
         let all = [&self.init, &self.limits, &self.restore, &self.storage, &self.exit];
@@ -57,8 +57,8 @@ impl ThreadExports {
 /// What was seen of the functions of a module.
 #[derive(Debug, Default)]
 pub(super) struct Shapes {
-    /// Functions of which each operator, from the first on, puts a parameter into a global: these, and how
-    /// many operators the function has besides.
+    /// Functions of which each operator, from the first on, puts a parameter into a global. It has these
+    /// globals, and how many operators the function has besides.
     setters: BTreeMap<u32, (Vec<u32>, usize)>,
     /// Those that begin with a call that gets their first parameters, and the callee.
     callers: BTreeMap<u32, u32>,
@@ -155,7 +155,8 @@ impl Shapes {
             has(func, count, &[])
                 && sets(func).is_some_and(|(globals, more)| globals.len() == count && *more == 0)
         };
-        // What makes its variables reads where those are besides; else it gives where the error number is.
+        // The export that makes a thread's variables also reads where those are. One that does not only gives
+        // where the error number is.
         let named = |is: &dyn Fn(u32) -> bool| find(is).map(|(_, name)| name);
         Some(ThreadExports {
             init: Some(name),

@@ -302,8 +302,8 @@ impl Walk {
     }
 }
 
-/// Whether the code behind an operator may be reached from elsewhere, or not at all, or runs after code that
-/// nobody reads here.
+/// Whether the code behind an operator may be reached from elsewhere, or not at all. It also holds if the
+/// code runs after code that nobody reads here.
 fn is_control(op: &Operator<'_>) -> bool {
     use Operator::{Br, BrIf, BrTable, CallIndirect, CallRef, Else, End, If, Loop, Return, Unreachable};
     matches!(

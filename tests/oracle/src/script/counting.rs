@@ -1,9 +1,9 @@
 //! The observer that instruments all modules of a script, so that each instance counts what it executes.
 //!
 //! One kind of module is left alone: those whose segments trap. Their functions may be called all the same,
-//! through a table that was filled before the trap, but wasmi 2.0.0 never initialises the instance they
-//! belong to, and a counter (any use of a memory) in them reads through an invalid pointer. Without the
-//! counters they happen to be constants.
+//! through a table that was filled before the trap. But wasmi 2.0.0 never initialises the instance they
+//! belong to. A counter (any use of a memory) in them reads through an invalid pointer. Without the counters
+//! they happen to be constants.
 
 use super::engine::{Engine, Failure, InstanceId, ModuleId};
 use super::run::Observer;

@@ -1,4 +1,5 @@
-//! What a script needs of an engine, and the macro that makes it from a crate with wasmi's API.
+//! The needs of a script: what an engine must offer, and the macro that makes it from a crate with wasmi's
+//! API.
 //!
 //! [`Engine`] speaks in neutral types, so scripts are run by ordinary code (see `run`) and only this thin
 //! adapter is expanded once for each engine crate.

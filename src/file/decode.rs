@@ -1,5 +1,5 @@
-//! Decoding of what postcard wrote, with a budget: what comes from a file is hostile, and a byte of it may
-//! stand for an element of a hundred bytes in memory.
+//! Decoding of what postcard wrote, with a budget. Bytes of a file are hostile, and one of them may stand for
+//! an element of a hundred bytes in memory.
 //!
 //! [`Metered`] stands around each part of a deserialization (deserializer, visitor, seed, accesses) and
 //! passes everything on. Of a list or a map it charges the budget the size of each element before that is

@@ -23,7 +23,8 @@ use super::{
 pub struct TraceDiff {
     /// Whether decisions and records are the same, as far as both files have them.
     pub is_same_path: bool,
-    /// What the first and the second file lack: then what is in the other only may have happened in both.
+    /// The parts that the first and the second file lack: then what is in the other only may have happened in
+    /// both.
     pub lost: [Vec<String>; 2],
     /// Where they part; `None` if they do not, or there is no trace.
     pub first: Option<Parting>,

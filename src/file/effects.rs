@@ -1,8 +1,8 @@
-//! What the host did to the sample, as a file holds it: one object of chunks, after the outcome.
+//! The acts of the host on the sample, as a file holds them: one object of chunks, after the outcome.
 //!
-//! It is not needed to read a run, since a run again gives the same (`rerun`): a file without it, or with it
-//! damaged, is as good. Only what was recorded is trusted less than a run again: what it says is checked by
-//! the data level against decisions and records.
+//! It is not needed to read a run, since a run again gives the same (`rerun`). So a file without it, or with
+//! it damaged, is as good. Only what was recorded is trusted less than a run again: what it says is checked
+//! by the data level against decisions and records.
 //!
 //! Not here: what the entries mean (`trace::effects`).
 
@@ -21,7 +21,7 @@ pub(super) fn to_bytes(effects: &Effects) -> postcard::Result<Vec<u8>> {
     postcard::to_allocvec(&wire::effects::Effects::of(effects))
 }
 
-/// What the bytes say; `None` if they are none, or are beyond what there is room for.
+/// The effects in these bytes. `None` if they are none, or are beyond what there is room for.
 fn of_bytes(bytes: &[u8]) -> Option<Effects> {
     let stored: wire::effects::Effects = decode::from_bytes(bytes, &Budget::of(MAX_EFFECTS_HELD))?;
     stored.into_effects()

@@ -81,8 +81,8 @@ pub(super) fn outcome_to_bytes(outcome: Outcome) -> postcard::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// An outcome of its bytes. What came after version 1 and is not known says nothing that matters for it, but
-/// what is too large is none.
+/// An outcome of its bytes. Variants that came after version 1 and are not known say nothing that matters for
+/// it, but one that is too large is none.
 fn outcome_of_bytes(bytes: &[u8], budget: &Budget) -> Option<Outcome> {
     let (mut outcome, after) = wire::read::<Outcome>(bytes, budget)?;
     if let Outcome::Ran(rest) = &mut outcome {

@@ -46,8 +46,8 @@ pub enum FileError {
     /// What nothing can be done without is not there.
     #[error("{0}")]
     Missing(String),
-    /// What nothing can be done without is missing or damaged: the file was cut off, or is not as it was
-    /// written.
+    /// Something is missing or damaged without which nothing can be done: the file was cut off, or is not as
+    /// it was written.
     #[error("{0}")]
     Lost(String),
 }
@@ -70,7 +70,7 @@ pub struct Damage {
 }
 
 impl Damage {
-    /// Whether the run is all there without it: the index and the checkpoints are made from the rest, and
+    /// Whether the run is all there without it. The index and the checkpoints are made from the rest, and
     /// what the host did by running again.
     pub fn is_harmless(&self) -> bool {
         matches!(self.kind, Some(ChunkKind::Index | ChunkKind::Checkpoint | ChunkKind::Effects))
@@ -154,7 +154,7 @@ impl Reader {
         Self::of(Box::new(File::open(path)?))
     }
 
-    /// Whether its checkpoints name blocks that are blocks today: an earlier program cut the code of modules
+    /// Whether its checkpoints name blocks that are blocks today. An earlier program cut the code of modules
     /// with threads in another way.
     pub(super) fn has_todays_blocks(&self) -> bool {
         self.has_todays_blocks
@@ -210,7 +210,7 @@ impl Reader {
         &self.chunks
     }
 
-    /// What is damaged, as far as the file was read, and how many damages are not told.
+    /// The damages, as far as the file was read, and how many more are not told.
     pub fn damage(&self) -> (Vec<Damage>, u64) {
         let damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
         (damage.told.clone(), damage.more.iter().sum())
@@ -262,7 +262,7 @@ impl Reader {
             .filter(move |&position| self.chunks.get(position).is_some_and(|(frame, _)| frame.kind == kind))
     }
 
-    /// Something that was written in parts, up to `most` bytes; `None` if it is not there, or not all of it,
+    /// Something that was written in parts, up to `most` bytes. `None` if it is not there, or not all of it,
     /// which is noted.
     pub(super) fn object(&self, kind: ChunkKind, most: usize) -> Option<Vec<u8>> {
         let (mut bytes, mut is_whole) = (Vec::new(), false);
@@ -367,8 +367,8 @@ impl Reader {
 
     /// Passes over a chunk whose frame is sound.
     fn pass(&mut self, walk: &mut Walk, frame: Frame, next: u64) {
-        // What looked like a chunk within a damaged one was none, if its number is that of one that comes
-        // later.
+        // A thing that looked like a chunk within a damaged one was none, if its number is that of one that
+        // comes later.
         if frame.number < walk.expected {
             self.chunks.truncate(self.chunks.partition_point(|(known, _)| known.number < frame.number));
             walk.over = walk.over.filter(|&over| over < self.chunks.len());
@@ -468,7 +468,7 @@ struct Walk {
 
 impl Walk {
     /// Whether the walk may still be within the largest chunk that can be damaged, or one that was planted in
-    /// it: what was found there since may be no chunk at all.
+    /// it. Chunks that were found there since may be none at all.
     fn is_near_damage(&self) -> bool {
         self.damage.is_some_and(|(begin, _)| self.at - begin <= 2 * (FRAME + MAX_CHUNK) as u64)
     }

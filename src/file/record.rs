@@ -69,7 +69,8 @@ pub fn record(file: File, path: &Path, sample: &Sample<'_>, options: &RunOptions
     record_as(file, path, sample, options, false).map(|(written, _)| written)
 }
 
-/// As [`record`]; the file holds what the host did to the sample too, so that `values` need not run it again.
+/// As [`record`]. The file also holds what the host did to the sample, so that `values` need not run it
+/// again.
 ///
 /// # Errors
 ///

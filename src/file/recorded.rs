@@ -34,7 +34,7 @@ pub struct Recorded {
     pub run: Result<Run, LoadError>,
     /// Whether the file says how the run ended: it is not cut off.
     pub is_over: bool,
-    /// Whether the header was read: without it, it is not known how the sample was run, and `header` stands
+    /// Whether the header was read. Without it, it is not known how the sample was run, and `header` stands
     /// for any.
     pub has_header: bool,
     /// When the clock struck.

@@ -39,8 +39,8 @@ use super::{
 pub struct Rerun {
     /// Whether all that was compared is equal.
     pub is_equal: bool,
-    /// Whether all of the run was compared: the file is not cut off, nothing in its streams is damaged, and
-    /// no option in it is unknown.
+    /// Whether all of the run was compared. Then the file is not cut off, nothing in its streams is damaged,
+    /// and no option in it is unknown.
     pub is_complete: bool,
     /// Decisions compared, in bits.
     pub decisions: u64,
@@ -144,7 +144,8 @@ impl Recorded {
             let call = state.call;
             found.iter_mut().for_each(|difference| difference.point = locate(&run.trace, difference, call));
         }
-        // What is in no stream comes last; of two at the same event, the one that was found first.
+        // A difference that is in no stream comes last. Of two at the same event, the one that was found
+        // first comes first.
         found.sort_by_key(|difference| difference.point.map_or(u64::MAX, |point| point.event));
         let gap = self.run.as_ref().ok().and_then(|run| run.trace.gap());
         let damage = harm(&self.reader);

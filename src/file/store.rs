@@ -22,9 +22,9 @@ pub(super) struct Store {
     /// Positions of the chunks of each stream, up to the first that is missing.
     decisions: Vec<usize>,
     records: Vec<usize>,
-    /// Number of the first chunk of records that is missing or cannot be read. What was decided at the same
-    /// time as its records, or later, comes in chunks with higher numbers. It cannot be told from what came
-    /// before: the end of an invocation may be among those records.
+    /// Number of the first chunk of records that is missing or cannot be read. Decisions that were made at
+    /// the same time as its records, or later, come in chunks with higher numbers. They cannot be told from
+    /// those before: the end of an invocation may be among those records.
     lost_records: AtomicU32,
     /// Why they end where they do, if that is before the run did.
     gap: Mutex<Option<String>>,

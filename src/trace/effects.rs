@@ -1,12 +1,13 @@
-//! What the host did to the sample: all that a run depends on and the code cannot tell.
+//! The acts of the host on the sample: all that a run depends on and the code cannot tell.
 //!
 //! An [`Effects`] is a list in the order of the run. Each entry says before which record of the trace it
 //! belongs. Arguments stand before their `Invoke` or `HostCall`, results before the `HostReturn` or the
-//! `End`. What a host function wrote stands before the record that came next, which may be the `Invoke` of an
-//! execution nested in it. With the module and the trace, it gives back every value of the run (`values`).
+//! `End`. Bytes that a host function wrote stand before the record that came next, which may be the `Invoke`
+//! of an execution nested in it. With the module and the trace, it gives back every value of the run
+//! (`values`).
 //!
-//! Beside what changes the sample stands what is needed to say where its data came from and went: which bytes
-//! a host function read ([`Effect::Read`]), and what it wrote them from ([`Effect::Given`]).
+//! Beside what changes the sample stands what is needed to say where its data came from and went. That is
+//! which bytes a host function read ([`Effect::Read`]), and what it wrote them from ([`Effect::Given`]).
 //!
 //! Objects (memories, tables, globals) are numbered in the order in which they were made, the host's and the
 //! instances' together. What would not fit is left out from some record on, and [`Effects::ends_at`] says so.

@@ -20,7 +20,7 @@
 //! }
 //! ```
 //!
-//! One that evaluates operands has the choice: it reads the stream in [`Walker::bit`] and compares it with
+//! One that evaluates operands has the choice. It reads the stream in [`Walker::bit`] and compares it with
 //! the operand, or it answers from the operand and reads no stream at all. One that only wants to look on
 //! needs no walker: it is a [`Visitor`](super::Visitor) of replay.
 //!
@@ -60,8 +60,8 @@ pub(crate) trait Walker {
     /// The key of the target before; 0 before the first.
     fn last_target(&self) -> u32;
 
-    /// What the target with this key is, a defined function or, as `None`, one of the host. It is the last
-    /// target from now on.
+    /// The target with this key: a defined function or, as `None`, one of the host. It is the last target
+    /// from now on.
     fn resolve(&mut self, key: u32) -> Result<Option<Self::Func>, Self::Stop>;
 
     /// Reads a target: the key of a function.

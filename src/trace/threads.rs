@@ -59,7 +59,7 @@ impl<T: Default> Threads<T> {
         self.parked.values_mut()
     }
 
-    /// As [`Self::switch`]; nothing is kept of a thread that has ended, by what there is of it.
+    /// As [`Self::switch`]. Nothing is kept of a thread that has ended, by what there is of it.
     pub fn leave(&mut self, to: u32, here: &mut T, has_ended: impl Fn(&T) -> bool) {
         let from = self.current;
         self.switch(to, here);

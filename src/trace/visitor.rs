@@ -1,4 +1,4 @@
-//! What replay tells: one call for each block, and one for each thing that happens at the end of a block.
+//! The visitor of replay: one call for each block, and one for each thing that happens at the end of a block.
 
 pub(super) mod stretch;
 

@@ -1,4 +1,5 @@
-//! Where the words of a decision stream are kept: in memory, and past that in an unnamed temporary file.
+//! The place where the words of a decision stream are kept: in memory, and past that in an unnamed temporary
+//! file.
 
 use std::{
     borrow::Cow,

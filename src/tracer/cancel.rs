@@ -5,8 +5,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-/// Ends the sessions of a [`super::Tracer`] from another thread, as a limit would. What runs stops at its
-/// next poll with [`super::Limit::Cancelled`]: after a thousand decisions or direct calls at most, or 8192
+/// Ends the sessions of a [`super::Tracer`] from another thread, as a limit would. A run stops at its next
+/// poll with [`super::Limit::Cancelled`]. That is after a thousand decisions or direct calls at most, or 8192
 /// operators of straight code. The trace up to there is whole. A host function that is running is not
 /// interrupted.
 ///

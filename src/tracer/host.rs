@@ -382,8 +382,8 @@ impl Recording for engine::Caller<'_, Host> {
     }
 }
 
-/// A value as effects keep it. Function references come from the sample only by its own tables, which the
-/// host does not write, so only whether they are null is known of those that cross the border.
+/// A value as effects keep it. The sample has function references only from its own tables, which the host
+/// does not write. So of those that cross the border only whether they are null is known.
 pub(super) fn to_val(value: &engine::Val) -> Val {
     match value {
         engine::Val::I32(value) => Val::I32(*value),
@@ -425,7 +425,7 @@ pub(super) fn func(
         let Caller { caller, results, .. } = &mut call;
         let goes_on = answered.is_ok() && !caller.recorder_mut().is_stopping();
         if let Some(threads) = &mut caller.data_mut().threads {
-            // What was asked for in a call that ends the invocation is no wish of the next one.
+            // A wish of a call that ends the invocation is no wish of the next one.
             let asked = threads.asked.take();
             if goes_on && threads.suspends(asked, results) {
                 return Err(engine::Error::host(engine::recorder::threads::Suspended));

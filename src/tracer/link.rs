@@ -1,7 +1,7 @@
 //! Linking: what each import of a module is made to be, by its position.
 //!
-//! A name may be imported twice with two types, so nothing is looked up by name alone. What a [`Linker`] does
-//! not give is zero or empty, of the declared type: any module can be instantiated.
+//! A name may be imported twice with two types, so nothing is looked up by name alone. An import that a
+//! [`Linker`] does not give is zero or empty, of the declared type: any module can be instantiated.
 
 use std::{
     collections::{BTreeMap, HashMap},

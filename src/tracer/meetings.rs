@@ -1,4 +1,4 @@
-//! What threads ask their host for, and what it answers: to begin, to wait, to tell, to give way.
+//! Threads ask their host to begin, to wait, to tell and to give way; this is what it answers.
 
 use std::{collections::VecDeque, ops::Range};
 
@@ -70,7 +70,7 @@ impl Caller<'_> {
     }
 
     /// The thread that calls waits until it is told at an address of the caller's memory, for so long at
-    /// most; `None` if it cannot, for it would be for ever.
+    /// most. `None` if it cannot, for it would be for ever.
     pub(crate) fn wait_at(&mut self, address: u64, time_ns: Option<u64>) -> Option<()> {
         let memory = self.caller.data().memory_number;
         let threads = self.threads()?;

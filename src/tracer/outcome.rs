@@ -23,8 +23,8 @@ pub enum Outcome {
         tag: u32,
         /// The name under which the tag is exported, or else imported; `None` if it is neither.
         name: Option<String>,
-        /// What it carries; empty if that finds no room beside the tag in a reference to an exception
-        /// (`docs/worlds.md`).
+        /// The operands that it carries. They are empty if they find no room beside the tag in a reference to
+        /// an exception (`docs/worlds.md`).
         operands: Vec<Value>,
         /// The instruction that threw it last.
         site: Option<Place>,

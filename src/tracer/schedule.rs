@@ -1,11 +1,11 @@
-//! Who goes on when: an entry point of a sample that begins threads, from its first call until nobody can go
-//! on.
+//! The turns of threads: an entry point of a sample that begins threads, from its first call until nobody can
+//! go on.
 //!
 //! While the entry point runs, each turn goes to one of those that can go on, by the seed. When none can, the
-//! first whose time is over next does, and the virtual clock goes there; when there is none, the entry point
-//! waits for ever, and ends. When it has ended, the others go on as far as they can without it: what a thread
-//! does beside a program that exits at once would be seen nowhere else. Then they end if it was an exit, and
-//! else stay where they are for the entry point that comes next.
+//! first whose time is over next does, and the virtual clock goes there. When there is none, the entry point
+//! waits for ever, and ends. When it has ended, the others go on as far as they can without it. Work that a
+//! thread does beside a program that exits at once would be seen nowhere else. Then they end if it was an
+//! exit, and else stay where they are for the entry point that comes next.
 
 use std::mem;
 
@@ -324,7 +324,8 @@ impl Session {
         threads.live.iter().filter_map(of).collect()
     }
 
-    /// Who waited for whom, each time that nobody could go on; and threads that could not begin.
+    /// The threads that waited for one another, each time that nobody could go on; and threads that could not
+    /// begin.
     pub(crate) fn take_deadlocks(&mut self) -> (Vec<Vec<Blocked>>, u64) {
         self.threads().map_or_else(Default::default, |threads| {
             (mem::take(&mut threads.deadlocks), mem::take(&mut threads.refused))

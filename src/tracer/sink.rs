@@ -1,4 +1,4 @@
-//! Where the streams of a run go while it is made, if they are not to stay in memory.
+//! The place where the streams of a run go while it is made, if they are not to stay in memory.
 
 use std::{collections::BTreeMap, fmt};
 

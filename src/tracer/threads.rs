@@ -1,8 +1,8 @@
 //! Threads of a sample: green ones, on one thread of the host.
 //!
 //! Each has a stack of its own in the engine and values of its own for all globals; memories, tables and
-//! functions are those of the one instance. A thread goes on until a host function suspends it: because it
-//! waits, joins or sleeps, or because it is another's turn, which the seed decides.
+//! functions are those of the one instance. A thread goes on until a host function suspends it. It waits
+//! then, joins or sleeps, or it is another's turn, which the seed decides.
 //!
 //! Not here: who goes on when (`schedule`), how they ask the host (`meetings`), which imports begin threads
 //! (`sandbox`).
@@ -204,8 +204,8 @@ impl Threads {
         self.live.iter().any(|(&number, thread)| number != self.current && thread.state == State::Ready)
     }
 
-    /// Whether the host function that gives these results suspends its caller, because it asked for that or
-    /// because it is another's turn.
+    /// Whether the host function that gives these results suspends its caller. It asked for that, or it is
+    /// another's turn.
     pub(super) fn suspends(&mut self, asked: Option<State>, results: &[engine::Val]) -> bool {
         if !self.can_suspend {
             return false;

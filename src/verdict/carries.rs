@@ -1,11 +1,12 @@
-//! What a sample carries to whoever calls it: a script that it handed over and that nobody sees in its file;
-//! and what an export could give back, and did not: a command whose address stands in its code.
+//! Things that a sample carries to whoever calls it. One is a script that it handed over and that nobody sees
+//! in its file. The other is what an export could give back, and did not: a command whose address stands in
+//! its code.
 //!
 //! Names of functions may be no names but a text in pieces.
 //!
-//! What exports returned is looked at in the run (`sandbox::returned`), and rules speak of pages, commands
-//! and programs. A script for itself is none of these: what makes scripts of other texts hands them over too.
-//! Of such the words stand in what it was given or in its file.
+//! The run looks at what exports returned (`sandbox::returned`), and rules speak of pages, commands and
+//! programs. A script for itself is none of these: what makes scripts of other texts hands them over too. Of
+//! such the words stand in what it was given or in its file.
 //!
 //! An export that gives one text for another argument, at another time, has the address of each in its code.
 //!
@@ -40,8 +41,8 @@ pub(super) fn lack(code: &Code<'_>) -> Option<String> {
     hidden(code.facts).or_else(|| could_give(code)).or_else(|| named(code.facts))
 }
 
-/// What the names of functions spell that are no names: each is base64 of plain text, and together they are a
-/// page, a script or a command.
+/// The text that names of functions spell that are no names. Each is base64 of plain text, and together they
+/// are a page, a script or a command.
 fn named(facts: &Facts<'_>) -> Option<String> {
     let names = facts.view.functions.iter().filter_map(|function| function.name.as_deref());
     let mut text = Vec::new();

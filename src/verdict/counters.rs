@@ -1,5 +1,5 @@
-//! Counters: a number that a sample keeps and adds to whenever it comes by. What such a number opens, after
-//! so many calls, a run of a few calls does not see.
+//! Counters: a number that a sample keeps and adds to whenever it comes by. A run of a few calls does not see
+//! what such a number opens after so many calls.
 //!
 //! Costs one walk over the code of the functions that ran.
 

@@ -1,8 +1,8 @@
 //! Xor and rotations that are written as something else: `(a or b) - (a and b)`, `a + b - 2 (a and b)`,
 //! `(a and not b) or (b and not a)`, a rotation as a product and a sum.
 //!
-//! No shape is known here. What a function computes is computed for a few numbers, and what comes out as xor
-//! or rotation of two values on the way comes from that, whatever the operators are.
+//! No shape is known here. Each function is computed for a few numbers. If xor or rotation of two values on
+//! the way comes out, the function does that, whatever the operators are.
 //!
 //! Not here: vectors (`mixing`); what is computed over several statements with a branch between.
 

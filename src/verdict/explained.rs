@@ -1,6 +1,6 @@
 //! Functions that do little but mix bits and are no kernel of a proof of work: a checksum, a cipher.
 //!
-//! * A checksum looks up what it mixes in tables that are *linear*: the entry of `i xor j` is the xor of the
+//! * A checksum looks up what it mixes in tables that are *linear*. The entry of `i xor j` is the xor of the
 //!   entries of `i` and `j`, whatever the polynomial and however many bytes are taken at once. What is linear
 //!   is solved and not searched.
 //! * AES looks it up in tables that are known, or known ones rotated.
@@ -171,8 +171,8 @@ fn is_chacha(facts: &Facts<'_>, uses: &Uses) -> bool {
     CHACHA.iter().any(|bits| uses.rotations.iter().eq(bits)) && has_constant()
 }
 
-/// Whether it holds the constants of a checksum that is computed without tables, all but one at least, and
-/// multiplies as often as it mixes: constants beside a kernel explain nothing.
+/// Whether it holds the constants of a checksum that is computed without tables, all but one at least. It
+/// must multiply as often as it mixes: constants beside a kernel explain nothing.
 fn is_checksum(facts: &Facts<'_>, function: &view::Function, uses: &Uses) -> bool {
     let multiplies = uses.products * 2 >= uses.xors;
     multiplies

@@ -1,9 +1,9 @@
 //! Code that mixes bits: a share of its computing that only hashes and ciphers have.
 //!
-//! Signatures of kernels find those that are known. This looks at what the instructions are: of those that
-//! compute (bit operations, arithmetic, comparisons, conversions), how many are xor or a rotation. Loads,
-//! stores, constants, locals and branches say nothing of it, nor do instructions between that do something
-//! else, as long as they are not many times as many.
+//! Signatures of kernels find those that are known. This looks at what the instructions are. Of those that
+//! compute (bit operations, arithmetic, comparisons, conversions), it counts how many are xor or a rotation.
+//! Loads, stores, constants, locals and branches say nothing of it. Nor do instructions between that do
+//! something else, as long as they are not many times as many.
 //!
 //! Measured on 78 modules of packages: the hottest of those that hash nothing have less than 14 % in
 //! functions with 26 million instructions and more; real hashes 20 % to 60 %.
@@ -69,7 +69,7 @@ pub(super) fn executed(code: &Code<'_>, limit: u64, has_asked: bool) -> u64 {
     };
     let known: BTreeSet<_> =
         mixed.keys().chain(looped.keys()).filter(|func| is_known(func)).copied().collect();
-    // What is known says nothing where it is asked again and again for a result that fits.
+    // A known hash says nothing where it is asked again and again for a result that fits.
     let is_search = !known.is_empty() && searches(code, module, &known);
     let unexplained = |mut of: BTreeMap<FuncIndex, u64>| {
         of.retain(|func, _| is_search || !known.contains(func));
@@ -79,7 +79,7 @@ pub(super) fn executed(code: &Code<'_>, limit: u64, has_asked: bool) -> u64 {
 }
 
 /// Whether a loop calls one of these functions again and again and then compares what it finds in memory,
-/// with next to always the same outcome: a search for a number whose hash is small. Who derives a key
+/// with next to always the same outcome. That is a search for a number whose hash is small. Who derives a key
 /// compares nothing, and who checks a text does so once.
 fn searches(code: &Code<'_>, module: &Module, known: &BTreeSet<FuncIndex>) -> bool {
     let facts = code.facts;
@@ -128,8 +128,8 @@ struct Hashing {
     calls: u64,
 }
 
-/// Whether a number is how many bytes a hash takes at a time, or one less: whoever feeds it block by block
-/// compares what is left with that before each.
+/// Whether a number is how many bytes a hash takes at a time, or one less. A program that feeds it block by
+/// block compares what is left with that before each.
 fn is_about_a_block(number: u64) -> bool {
     BLOCKS.contains(&number) || BLOCKS.contains(&(number + 1))
 }
@@ -179,8 +179,8 @@ fn interpreted(code: &Code<'_>) -> u64 {
     by_table.max(by_chain).max(by_function.unwrap_or(0))
 }
 
-/// Whether a function compares again and again with a number that stands in its code, as what chooses among
-/// the operators of a program does that has no table.
+/// Whether a function compares again and again with a number that stands in its code. A function without a
+/// table that chooses among the operators of a program does so.
 fn chooses(code: &Code<'_>, func: FuncIndex) -> bool {
     let Some(module) = code.module() else { return false };
     let (mut compared, mut is_number) = (0, false);
@@ -231,7 +231,7 @@ fn mixed(code: &Code<'_>, has_asked: bool) -> BTreeMap<FuncIndex, u64> {
     most
 }
 
-/// Functions that hold all constants of a known hash, and those from which it is a few calls to them: hashes
+/// Functions that hold all constants of a known hash, and those from which it is a few calls to them. Hashes
 /// have their rounds and their constants in functions that call each other. Each with the hashes.
 pub(super) fn near_hashes<'f>(facts: &Facts<'f>, module: &Module) -> BTreeMap<FuncIndex, BTreeSet<&'f str>> {
     let functions = &facts.view.functions;

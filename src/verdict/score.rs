@@ -145,7 +145,7 @@ fn of_rule(weights: &Weights, rule: &Match) -> Option<Piece> {
     .filter(|piece| piece.points > 0.0)
 }
 
-/// What the host calls that a rule rests on are worth: harm that was tried is not done, and what only the
+/// The worth of the host calls that a rule rests on. Harm that was tried is not done, and what only the
 /// driver asked for nobody may ever ask for. To hide it is enough to try.
 fn of_calls(weights: &Weights, rule: &Match, is_hostile: bool) -> f64 {
     let attempt = if rule.attempted && is_hostile { weights.rule.attempt_factor } else { 1.0 };
@@ -186,8 +186,8 @@ fn of_finding(weights: &Weights, finding: &Finding) -> Option<Piece> {
     })
 }
 
-/// Whether all that was found are strings, names that the sample chose itself, and imports of WASI, which
-/// every standard library has.
+/// Whether all that was found are strings, names that the sample chose itself, and imports of WASI. Every
+/// standard library has those.
 fn rests_on_words(evidence: &Evidence) -> bool {
     const WORDS: [&str; 9] = [
         "string",

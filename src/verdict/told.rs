@@ -1,5 +1,5 @@
-//! What a file of the user holds and how it went to the host, where no rule speaks of it: as a number, a
-//! length, a name, an exit code, or by the order of calls alone.
+//! The contents of a file of the user, and how they went to the host where no rule speaks of it. They went as
+//! a number, a length, a name, an exit code, or by the order of calls alone.
 //!
 //! None of that is a leak for itself: a program may hand a byte to its host for good reasons. But nobody
 //! asked for it, and so it is not CLEAN.

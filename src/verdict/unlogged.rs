@@ -1,9 +1,9 @@
 //! Host calls that were made and are not in the log: whether they can have done anything.
 //!
-//! The log holds the first calls of each function. A loop over a function that has no effect, or that takes
-//! nothing from the program, hides nothing, however often it is called. Nor does one of which each call is
-//! known to have stayed within the sample: it copied memory, called a function of the sample's own, wrote to
-//! standard output. A name that nobody knows says nothing: it may be a known one that was replaced.
+//! The log holds the first calls of each function. A loop over a function hides nothing, however often it is
+//! called, if the function has no effect or takes nothing from the program. Nor does one of which each call
+//! is known to have stayed within the sample: it copied memory, called a function of the sample's own, wrote
+//! to standard output. A name that nobody knows says nothing: it may be a known one that was replaced.
 //!
 //! Costs one walk over the edges of the call graph.
 

@@ -1,5 +1,5 @@
-//! What code could do that did not run: the effects that it reaches, and the branch that kept it from
-//! running.
+//! The harm that code could do that did not run: the effects that it reaches, and the branch that kept it
+//! from running.
 //!
 //! CLEAN is earned by capability. Code that cannot reach an effect need not run. Code that can write, delete,
 //! send or start something must run, and so must loops that do nothing but mix bits. A call is reached if its
@@ -514,9 +514,9 @@ fn unseen_mixing(code: &Code<'_>) -> Option<String> {
     Some(format!("code that does nothing but mix bits did not run: {func} ({asked}){others}"))
 }
 
-/// What may have asked for a function: an export that nobody called, or code that ran and took another
-/// branch, one call or two away. Or a branch that followed what the host said of time, surroundings or files,
-/// any number of calls away.
+/// The code that may have asked for a function: an export that nobody called, or code that ran and took
+/// another branch, one call or two away. Or a branch that followed what the host said of time, surroundings
+/// or files, any number of calls away.
 fn asked_by(facts: &Facts<'_>, module: &Module, seen: &Seen, func: FuncIndex) -> Option<String> {
     let callers = |func: FuncIndex| seen.asking.get(&func).into_iter().flatten().copied();
     let near = callers(func).map(|one| (one, func)).take(UNSEEN_WAY);

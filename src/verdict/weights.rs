@@ -281,7 +281,7 @@ impl Weights {
         self.family.becomes.get(&family).map_or(family, |becomes| becomes.from)
     }
 
-    /// What a host function does to the world, in a word of the file, if it does anything.
+    /// The effect of a host function on the world, in a word of the file, if it has any.
     pub(super) fn effect(&self, module: &str, name: &str) -> Option<&str> {
         self.named_effect(module, name).or_else(|| self.effect_by_words(module, name))
     }

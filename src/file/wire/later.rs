@@ -1,4 +1,4 @@
-//! What came after version 1: after an object stands a list of names and values, if there is any.
+//! Fields that came after version 1: after an object stands a list of names and values, if there is any.
 //!
 //! A reader of before looks at nothing after the object, and a reader of now passes over names that it does
 //! not know, and says which. A field with its default is not written: such a file is the same, byte for byte,
@@ -55,8 +55,8 @@ pub(in crate::file) const REST: &[Later<Rest>] = &[Later {
     },
 }];
 
-/// Whether a record says of an end what came later: who does not know it cannot read the run, so a file that
-/// holds it has a feature bit.
+/// Whether a record says of an end what came later. A reader that does not know it cannot read the run, so a
+/// file that holds it has a feature bit.
 pub(in crate::file) fn is_in_record(record: &Record) -> bool {
     match record {
         Record::End(End::Thrown) => true,

@@ -1,10 +1,10 @@
-//! Version 1 of the trace file, in types of its own: what the structured chunks hold, field by field, as
-//! postcard writes it (`docs/trace-format.md`).
+//! Version 1 of the trace file, in types of its own. They are what the structured chunks hold, field by
+//! field, as postcard writes it (`docs/trace-format.md`).
 //!
 //! A type of the program ([`Stored`]) is written as its type here, and read through it. So the program can
 //! change, and files cannot. A field that is new there does not compile until it is said here what becomes of
-//! it. What came after version 1 has a name and stands after the object (`later`); a file without it is read
-//! as if it had been given its default.
+//! it. A field that came after version 1 has a name and stands after the object (`later`). A file without it
+//! is read as if it had been given its default.
 //!
 //! Here nothing may change: not the order of fields or variants, and not their types.
 //!
@@ -58,7 +58,7 @@ pub(super) fn to_bytes<T: Stored>(thing: T) -> postcard::Result<Vec<u8>> {
 }
 
 /// Defines types of the file and how those of the program become them. After `;` stand fields of the program
-/// that version 1 has not, and what they are when they were read.
+/// that version 1 has not, with what they are when a file was read.
 macro_rules! stored {
     () => {};
     (

@@ -1,18 +1,18 @@
-//! What replay remembers: from a place and the decisions that come next to all that they do.
+//! The memory of replay: from a place and the decisions that come next to all that they do.
 //!
 //! Two shelves. A *chunk* is what the next [`CHUNK_BITS`] decisions (or the rest of a word) do, found by
 //! walking them ahead once. A *word* is what a whole word of decisions does, made of the chunks that it was
 //! replayed by. An entry says what must hold for it (the frames that it pops, the target before it) and what
-//! it changes; who counts gets each entry once with how often it came ([`Visitor::stretches`]). So a word of
-//! 63 decisions that came before costs one look, and counts are expanded at the end.
+//! it changes. A visitor that counts gets each entry once, with how often it came ([`Visitor::stretches`]).
+//! So a word of 63 decisions that came before costs one look, and counts are expanded at the end.
 //!
-//! Entries whose frames differ stand beside each other. Whatever would read a record, end an invocation,
-//! reach a limit or fail is left to the plain walk, so errors are those of the plain walk, at the same place.
+//! Entries whose frames differ stand beside each other. The plain walk does whatever would read a record, end
+//! an invocation, reach a limit or fail. So errors are those of the plain walk, at the same place.
 //!
-//! Memory is bounded by [`MAX_CHUNKS`] and the limits beside it. Time is bounded by a `Mood` of each shelf.
-//! What is sought in vain is paid from what was saved, and from an allowance for each word. Where that is not
-//! enough, nothing is sought for a while, each time for twice as long. A crafted trace can make it learn in
-//! vain for as long as it pays for that by words that came before.
+//! Memory is bounded by [`MAX_CHUNKS`] and the limits beside it. Time is bounded by a `Mood` of each shelf. A
+//! search in vain is paid from what was saved, and from an allowance for each word. Where that is not enough,
+//! nothing is sought for a while, each time for twice as long. A crafted trace can make it learn in vain for
+//! as long as it pays for that by words that came before.
 //!
 //! Way not taken: chunks only. Eight of them for a word are about as fast as the plain walk of a loop.
 
@@ -450,7 +450,7 @@ fn is_on_top(frames: &[u32], top: &[u32]) -> bool {
     frames.len() >= top.len() && parts.into_iter().all(|(top, frames)| frames.ends_with(top))
 }
 
-/// What of a window a chunk is known by: its next decisions below a one, and how many they are.
+/// The part of a window that a chunk is known by: its next decisions below a one, and how many they are.
 #[inline(always)]
 fn head(ahead: u64, len: u32, most: u32) -> (u64, u32) {
     let count = len.min(most);

@@ -9,13 +9,14 @@ pub(super) const LOOK: i64 = 16;
 /// What an entry costs, and each of its parts.
 pub(super) const MAKE: i64 = 128;
 pub(super) const MAKE_PART: i64 = 8;
-/// What may be spent for each word that is begun: a tenth of what such words take that do not come again.
+/// The cost that may be spent for each word that is begun: a tenth of what such words take that do not come
+/// again.
 pub(super) const ALLOWANCE: i64 = 32;
 /// What a word saves.
 pub(super) const WORD_SAVES: i64 = 32;
-/// What each step of a chunk saves, and each branch more, which a processor mostly does not foresee where
-/// words do not come again; and what it costs to find the chunk and to take it. One with a branch or two is
-/// sooner walked than found.
+/// The gain of each step of a chunk, and of each branch more. A processor mostly does not foresee a branch
+/// where words do not come again. Against it stands what it costs to find the chunk and to take it. One with
+/// a branch or two is sooner walked than found.
 pub(super) const STEP_SAVES: u32 = 2;
 pub(super) const BRANCH_SAVES: u32 = 16;
 pub(super) const TAKE: i64 = 48;
@@ -48,8 +49,8 @@ pub(super) struct Entry {
     /// Decisions that it takes, in bits.
     pub(super) width: u8,
     pub(super) has_calls: bool,
-    /// What only its kind has, in one place, so that an entry is one line of the cache: [`Self::follower`] of
-    /// a word, [`Self::saves`] of a chunk.
+    /// The fields of each kind, in one place, so that an entry is one line of the cache. They are
+    /// [`Self::follower`] of a word, and [`Self::saves`] of a chunk.
     pub(super) of_kind: u32,
 }
 

@@ -51,8 +51,8 @@ pub(super) struct Walk<'w, 't, V> {
     pub(super) is_awake: bool,
     /// Whether a word began just now.
     pub(super) is_fresh: bool,
-    /// Decisions that may be left of this word for what is remembered to be looked for again: not before one
-    /// was taken since that was in vain, or each of many returns would look.
+    /// Decisions that may be left of this word for what is remembered to be looked for again. It is not
+    /// looked for before one was taken since that was in vain, or each of many returns would look.
     again: u32,
 }
 

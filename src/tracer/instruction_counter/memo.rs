@@ -19,7 +19,7 @@ use super::super::limits::{
     COUNTED_FRAMES, MAX_STRETCH_FRAMES, MAX_STRETCHES, STRETCH_FRAMES, STRETCH_PROBES,
 };
 
-/// What a look costs that finds nothing, and what it costs to remember something, in about nanoseconds.
+/// The cost of a look that finds nothing, and the cost to remember something, in about nanoseconds.
 const LOOK: i64 = 12;
 const MAKE: i64 = 48;
 
@@ -28,7 +28,8 @@ const MAKE: i64 = 48;
 pub(super) struct Worth {
     /// What is saved when it comes again.
     saves: i64,
-    /// What may be spent each time that one begins: a twentieth of what those take that do not come again.
+    /// The nanoseconds that may be spent each time that one begins: a twentieth of what those take that do
+    /// not come again.
     allowance: i64,
 }
 

@@ -103,8 +103,8 @@ fn landing_pads_that_are_passed_count_too() {
     assert!(instructions < 20_000_000 * 24 / 45 + 250_000 * 24, "{instructions}");
 }
 
-/// Recursion, calls through a table that change, a table of many labels, growth: words that come again with
-/// other frames and other targets before them.
+/// Recursion, calls through a table that change, a table of many labels, and growth. These are words that
+/// come again with other frames and other targets before them.
 const TURNS: &str = r#"(module (memory 1 4) (table funcref (elem $a $b $c)) (type $t (func (param i32)))
     (func $fib (param i32) (result i32)
         (if (result i32) (i32.lt_u (local.get 0) (i32.const 2)) (then (i32.const 1))

@@ -1,7 +1,7 @@
 //! Values in JSON: numbers where a reader gets the same number, text where it would get another or none.
 //!
 //! JSON has no NaN and no infinity, and most of its readers hold every number as an `f64`. So an integer
-//! beyond 2^53 is decimal text, a vector beyond that `0x` and 32 hexadecimal digits, and a float that is not
+//! beyond 2^53 is decimal text, and a vector beyond that `0x` and 32 hexadecimal digits. A float that is not
 //! finite is written as in the text format of WebAssembly.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};

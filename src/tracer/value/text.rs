@@ -12,8 +12,8 @@ use wast::{
 use super::{super::limits::NUMBER_TEXT, Type, Value};
 
 impl Type {
-    /// Reads a value of this type as the command line gives it: decimal, `0x` hexadecimal, negative; a float
-    /// also as `.5`, `0x1.8p3`, `inf`, `nan` or `nan:0x…`.
+    /// Reads a value of this type as the command line gives it: decimal, `0x` hexadecimal, negative. A float
+    /// may also be `.5`, `0x1.8p3`, `inf`, `nan` or `nan:0x…`.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
 //! Data read from a file and given to a function that sends.
 //!
-//! What a read gave is kept as blocks of [`BLOCK`] bytes, and what a send got is searched for them. The cost
-//! is linear in what the calls point at, up to [`MAX_BLOCKS`] and [`MAX_SENT`]. The description says when
-//! there was more. Blocks of few different bytes say nothing.
+//! The bytes that a read gave are kept as blocks of [`BLOCK`] bytes, and what a send got is searched for
+//! them. The cost is linear in what the calls point at, up to [`MAX_BLOCKS`] and [`MAX_SENT`]. The
+//! description says when there was more. Blocks of few different bytes say nothing.
 //!
 //! What was sent is searched as it is, and decoded if it is base64 or hexadecimal.
 //!

@@ -1,4 +1,4 @@
-//! As much as was read from a file is handed out, in letters that look random.
+//! The sample hands out as much as was read from a file, in letters that look random.
 //!
 //! An exact search finds what was sent plain, in base64 or hexadecimal (`leak`). Under a key that changes
 //! from letter to letter nothing of that is left. Three things are: how many letters there are, how many
@@ -27,7 +27,7 @@ use crate::{
 const LEAST_READ: u64 = 32;
 /// Different letters of an alphabet that holds four to six bits.
 const LETTERS: std::ops::RangeInclusive<usize> = 12..=64;
-/// How much more often than in random letters two of them may be the same; in text it is 1.7 times.
+/// How much more often than in random letters two of them may be the same. In text it is 1.7 times.
 const MOST_REPEATED: f64 = 1.25;
 /// By how much the amounts may differ, and by how many bytes at least: names have a fixed length.
 const TOLERANCE: f64 = 0.06;

@@ -189,8 +189,8 @@ impl Analysis {
         Self::with_values(bytes, options, judge, Look::Off)
     }
 
-    /// As [`Self::of`], and follows the bytes that the sample was given through what it computes: rules can
-    /// ask what became of them.
+    /// As [`Self::of`]. It also follows the bytes that the sample was given through what it computes, so that
+    /// rules can ask where they went.
     pub fn with_values<'j>(
         bytes: &[u8],
         options: &sandbox::RunOptions,
@@ -229,8 +229,8 @@ impl Analysis {
         Self::of_run(recorded.wasm, recorded.header.from_text, recorded.run, judge)
     }
 
-    /// As [`Self::of_recorded`], and follows the bytes that the sample was given, if what the host did is
-    /// known ([`Recorded::get_effects`]).
+    /// As [`Self::of_recorded`]. It also follows the bytes that the sample was given, if it is known what the
+    /// host did ([`Recorded::get_effects`]).
     pub fn of_recorded_with_values<'j>(recorded: Recorded, judge: impl Into<Judge<'j>>, look: Look) -> Self {
         let sample = Sample::of_run(recorded.wasm, recorded.header.from_text, &recorded.run);
         let view = sample.view();
@@ -312,8 +312,8 @@ fn texts_of(run: &sandbox::Run) -> impl Iterator<Item = Cow<'_, str>> {
     args.filter_map(|arg| arg.points_at.as_ref()?.kept_text())
 }
 
-/// Path and hash of each file that a run made, be it gone again, and of each of the system's that it wrote
-/// to. What became of a user's own files is known nowhere else.
+/// Path and hash of each file that a run made, be it gone again. Files of the system that it wrote to are
+/// there, too. What became of a user's own files is known nowhere else.
 fn left_by(run: &sandbox::Run) -> impl Iterator<Item = (Option<&str>, Option<&str>)> {
     let is_left = |file: &&sandbox::FileChange| match file.change {
         ChangeKind::Created => file.kind() != ChangedKind::Directory,

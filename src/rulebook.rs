@@ -28,9 +28,9 @@ pub struct Tried {
     pub failure: Option<String>,
 }
 
-/// Analyses every example that the rules name, each once, and says whether each rule matches where it
-/// must and not where it must not. `each` is told of every example before it is analysed, with how
-/// many there are.
+/// Analyses every example that the rules name, each once. It says whether each rule matches where it must,
+/// and does not where it must not. `each` is told of every example before it is analysed, with how many there
+/// are.
 pub fn test(rules: &Set, corpus: &Path, only: Option<&str>, each: &mut dyn FnMut(&str, usize)) -> Vec<Tried> {
     let chosen: Vec<&Rule> =
         rules.rules().iter().filter(|rule| only.is_none_or(|name| name == rule.meta.name)).collect();

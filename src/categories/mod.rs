@@ -2,7 +2,7 @@
 //!
 //! The tables are data: `rules/wasi-categories.toml` (the study's Table 3, with what it leaves open resolved)
 //! and `rules/linux-categories.toml` (the same groups for system calls of Linux on x86-64). A level says how
-//! often calls of a category occurred in the study's hostile and benign programs; it is a correlation, never
+//! often calls of a category occurred in the study's hostile and benign programs. It is a correlation, never
 //! a cause. [`Profiles`] is a run in these terms.
 
 mod limits;

@@ -1,7 +1,7 @@
 //! Features: a run's calls as a row of numbers.
 //!
 //! A call stands for its category, such as `A-1` ([`crate::categories`]). In mode `paper` calls that the
-//! study's table lacks are dropped; in mode `full` each has its category, and a function that is none of
+//! study's table lacks are dropped. In mode `full` each has its category, and a function that is none of
 //! WASI's is `U`. An n-gram is written `A-1>B-1`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -1,7 +1,7 @@
 //! A labelled run: what a classifier is trained on and scored by.
 //!
 //! Data files are JSON lines, one sample each: `{"name": "a.wasm", "label": 1, "origin": "where from",
-//! "calls": ["fd_write", …]}`. `label` is 1 for malicious and 0 for benign; other keys are ignored, so that
+//! "calls": ["fd_write", …]}`. `label` is 1 for malicious and 0 for benign. Other keys are ignored, so that
 //! the files of the reference study can be read as they are.
 
 use serde::{Deserialize, Serialize};

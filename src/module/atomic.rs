@@ -16,7 +16,7 @@ pub(crate) enum Action {
     Modify(Modify),
     /// Stores an operand if what is there is what another operand says, and gives what was there.
     CompareExchange,
-    /// Waits until it is told or the time is over, if what is there is what an operand says.
+    /// Waits until it is told or the time is over, if the value there is that of an operand.
     Wait,
     /// Tells those that wait, and gives how many did.
     Notify,

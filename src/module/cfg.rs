@@ -8,11 +8,11 @@
 //! `br_if` or `if` are two edges even if they meet at once.
 //!
 //! Control flow of Wasm is structured: every edge goes to a later block, or back to a `loop` that dominates
-//! where it comes from. So file order is a topological order of the forward edges, and one pass in that order
-//! finds dominators, one pass against it the nesting of loops. Time is `O(edges · log blocks)`, memory
-//! linear, whatever the code. petgraph's `simple_fast` gives the same tree (tests compare them), but climbs
-//! it step by step. Two `br_table`s over the same 20,000 labels with 20,000 `br_if`s between them cost it
-//! 4·10⁸ steps.
+//! its origin. So file order is a topological order of the forward edges, and one pass in that order finds
+//! dominators, one pass against it the nesting of loops. Time is `O(edges · log blocks)`, memory linear,
+//! whatever the code. petgraph's `simple_fast` gives the same tree (tests compare them), but climbs it step
+//! by step. Two `br_table`s over the same 20,000 labels with 20,000 `br_if`s between them cost it 4·10⁸
+//! steps.
 //!
 //! Not here: calls, which the call graph has.
 

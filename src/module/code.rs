@@ -197,7 +197,7 @@ pub struct BranchTable {
     pub(super) len: u32,
 }
 
-/// Blocks in a row of which each leads to one other only, so they run as one: a hundred thousand empty blocks
+/// Blocks in a row that run as one, since each leads to one other only. A hundred thousand empty blocks
 /// before a decision take one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chain {
@@ -232,7 +232,7 @@ pub(crate) enum Way<B> {
 }
 
 impl<B: PartialOrd> Way<B> {
-    /// The way out of the landing pad at block `at` that `found` leads to, and what that takes.
+    /// The way out of the landing pad at block `at` to the block that `found` says, and what the way takes.
     pub(crate) fn of(at: &B, found: Option<(B, Takes)>) -> Self {
         match found {
             None => Self::Out,
@@ -400,8 +400,8 @@ impl Code {
         self.listed(pad.map_or(0..0, |pad| pad.labels.start as usize..pad.labels.end as usize))
     }
 
-    /// The way that an exception goes out of landing pad number `pad` of an [`Exit::Catch`], and what that
-    /// way takes. The exception has this number of a tag. `None` if it leaves the function.
+    /// The way of an exception out of landing pad number `pad` of an [`Exit::Catch`], and what the way takes.
+    /// The exception has this number of a tag. `None` if it leaves the function.
     ///
     /// PERF: a landing pad may have as many ways as the body has bytes, and may be passed at each turn of a
     /// loop. So ways are looked up and not gone through.

@@ -1,8 +1,9 @@
 //! From the bytes of a function body to its blocks, in one pass.
 //!
 //! The control stack is a vector, so nesting costs heap and not native stack. Labels get numbers while the
-//! pass runs and become blocks at its end. Code that cannot be reached makes no blocks; that depends on the
-//! control structure alone, as in validation, and on what can throw: a handler of nothing is dead.
+//! pass runs and become blocks at its end. Code that cannot be reached makes no blocks. As in validation,
+//! that depends on the control structure alone. It also depends on what can throw: a handler of nothing is
+//! dead.
 //!
 //! Not here: types and operands. A body that does not validate is decoded as far as its control structure
 //! makes sense, or refused.
@@ -43,7 +44,7 @@ pub(super) fn decode(bytes: &[u8], start: u32, space: Space) -> Result<Code, Par
     Ok(decoder.finish(start..start + bytes.len() as u32))
 }
 
-/// As [`decode`], for callers that want the operators too: `each` gets every one with its offset, to the end
+/// As [`decode`], for callers that want the operators too. `each` gets every one with its offset, to the end
 /// of the body or to where no operator can be read. Control flow that makes no sense ends the blocks and not
 /// the walk.
 ///

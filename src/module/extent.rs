@@ -11,7 +11,7 @@ const ORDER: [u8; 14] = [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 11, 6];
 
 /// The length of the module with which `bytes` begin, to the end of its last section; 8 if it has none.
 ///
-/// A section counts if it is whole and not empty, and stands where the format allows its id; a custom one
+/// A section counts if it is whole and not empty, and stands where the format allows its id. A custom one
 /// must begin with a name. So what follows a module in memory is cut off, unless it looks like a section.
 ///
 /// ```

@@ -1,7 +1,7 @@
 //! What stands behind an opcode, as people read it: `local.get 3`, `i32.load offset=8`, `br_table 0 1 2`.
 //!
-//! Close to the text format and not it: labels are depths, indices are numbers, and what only rare
-//! instructions have is written as wasmparser debugs it.
+//! Close to the text format and not it. Labels are depths, and indices are numbers. Immediates that only rare
+//! instructions have are written as wasmparser debugs them.
 
 use std::fmt::Debug;
 

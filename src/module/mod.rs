@@ -118,8 +118,8 @@ impl Module {
     /// them.
     ///
     /// # Errors
-    /// When the sections do not follow the binary format, or the file is larger than 4 GiB or a component
-    /// that instantiates no module. Function bodies are not looked at.
+    /// When the sections do not follow the binary format, or the file is larger than 4 GiB. Also for a
+    /// component that instantiates no module. Function bodies are not looked at.
     pub fn parse(bytes: impl Into<Arc<[u8]>>) -> Result<Self, ParseError> {
         let bytes = bytes.into();
         let component = match Component::read(&bytes) {

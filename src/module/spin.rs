@@ -1,8 +1,8 @@
-//! Loops in which a thread may wait for another by plain operators: with a call, or with a load whose address
-//! no operator of the loop changes. One that sets it to a constant does not change it.
+//! Loops in which a thread may wait for another by plain operators. Such a loop has a call, or a load whose
+//! address no operator of the loop changes. One that sets it to a constant does not change it.
 //!
-//! Only these ask whether another thread goes on: in the others each round does something new, and a question
-//! in each of them would cost what threads are begun for.
+//! Only these ask whether another thread goes on. In the others each round does something new, and a question
+//! in each would cost what threads are begun for.
 
 use std::{collections::BTreeSet, mem};
 

@@ -1,5 +1,5 @@
-//! The course of a run: what kinds of instructions ran in which part of it, and how many had run when the
-//! host was called and when memory grew.
+//! The course of a run: the kinds of instructions that ran in each part of it. It also has how many had run
+//! when the host was called and when memory grew.
 //!
 //! Costs one replay, block by block, so it is made for a page and not for every report. Memory follows the
 //! code, the columns and the calls of the host.

@@ -1,6 +1,6 @@
 //! What ran, against what there is.
 //!
-//! Blocks and edges are those of the field, not of replay: a block that only ends because it calls goes on
+//! Blocks and edges are those of the field, not of replay. A block that only ends because it calls goes on
 //! after the call. A function that did not run counts with the figures of the static view, or is decoded
 //! where the view has none.
 

@@ -2,7 +2,7 @@
 //! blocks was taken.
 //!
 //! Both replay the trace once more, because only a graph or a coverage file asks for them. Memory follows the
-//! code, not the trace; the stack of [`Flow`] is as deep as that of the run, which a limit bounds.
+//! code, not the trace. The stack of [`Flow`] is as deep as that of the run, which a limit bounds.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,9 +1,9 @@
-//! Calls of the run against the static call graph: those that it lacks, and those that it has only because a
-//! table was resolved.
+//! Calls of the run against the static call graph. Some it lacks, and some it has only because a table was
+//! resolved.
 //!
-//! A trace holds the callee of a call through a table and not the slot. So what explains a call is told from
-//! both sides: the slots that segments put the callee into, and the instructions that wrote tables while the
-//! program ran.
+//! A trace holds the callee of a call through a table and not the slot. So the cause of a call is told from
+//! both sides: by the slots that segments put the callee into, and by the instructions that wrote tables
+//! while the program ran.
 
 use std::collections::{BTreeMap, BTreeSet};
 

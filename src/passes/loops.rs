@@ -1,7 +1,7 @@
 //! Natural loops that ran: how often, how long, and what they did.
 //!
 //! A loop has the counts of all its blocks, those of inner loops included, and not of functions that it
-//! calls; its host calls are also those of its callees. In a recursion through two different loops that lie
+//! calls. Its host calls are also those of its callees. In a recursion through two different loops that lie
 //! in a third, that third counts a host call for each of the two.
 
 use std::collections::BTreeMap;

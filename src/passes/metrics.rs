@@ -43,7 +43,7 @@ pub struct Metrics {
     pub tables: u64,
     /// Bytes and elements of bulk operations.
     pub bulk_len: u64,
-    /// Basic blocks that ran for the first time: what an entry point showed that none before it did.
+    /// Basic blocks that ran for the first time. An entry point showed them, and none before it did.
     pub new_blocks: u64,
     /// Host calls: `module.name` → calls.
     pub host_calls: BTreeMap<String, u64>,

@@ -2,7 +2,7 @@
 //!
 //! A tree of calls: a node for each distinct stack, so memory grows with the number of distinct stacks up to
 //! [`MAX_STACKS`], never with the trace. Frames deeper than [`STACK_DEPTH`] count for the frame at that
-//! depth, and stacks beyond the number for the deepest known caller; both are counted. Host calls execute no
+//! depth, and stacks beyond the number for the deepest known caller. Both are counted. Host calls execute no
 //! instruction and do not show.
 
 use std::{collections::HashMap, mem};

@@ -65,7 +65,7 @@ pub fn write_modoff(name: &str, blocks: &[RanBlock], out: &mut impl io::Write) -
     offsets.into_iter().try_for_each(|offset| writeln!(out, "{name}+{:x}", offset.0))
 }
 
-/// The last part of a path, by which readers find the module: blanks and `+` are its own, since a line of
+/// The last part of a path, by which readers find the module. Blanks and `+` are its own, since a line of
 /// offsets is split at its last `+`.
 fn file_name(path: &str) -> String {
     let name = path.rsplit(['/', '\\']).next().unwrap_or_default();

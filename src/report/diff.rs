@@ -1,7 +1,7 @@
 //! What differs between two reports: verdict, rules, imports and exports, functions, measurements, coverage,
 //! host calls.
 //!
-//! Functions are compared by name where both have one, else by the shape of their code; so an inserted
+//! Functions are compared by name where both have one, else by the shape of their code. So an inserted
 //! function does not make all that follow differ.
 
 use std::{

@@ -1,7 +1,7 @@
 //! Coverage by source line, in the format of lcov: which lines ran how often, for genhtml and editors.
 //!
 //! Lines are those of the debug information, or of the text that a sample was given as. A line counts as
-//! often as the instruction of it that ran most; what was inlined counts for the line that it comes from.
+//! often as the instruction of it that ran most. Inlined code counts for the line that it comes from.
 
 use std::{collections::BTreeMap, io};
 

@@ -1,4 +1,4 @@
-//! A persona in JSON: who a sample was told that it runs for, if that is no shipped one.
+//! A persona in JSON: for whom a sample was told that it runs, if that is no shipped one.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Facts that no pass has on its own, because they join what the bytes say with what host calls were given.
+//! Facts that no pass has on its own, because they join the bytes with what host calls were given.
 //!
 //! *Decoded texts*: a text that a host call was given and that does not stand in the file. But it does under
 //! one key of an exclusive or or of an addition of a byte. Both keep something: the first the xor of

@@ -1,7 +1,7 @@
 //! The facts of a sample, arranged for being asked by rules: names to calls, functions to what they did.
 //!
-//! Costs time and memory in the number of host calls and functions; what needs the code itself is decoded
-//! when a rule first asks.
+//! Costs time and memory in the number of host calls and functions. The code itself is decoded when a rule
+//! first asks for it.
 
 use std::{
     borrow::Cow,
@@ -167,8 +167,8 @@ impl<'a> Index<'a> {
     /// The host functions that were called.
     ///
     /// The measurements count them as `module.name`. Module and name may have points themselves, so the key
-    /// alone does not say where one ends: that is known of the imports and of the calls that were kept.
-    /// Where two imports have one key, each has the calls of its edges.
+    /// alone does not say where one ends. The imports and the calls that were kept tell it. Where two imports
+    /// have one key, each has the calls of its edges.
     fn hosts(&self) -> Vec<Host<'a>> {
         let counted = &self.facts.dynamic.metrics.host_calls;
         let imports = self.imported.iter().map(|import| (import.module.as_str(), import.name.as_str()));
@@ -201,7 +201,8 @@ impl<'a> Index<'a> {
         edges.filter(|edge| is(edge.callee)).map(|edge| edge.count).fold(0, u64::saturating_add)
     }
 
-    /// Where the code calls the host functions of that name, as far as the run-time call graph shows it.
+    /// The places where the code calls the host functions of that name, as far as the run-time call graph
+    /// shows them.
     pub(super) fn sites_of(&self, name: &Name) -> impl Iterator<Item = Place> {
         let edges = self.facts.dynamic.call_graph.edges.iter();
         let is = |func| self.import(func).is_some_and(|import| name.is(&import.module, &import.name));
@@ -332,8 +333,8 @@ impl<'a> Index<'a> {
         self.imported.get(func.position()).copied().filter(|import| import.func == Some(func))
     }
 
-    /// The module: that of the run with what replay decoded of it, else parsed when first asked for; `None`
-    /// if it cannot be.
+    /// The module: that of the run with what replay decoded of it, else parsed when first asked for. `None`
+    /// if it cannot be parsed.
     pub(super) fn module(&self) -> Option<&Module> {
         if let Some(module) = self.facts.run.and_then(|run| run.trace.modules.first()) {
             return Some(module);

@@ -1,6 +1,6 @@
 //! Rules: what capabilities a sample shows, with the evidence.
 //!
-//! Behaviour rules are in capa's YAML grammar with the superset that `docs/rules.md` describes; byte patterns
+//! Behaviour rules are in capa's YAML grammar with the superset that `docs/rules.md` describes. Byte patterns
 //! are YARA rules, run by boreal, and surface as `match: yara/NAME`. A rule that names what does not exist is
 //! an error with its line, never a rule that always matches.
 //!

@@ -1,7 +1,7 @@
 //! What a search with a regular expression costs for each byte.
 //!
 //! Most expressions become a small automaton of which each byte is one step. Where the automaton would be too
-//! large, a search follows all states that an expression can be in at once: `/[ab]*a[ab]{300}c/` takes three
+//! large, a search follows all states that an expression can be in at once. `/[ab]*a[ab]{300}c/` takes three
 //! hundred times as long, on each byte. So that is what it is charged for.
 //!
 //! Not here: what an evaluation may cost (`eval::budget`).

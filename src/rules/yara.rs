@@ -1,9 +1,9 @@
 //! YARA rules, run in-process by boreal over the bytes of the sample.
 //!
-//! Rules can `import "wasm"`, a module of ours that shows what the static view says; without it they stay in
+//! Rules can `import "wasm"`, a module of ours that shows what the static view says. Without it they stay in
 //! the common subset that `yr` and `yara` run too. Includes are off. A scan is bounded in time and in matches
-//! of one string; where a bound was met, [`Found`] says so, and what depends on it is unknown. Private rules
-//! and matches of global rules are not shown.
+//! of one string. Where a bound was met, [`Found`] says so, and rules that depend on it are unknown. Private
+//! rules and matches of global rules are not shown.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

@@ -249,11 +249,11 @@ mod linux {
 
     /// What allowed calls must not be asked for.
     ///
-    /// Uses of descriptors beyond the streams: whoever started the scan may have left files and sockets open,
-    /// and a worker inherits those; neither Landlock nor `RLIMIT_NOFILE` reaches what is open. `close`
-    /// alone is harmless on any. Signals to another process: the scan and other workers belong to
-    /// the same user, and not every Landlock keeps them apart. Memory that can be executed: the engine
-    /// interprets, so nothing but an intruder wants any.
+    /// Uses of descriptors beyond the streams. Whoever started the scan may have left files and sockets open,
+    /// and a worker inherits those. Neither Landlock nor `RLIMIT_NOFILE` reaches what is open. `close` alone
+    /// is harmless on any. Signals to another process: the scan and other workers belong to the same user,
+    /// and not every Landlock keeps them apart. Memory that can be executed: the engine interprets, so
+    /// nothing but an intruder wants any.
     fn misuses() -> Result<Rules, seccompiler::BackendError> {
         // A descriptor is an `int`: the kernel does not look at the upper half of the argument.
         let differs = |argument, from: u32| {

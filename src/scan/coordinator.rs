@@ -5,7 +5,7 @@
 //! analyses it at once. So nothing waits for ever, and memory stays bounded: the bytes of samples are held
 //! once, and counted (`room`). Of a finished sample, only hashes and sketches stay in memory.
 //!
-//! A sample counts as finished when its rows are written, and that happens after those of the modules within
+//! A sample counts as finished when its rows are written, and these come after the rows of the modules within
 //! it. A scan that is killed in between does it again, and finds those known.
 
 use std::{

@@ -62,8 +62,8 @@ struct Hash<'a> {
 ///
 /// # Errors
 ///
-/// When a folder holds no scan, is written to now, was made in another way than the first or is damaged; when
-/// `out` holds something or cannot be written.
+/// When a folder holds no scan, is written to now, was made in another way than the first or is damaged. Also
+/// when `out` holds something or cannot be written.
 pub fn merge(folders: &[PathBuf], out: &Path) -> Result<(Store, Summary, Index), StoreError> {
     let (sources, settings) = open(folders)?;
     let mut samples = Vec::new();

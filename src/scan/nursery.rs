@@ -1,4 +1,4 @@
-//! A process that has read its rules and forks a worker for each sample: starting a program and reading rules
+//! A process that has read its rules and forks a worker for each sample. To start a program and read rules
 //! takes ten times as long as a fork.
 //!
 //! ```text
@@ -6,9 +6,9 @@
 //!   └──── pipes ────── worker (forked, confines itself, analyses one sample or looks into one file, ends)
 //! ```
 //!
-//! A nursery has one worker at a time. It is told to fork and to kill, and says how a worker ended; it alone
+//! A nursery has one worker at a time. It is told to fork and to kill, and says how a worker ended. It alone
 //! deals with process numbers, so none that was given away again is ever killed. When the scan is gone it
-//! kills its worker and ends. Memory of its workers is laid out alike, so that a scan renews it after many
+//! kills its worker and ends. Memory of its workers is laid out alike. So a scan renews it after many
 //! samples, and after each that did not end as it should.
 
 use std::{

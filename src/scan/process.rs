@@ -2,8 +2,8 @@
 //!
 //! Messages of a worker are foreign: [`Allowance`] bounds them, and its last words are cut. A worker that
 //! takes longer than it may is killed; so is one whose scan is interrupted. Until a worker says that it is
-//! confined, it has read no byte of the sample, and whatever happens is no fault of the sample. Then another
-//! worker is started, a few times; if that does not help, the scan ends.
+//! confined, it has read no byte of the sample. Whatever happens before is no fault of the sample. Then
+//! another worker is started, a few times; if that does not help, the scan ends.
 
 use std::{
     ffi::OsString,
@@ -136,7 +136,7 @@ impl Spawner {
         command
     }
 
-    /// Attends to a worker, and to another one in its place as long as none gets as far as the sample.
+    /// Attends to a worker. As long as none gets as far as the sample, another takes its place.
     fn attend(
         &self,
         mut start: impl FnMut() -> io::Result<Process>,
@@ -333,8 +333,8 @@ fn feed(stdin: Option<ChildStdin>, sample: &[u8]) {
     }
 }
 
-/// Reads messages, each when the one before it was taken: they are large, and what was read nobody counts
-/// before it is taken.
+/// Reads messages, each when the one before it was taken. They are large, and nobody counts a message before
+/// it is taken.
 fn listen(
     stdout: Option<ChildStdout>,
     mut allowance: Allowance,

@@ -1,6 +1,6 @@
 //! Jobs that wait for a thread, and when there will be no more of them.
 //!
-//! A thread that takes a job may add others while it has it, so the end is when no job waits and no thread
+//! A thread that takes a job may add others while it has it. So the end is when no job waits and no thread
 //! has one. Whatever happens to a thread, even a panic, it has its job no longer: nobody waits for it.
 
 use std::{

@@ -5,10 +5,10 @@
 //! input → read (a thread) → `jobs` threads, a confined worker each → one writer → output
 //! ```
 //!
-//! No sample waits in a queue: the next one is read when a thread is free for it, and a worker says more when
-//! what it said is written. A driver that feeds too fast or reads too slowly is kept waiting. Memory holds
-//! one sample for each thread and one more. Nothing is kept between samples: a sample is answered as often as
-//! it is given.
+//! No sample waits in a queue. The next one is read when a thread is free for it, and a worker is heard again
+//! when its last message is written. A driver that feeds too fast or reads too slowly is kept waiting. Memory
+//! holds one sample for each thread and one more. Nothing is kept between samples: a sample is answered as
+//! often as it is given.
 
 use std::{
     fs::File,

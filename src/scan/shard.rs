@@ -1,6 +1,6 @@
 //! A part of the files of a batch, for one of several machines.
 //!
-//! The file's path decides, as it was named or found: so each machine needs the same files under the same
+//! The file's path decides, as it was named or found. So each machine needs the same files under the same
 //! names, and nothing else that is shared. What is inside an archive stays with the archive.
 
 use std::{fmt, path::Path, str::FromStr};

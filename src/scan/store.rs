@@ -4,7 +4,7 @@
 //! appended to `journal`. That line is the result. When a scan is taken up again, every table is cut to the
 //! lengths of the last good line. So no result is there in part, and none that the journal has is lost.
 //!
-//! A process that is killed loses nothing of what it wrote. A machine that goes down may: so tables, and then
+//! A process that is killed loses nothing of what it wrote. A machine that goes down may. So tables, and then
 //! the journal, are flushed to the disk two seconds after the first row that was not. A line is not good if a
 //! table is shorter than it says, or does not end in a whole row there. If the journal has lines and none is
 //! good, nothing is cut: then more than the last seconds is damaged.
@@ -220,7 +220,7 @@ impl Store {
         store.lengths = good.lengths;
         store.read_rows(0, &mut sample)?;
         store.read_rows(1, &mut path)?;
-        // Not before it is known that what stays can be read.
+        // First it must be known that the rest can be read.
         store.cut(good.end).map_err(at(folder))?;
         Ok(store)
     }

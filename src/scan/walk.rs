@@ -20,7 +20,7 @@ pub struct Root {
     below: Option<Below>,
 }
 
-/// What counts of that which is below a folder.
+/// Which of the things below a folder count.
 #[derive(Debug)]
 struct Below {
     pattern: Pattern,

@@ -1,8 +1,8 @@
 //! The other side of a scan: a process that analyses one sample, or looks into one file, and ends.
 //!
 //! Nothing of it goes through the file system. It first reads what it needs: rules, persona, stubs. Then it
-//! confines itself and says how ([`READY`](message::READY)). Only then it reads what is hostile: a sample in
-//! a message on its standard input, or a file that *is* its standard input.
+//! confines itself and says how ([`READY`](message::READY)). Only then it reads something hostile: a sample
+//! in a message on its standard input, or a file that *is* its standard input.
 
 use std::io::{self, Read, Write};
 
@@ -111,7 +111,7 @@ impl Analyst {
         analysis.then_run(&self.options, &self.rules, Look::Auto)
     }
 
-    /// Confines this process and analyses the sample that comes on `input`; what is known of it and the
+    /// Confines this process and analyses the sample that comes on `input`. The facts of the sample and the
     /// modules within it go to `output`.
     ///
     /// # Errors

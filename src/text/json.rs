@@ -17,9 +17,9 @@ pub fn json_len(char: char) -> usize {
     }
 }
 
-/// Writes `value` as JSON: a line for each entry of the outer [`LEVELS`] levels, what lies deeper on one
-/// line, and a line feed at the end. Deceptive characters and `<`, `>`, `&` are written as `\u` sequences. So
-/// the text is safe in a terminal and inside HTML.
+/// Writes `value` as JSON, with a line feed at the end. Each entry of the outer [`LEVELS`] levels has a line;
+/// anything deeper stands on one line. Deceptive characters and `<`, `>`, `&` are written as `\u` sequences.
+/// So the text is safe in a terminal and inside HTML.
 ///
 /// # Errors
 ///

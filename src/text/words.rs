@@ -62,7 +62,7 @@ pub fn cut_counted(text: &str, max: usize) -> String {
     }
 }
 
-/// The first `max` characters of a text and a mark that counts the rest; `None` if the rest takes no more
+/// The first `max` characters of a text and a mark that counts the rest. `None` if the rest takes no more
 /// room than the mark.
 pub(crate) fn cut_at(text: &str, max: usize) -> Option<(&str, String)> {
     let (end, _) = text.char_indices().nth(max)?;

@@ -1,8 +1,8 @@
 //! Walking through a run as with a debugger: steps, breakpoints and watchpoints, forwards and backwards.
 //!
 //! A position is a moment of a [`Timeline`]. To go on is to look through the run window by window for the
-//! first stop after the position; to go back, for the last one before it. So both take as long as the
-//! distance.
+//! first stop after the position. To go back is to look for the last one before it. So both take as long as
+//! the distance.
 //!
 //! Not here: how positions are shown and commands are read (`cli`).
 

@@ -1,6 +1,6 @@
 //! What a module declares that execution needs: types, memories, tables, globals, segments.
 //!
-//! Read once for each module, after the whole file was validated: everything behind this may rely on indices
+//! Read once for each module, after the whole file was validated. Everything behind this may rely on indices
 //! being in range, and still asks politely.
 
 use std::ops::Range;

@@ -176,8 +176,8 @@ impl<'t> Machine<'t> {
         }
     }
 
-    /// As [`Self::run`], but pauses before the instruction with this number, or a few before it if several
-    /// are done as one. Can be called again to go on.
+    /// As [`Self::run`], but pauses before the instruction with this number. If several are done as one, it
+    /// pauses a few before it. Can be called again to go on.
     ///
     /// # Errors
     /// As for [`Self::run`].

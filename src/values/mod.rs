@@ -1,10 +1,10 @@
 //! The data level: what every instruction computed, from a trace that does not hold it.
 //!
-//! A trace says which way each branch went; what was computed follows from that, the module and what the host
-//! did ([`Effects`](crate::trace::effects::Effects)). A [`Machine`] runs the code once more with concrete
-//! values and checks itself against the recording. It compares every branch, label, callee, growth, bulk
-//! operation, trap (code and place), and every argument and result at the border. A difference is an error
-//! that names the event, so the values are exact or known not to be. `docs/values.md` tells more.
+//! A trace says which way each branch went. The values follow from that, the module and what the host did
+//! ([`Effects`](crate::trace::effects::Effects)). A [`Machine`] runs the code once more with concrete values
+//! and checks itself against the recording. It compares every branch, label, callee, growth, bulk operation,
+//! trap (code and place), and every argument and result at the border. A difference is an error that names
+//! the event, so the values are exact or known not to be. `docs/values.md` tells more.
 //!
 //! Not here: what a run means (`passes`), how it is recorded (`tracer`).
 

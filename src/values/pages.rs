@@ -16,7 +16,7 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    /// The bytes of now, shared where they are as `before`; and how many bytes it takes that are not shared.
+    /// The bytes of now, shared where they are as `before`, and the memory that this takes besides.
     pub(super) fn of(bytes: &[u8], before: Option<&Self>) -> (Self, u64) {
         let mut taken = (bytes.len() / PAGE * size_of::<Option<Arc<[u8]>>>()) as u64;
         let page = |(position, page): (usize, &[u8])| {

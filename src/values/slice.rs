@@ -63,7 +63,7 @@ pub enum Definition {
 }
 
 impl Definition {
-    /// An instruction of which that is the value.
+    /// An instruction that gave that value.
     fn of(at: At<'_>, value: u64) -> Self {
         let (offset, opcode) = (CodeOffset(at.op.offset), at.op.opcode);
         Self::Instruction { event: at.number, function: at.function, offset, opcode, value }
@@ -145,8 +145,8 @@ struct Thrown {
 }
 
 impl Slicer {
-    /// Follows values up to the moment before which `at` instructions were executed; with what addresses come
-    /// from too, if that is asked for.
+    /// Follows values up to the moment before which `at` instructions were executed. It also follows where
+    /// addresses come from, if that is asked for.
     pub fn new(at: u64, with_addresses: bool) -> Self {
         Self {
             at,
@@ -188,7 +188,7 @@ impl Slicer {
         roots.retain(|id| *id != NOTHING);
         roots.sort_unstable();
         roots.dedup();
-        // The latest first, so that what is nearest to the value is told if there is too much.
+        // The latest first: if there are too many, those nearest to the value are told.
         let mut open: BinaryHeap<u32> = roots.iter().copied().collect();
         let (mut reached, mut edges, mut is_cut) = (BTreeSet::new(), Vec::new(), self.memory.is_lost);
         while let Some(id) = open.pop() {

@@ -1,5 +1,5 @@
-//! The numeric operators in one table: what the specification calls them, which function of `wasmi_core` has
-//! their semantics, and the type of their result.
+//! The numeric operators in one table: their names in the specification, the functions of `wasmi_core` that
+//! have their semantics, and the types of their results.
 //!
 //! `for_each_scalar!` and `for_each_vector!` hand the rows to a macro: translation, execution and the list of
 //! our own instructions are made of the same rows.

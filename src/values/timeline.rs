@@ -1,9 +1,9 @@
 //! A run as a line of moments: goes to any of them, forwards and backwards.
 //!
-//! Moments that were passed are saved every so many instructions; to go back is to take up the last one
+//! Moments that were passed are saved every so many instructions. To go back is to take up the last one
 //! before and run on from there. Memory is bounded: when there are too many, every second one goes, and the
-//! distance doubles. A distance is as long as all memories are large, so that looking through them for what
-//! changed costs little of running.
+//! distance doubles. A distance is as long as all memories are large, so that the search for their changes
+//! costs little of running.
 
 use std::{
     panic::resume_unwind,
@@ -108,8 +108,8 @@ impl<'t> Timeline<'t> {
         Some((func.defined.map(|(instance, _)| instance), func.key))
     }
 
-    /// Tells a visitor of the instructions from number `from` on and before number `to`; of a few more on
-    /// both sides if several are done as one. Gives the number of the first that it was not told of.
+    /// Tells a visitor of the instructions from number `from` on and before number `to`. If several are done
+    /// as one, it tells of a few more on both sides. Gives the number of the first that it was not told of.
     ///
     /// # Errors
     /// When the values are not known as far.

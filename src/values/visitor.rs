@@ -3,8 +3,8 @@
 //!
 //! Values come as 64-bit slots, in the order of the operand stack. Integers are zero-extended, floats are
 //! their bits, and a `v128` is two slots, low half first. A reference is 0 for null, and else one more than a
-//! number. Nothing is computed for what is not asked: the constants say what that is, and a method that is
-//! left as it is costs nothing.
+//! number. Nothing is computed that is not asked for. The constants say what is asked for, and a method that
+//! is left as it is costs nothing.
 
 use std::ops::Range;
 
@@ -153,8 +153,8 @@ pub trait Visitor {
         false
     }
 
-    /// The slot, of those of all frames, where the arguments are of what is told next, and whether that
-    /// replaces its caller. Next is [`Self::invoke`], [`Self::call`] or [`Self::host_call`]. A frame begins
+    /// The slot, of those of all frames, where the arguments of the next call begin, and whether that replaces
+    /// its caller. The next call is [`Self::invoke`], [`Self::call`] or [`Self::host_call`]. A frame begins
     /// with its arguments.
     fn arguments_at(&mut self, _slot: usize, _is_tail: bool) {}
 
@@ -200,8 +200,8 @@ pub trait Visitor {
     fn moved(&mut self, _from: u32, _to: u32, _len: u32) {}
 
     /// The instruction that came last throws the exception in two slots of its frame, or else one with
-    /// operands. `places` says for each at which byte of an exception it is, and in how many; it is
-    /// empty if they find no room there. Frames are left by [`Self::leave`] then.
+    /// operands. `places` says for each at which byte of an exception it is, and in how many. It is empty if
+    /// they find no room there. Frames are left by [`Self::leave`] then.
     fn throws(&mut self, _exception: Option<u32>, _operands: Range<u32>, _places: &[(u8, u8)]) {}
 
     /// It is caught: it is in two slots of the top frame now, if the handler asks for it, and its operands
@@ -214,8 +214,8 @@ pub trait Visitor {
     /// The host keeps the state of now (memories, tables, globals) under a number, to put it back later.
     fn host_keep(&mut self, _state: u32) {}
 
-    /// The host puts back what it kept under this number. Memories and tables that grew since stay as large;
-    /// what was not there then is zero or null.
+    /// The host puts back what it kept under this number. Memories and tables that grew since stay as large.
+    /// The new part is zero or null.
     fn host_restore(&mut self, _state: u32) {}
 
     /// An active segment is written to a memory when an instance is made.

@@ -58,8 +58,8 @@ impl ModelKind {
     /// depends on `seed`.
     ///
     /// # Errors
-    /// If there are not as many labels as rows, one class is missing, or this kind cannot be trained on the
-    /// data (said by the error).
+    /// If there are not as many labels as rows, or one class is missing. Also if this kind cannot be trained
+    /// on the data; the error says so.
     pub fn train(self, matrix: &Matrix, labels: &[bool], seed: u32) -> Result<Model, Error> {
         if labels.len() != matrix.len() {
             return Err(Error::Labels { labels: labels.len(), rows: matrix.len() });

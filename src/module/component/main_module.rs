@@ -1,9 +1,9 @@
 //! Which module of a component is the program, and what its imports are.
 //!
 //! Toolchains wrap a program in two modules that only jump. The canonical ABI wants the program's memory
-//! before there is one, so its imports are trampolines through a table that a last module fills. Such a jump
-//! is followed to what the table holds. A program that asks for preview1 gets an adapter, a module that makes
-//! calls of WASI 0.2 of those of preview1; here preview1 itself answers in its place.
+//! before there is one. So the program's imports are trampolines through a table that a last module fills.
+//! Such a jump is followed to what the table holds. A program that asks for preview1 gets an adapter: a
+//! module that makes calls of WASI 0.2 of those of preview1. Here preview1 itself answers in its place.
 //!
 //! Not here: other modules. What is theirs is said to be so.
 

@@ -1,7 +1,7 @@
 //! Atomic operators as plain ones. On one thread a sequence is as whole as one operator.
 //!
 //! Operands are kept in locals of our own. No sequence branches, since a branch would be a decision that the
-//! sample did not make: a check divides by its outcome, and its trap is known by its site.
+//! sample did not make. A check divides by its outcome, and its trap is known by its site.
 
 use wasm_encoder::{Instruction as I, MemArg, MemArgTarget};
 

@@ -135,7 +135,7 @@ impl Reader<'_, '_> {
         self.take(tag);
     }
 
-    /// Opens a block that what has not this tag leaves.
+    /// Opens a block that an exception with another tag leaves.
     fn unless(&mut self, tag: u32) {
         self.body.silent(&I::Block(BlockType::Empty));
         self.open += 1;

@@ -1,7 +1,7 @@
 //! A module that asks for more than the engine runs, written anew in what it runs.
 //!
-//! Done only for a module that the engine refuses and that validates with the proposals of
-//! [`lowered_features`]; all others reach the engine byte for byte. What becomes of what:
+//! This is done only for a module that the engine refuses and that validates with the proposals of
+//! [`lowered_features`]. All others reach the engine byte for byte. What becomes of what:
 //!
 //! | in the sample | in the module for the engine |
 //! |---|---|

@@ -3,7 +3,7 @@
 //!
 //! Such a module imports four functions of ours behind its own. Each of these operators pushes one decision:
 //! 0 if it asks one of them, which may let another thread go on. The others count down, so that a thread that
-//! spins gives way: loops by a count of their own, for they are passed far more often. A start function is
+//! spins gives way. Loops have a count of their own, for they are passed far more often. A start function is
 //! not run by the engine but called, so that it can be suspended too.
 
 use wasm_encoder::{BlockType, Instruction as I, ValType};

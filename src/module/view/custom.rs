@@ -1,7 +1,7 @@
 //! Whether custom sections that have a known layout follow it.
 //!
-//! No engine refuses a module for one that does not, so a broken one is a place to hide something, or the
-//! mark of a tool that took no care.
+//! No engine refuses a module for a broken one. So it is a place to hide something, or the mark of a tool
+//! that took no care.
 
 use wasmparser::{BranchHint, BranchHintSectionReader, Dylink0SectionReader, LinkingSectionReader};
 use wasmparser::{RelocSectionReader, SectionLimited};

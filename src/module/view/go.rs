@@ -1,7 +1,7 @@
 //! Names that the runtime of Go keeps of its functions, in a table in memory: linkers strip the name section,
 //! and the program needs this one.
 //!
-//! The table (`pclntab`, as of Go 1.18) begins with a header of eight words behind eight known bytes; one
+//! The table (`pclntab`, as of Go 1.18) begins with a header of eight words behind eight known bytes. One
 //! entry for each function leads to its name. Segments leave out runs of zeros, so it is read by address.
 //! Whoever made the sample may have written anything there, so what does not fit gives no names.
 

@@ -1,7 +1,7 @@
 //! Functions of well-known libraries, found in stripped modules by their [`Fingerprint`].
 //!
-//! The table is made to be looked into as it stands, since most starts of the program ask for a few
-//! functions that are in no library:
+//! The table is looked into as it stands, since most starts of the program ask for a few functions that are
+//! in no library:
 //!
 //! ```text
 //! n                the number of fingerprints, four bytes, lowest first

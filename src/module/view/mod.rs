@@ -3,9 +3,9 @@
 //! [`View::of`] reads as far as the bytes allow. A module may be invalid, or the engine cannot run it, or it
 //! is no module at all. It still gets a view of what was found up to there, and [`View::validity`] says so.
 //! Every operator is decoded by wasmparser, none by hand. Of a component, the view is that of its program, or
-//! of its largest module if none can be told; sections are those of both.
+//! of its largest module if none can be told. Sections are those of both.
 //!
-//! Memory follows the size of the file; lists that a hostile file could blow up are cut at a documented
+//! Memory follows the size of the file. Lists that a hostile file could blow up are cut at a documented
 //! length and counted beyond it.
 //!
 //! Not here: execution, and what a rule makes of these facts.
@@ -166,7 +166,7 @@ impl View {
         Self::read(module.bytes(), module.component(), module.heavy(), Validity::of_module(module))
     }
 
-    /// The data segment that is put at an address before anything runs, and where in it that is.
+    /// The data segment that is put at an address before anything runs, and the place of the address in it.
     pub(crate) fn segment_at(&self, address: u64) -> Option<(&DataSegment, u64)> {
         self.data.iter().find_map(|segment| {
             let at = address.checked_sub(segment.address?).filter(|at| *at < segment.size)?;

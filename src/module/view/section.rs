@@ -1,7 +1,7 @@
 //! Sections, and what is odd about their order, number and size.
 //!
 //! The frame of a section is its id and its size, and is read without a look at its contents. So a section
-//! that is broken inside costs that section and not the rest of the file; only a broken frame ends the
+//! that is broken inside costs that section and not the rest of the file. Only a broken frame ends the
 //! reading.
 
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! Sequences of three functions entered one after another, counted in bounded memory.
 //!
-//! PERF: a small direct-mapped cache takes the sequences of loops, which come again at once; only what it
-//! throws out goes into the map.
+//! PERF: a small direct-mapped cache takes the sequences of loops, which come again at once. Only sequences
+//! that it throws out go into the map.
 
 use std::collections::BTreeMap;
 

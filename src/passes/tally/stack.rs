@@ -1,5 +1,5 @@
-//! The call stack of a replay, as far as counting needs it: which functions and loops are active, and what
-//! becomes of their calls.
+//! The call stack of a replay, as far as counting needs it. It knows which functions and loops are active,
+//! and counts their calls.
 //!
 //! Every operation takes constant time (amortised), whatever the depth; replay bounds the depth.
 
@@ -42,8 +42,8 @@ struct Entry {
 pub(super) struct Group {
     /// Frames that were called from its blocks.
     active: u32,
-    /// Host calls made while it was running: from its own blocks, those of inner loops left out, or while a
-    /// call from them had not come back.
+    /// Host calls made while it was running. They came from its own blocks, those of inner loops left out, or
+    /// while a call from them had not come back.
     pub(super) host_calls: u64,
     /// Whether a limit stopped the run in it.
     pub(super) is_stopped: bool,

@@ -66,7 +66,7 @@ pub(super) fn of(page: &Page<'_, '_>, listing: &Listing) -> Markup {
     draw(page, listing, code, &nodes, &arrows)
 }
 
-/// Joins blocks that run as one: the next of a block that leads nowhere else, and that nothing else leads to.
+/// Joins blocks that run as one. The first leads nowhere else, and nothing else leads to the next.
 fn merge(code: &Code, graph: &Cfg) -> (Vec<Node>, Vec<usize>) {
     let mut entered = vec![0u32; code.blocks().len()];
     for edge in &graph.edges {
@@ -248,7 +248,8 @@ fn edge(nodes: &[Node], arrow: &Arrow, most: u64, lane: f64) -> Markup {
             (path, (x + (to_x - x) * 0.3 + 3.0, y + 13.0))
         }
     };
-    // By powers of ten, so that what ran once is seen beside what ran a million times.
+    // By powers of ten, so that an edge that was taken once is seen beside one that was taken a million
+    // times.
     let width = match (arrow.count, most) {
         (0, _) | (_, 0) => 1.0,
         (count, most) => 1.0 + 3.0 * (1.0 + count as f64).ln() / (1.0 + most as f64).ln(),

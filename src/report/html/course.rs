@@ -262,8 +262,8 @@ impl Drawing<'_, '_, '_> {
 /// A mark: where it stands, what came of the call, and its name.
 type Mark = (f64, &'static str, String);
 
-/// Marks in their order. Those at one place are one, and that which failed is seen; none stands beyond the
-/// picture.
+/// Marks in their order. Those at one place are one, and a failed one among them is seen. None stands beyond
+/// the picture.
 fn apart(mut marks: Vec<Mark>) -> Vec<Mark> {
     let order = |a: f64, b: f64| a.total_cmp(&b);
     marks.sort_by(|a, b| a.1.cmp(b.1).then(order(a.0, b.0)));

@@ -1,4 +1,4 @@
-//! Call stacks as a flame graph: a box for each stack, as wide as what ran on it, callers above callees.
+//! Call stacks as a flame graph. A stack is a box as wide as its share of the run, callers above callees.
 //!
 //! The widest frames have boxes; what is narrower is counted. A stack is drawn without recursion: hostile
 //! code calls deep.

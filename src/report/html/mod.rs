@@ -1,8 +1,8 @@
 //! The report as a page: one file that needs no network, no other file, and no script to be read.
 //!
-//! Made with maud, which escapes what it is given unless told otherwise; told otherwise are only the style
-//! and the script beside this file. The content security policy of the page allows these two by their hashes
-//! and nothing else. So even a mistake here could neither run a script of the sample's nor ask another
+//! Made with maud, which escapes everything that it is not told to leave. Only the style and the script
+//! beside this file are left as they are. The content security policy of the page allows these two by their
+//! hashes and nothing else. So even a mistake here could neither run a script of the sample's nor ask another
 //! machine for anything. Control and format characters are made plain first, as everywhere ([`crate::text`]).
 //!
 //! Drawings are SVG with classes: colours stand in the style alone, for light, dark and paper. No time stamp:

@@ -2,8 +2,8 @@
 //!
 //! Every rule that has a result is declared in `driver.rules`, and every result names the file as the user
 //! did. In a module the region is in bytes. In a module that was given as text it is the line of the
-//! function's instruction, and the binary made from the text is an artifact of its own. Fingerprints are made
-//! of the rule and the function, so that they survive a rebuild of the program.
+//! function's instruction. The binary made from the text is an artifact of its own. Fingerprints are made of
+//! the rule and the function, so that they survive a rebuild of the program.
 //!
 //! Not here: metrics, graphs, the run itself; SARIF has no words for them.
 
@@ -392,7 +392,7 @@ fn level(severity: u8) -> &'static str {
     }
 }
 
-/// The hash of no imports, which fingerprints were made with before there was none: a result that was seen is
+/// The hash of no imports. Fingerprints had it before `imphash` could be null, and a result that was seen is
 /// not to come as a new one.
 const NO_IMPORTS: &str = "d41d8cd98f00b204e9800998ecf8427e";
 

@@ -218,8 +218,8 @@ pub(crate) fn quoted_file(name: &OsStr) -> String {
     }
 }
 
-/// A word for a shell, whatever a file is called: one that it reads as this name and nothing else, and with
-/// no character in it that a terminal obeys.
+/// A word for a shell, whatever a file is called. The shell reads it as this name and nothing else, and it
+/// has no character that a terminal obeys.
 pub fn quoted(name: impl AsRef<OsStr>) -> String {
     quoted_bytes(name.as_ref().as_encoded_bytes())
 }

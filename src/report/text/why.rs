@@ -1,5 +1,5 @@
-//! The reasons: each begins with a plain sentence, its points and where it was seen on the right; what it
-//! rests on stands below, dim.
+//! The reasons. Each begins with a plain sentence, its points and where it was seen on the right. Its grounds
+//! stand below, dim.
 
 use std::io::{self, Write};
 

@@ -4,9 +4,9 @@
 //! joined by any pair that reaches the threshold (single linkage).
 //!
 //! Sketches wait in a file without a name (`spill`) until they are compared. Those of one kind at a time come
-//! into memory when groups are made. So the memory of a batch is 32 bytes a sample while it grows (hashes of
-//! what is known, elsewhere), and about 330 while groups are made. Not here: what sketches are made of
-//! ([`super::features`]).
+//! into memory when groups are made. So the memory of a batch is 32 bytes a sample while it grows, besides
+//! hashes of known samples elsewhere. It is about 330 while groups are made. Not here: what sketches are made
+//! of ([`super::features`]).
 
 mod sets;
 mod similar;

@@ -30,8 +30,8 @@ pub(super) enum Part {
     Behaviour,
 }
 
-/// Entries in the order in which they came: in memory until they are many, then in a file without a name,
-/// which is gone with the process.
+/// Entries in the order in which they came. They are in memory until they are many, then in a file without a
+/// name, which is gone with the process.
 #[derive(Debug, Default)]
 pub(super) struct Spill {
     /// Where the file is made; `None` where the system has such files.

@@ -87,8 +87,8 @@ fn modules_of_modules_come_to_an_end() {
     assert_eq!(counted.failures.iter().map(told).sum::<u64>(), 9 * (1 + INNER_MODULES) - INNER_MODULES);
 }
 
-/// Interrupted before the first sample is finished, and taken up again: what was left out of those within it
-/// stands in the rows all the same.
+/// The scan is interrupted before the first sample is finished, and taken up again. The rows say all the same
+/// what was left out of the modules within it.
 #[test]
 fn what_was_left_out_is_told_with_the_sample_that_it_was_in() {
     let outcome = outcome_words();

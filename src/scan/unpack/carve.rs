@@ -93,8 +93,8 @@ impl Unpacker<'_> {
         Ok(())
     }
 
-    /// Hands over the module with which the bytes begin, if there is one; gives after how many of them to go
-    /// on.
+    /// Hands over the module with which the bytes begin, if there is one. Gives how many of the bytes to pass
+    /// over then.
     fn binary(&mut self, bytes: &[u8], start: usize, search: &Search) -> io::Result<usize> {
         if search.parts.binary_search(&start).is_ok() {
             return Ok(MAGIC.len());

@@ -337,8 +337,8 @@ impl<'a> Unpacker<'a> {
         true
     }
 
-    /// Reads a member, of so many compressed bytes if it is compressed, as far as the bounds allow; what is
-    /// too much is counted.
+    /// Reads a member as far as the bounds allow; `compressed` is its length in the archive if it is
+    /// compressed. The excess is counted.
     fn read(&mut self, input: impl io::Read, compressed: Option<u64>) -> (Vec<u8>, Option<io::Error>) {
         let honest =
             compressed.map_or(u64::MAX, |bytes| bytes.saturating_mul(self.caps.ratio).max(Caps::BOMB_BYTES));
@@ -377,9 +377,9 @@ impl<'a> Unpacker<'a> {
 
     /// The step into a member of this name: as text, or its bytes in base64 if it is no text.
     ///
-    /// A name may be as long as its archive, and stands in every row of what the member holds, after the
-    /// names of all steps before it. One that is too long for what these leave is cut, and a part of its hash
-    /// keeps different names different.
+    /// A name may be as long as its archive. It stands in every row of what the member holds, after the names
+    /// of all steps before it. One that is too long for what these leave is cut, and a part of its hash keeps
+    /// different names different.
     fn step(&self, kind: &str, name: &[u8]) -> String {
         let used: usize = self.inside.iter().flat_map(|step| step.chars()).map(json_len).sum();
         let room = WAY_NAMES.saturating_sub(used).max(WAY_LEAST_NAME);

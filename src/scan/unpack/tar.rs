@@ -32,8 +32,8 @@ fn is_empty(kind: tar::EntryType) -> bool {
     kind.is_dir() || is_link || is_device || is_extension
 }
 
-/// Where an archive ends that begins at `start`, of which so many bytes were not read: behind its last block,
-/// zeros that fill it up included.
+/// The end of an archive that begins at `start`, of which so many bytes were not read. It is behind the last
+/// block, zeros that fill it up included.
 fn end(bytes: &[u8], unread: usize) -> usize {
     let at = bytes.len().saturating_sub(unread);
     let blocks = bytes.get(at..).unwrap_or_default().chunks_exact(HEADER);

@@ -68,7 +68,7 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 /// The bytes of an archive, read as often as an honest one is. Members that lie over each other may be as
-/// many as the archive has bytes, and give nothing, however much of it each makes its reader read.
+/// many as the archive has bytes. They give nothing, however much of the archive each makes its reader read.
 struct Metered<'m> {
     bytes: Cursor<&'m [u8]>,
     left: &'m Cell<u64>,
@@ -186,7 +186,7 @@ impl Unpacker<'_> {
         Ok(())
     }
 
-    /// Enters a member that could be opened, or reports why it could not; gives what it entered unless the
+    /// Enters a member that could be opened, or reports why it could not. Gives what it entered unless the
     /// member could not be read to its end.
     fn expand<R: io::Read>(
         &mut self,

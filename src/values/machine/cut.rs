@@ -1,6 +1,6 @@
 //! Where an invocation is cut short: by a limit, or by a trap that does not follow from values.
 //!
-//! An instruction is marked (`Code::Break`) once no decision is left before the place; the loop stops there
+//! An instruction is marked (`Code::Break`) once no decision is left before the place. The loop stops there
 //! and asks whether this is the moment.
 
 use std::sync::Arc;

@@ -1,5 +1,6 @@
-//! Atomic operators, as they are on one thread: nobody comes between. Of a module that begins threads those
-//! that wait or tell ask the host, and after the others another thread may go on; else nobody waits.
+//! Atomic operators, as they are on one thread: nobody comes between. In a module that begins threads,
+//! operators that wait or tell ask the host, and after the others another thread may go on. Else nobody
+//! waits.
 
 use crate::{
     module::{

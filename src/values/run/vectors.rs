@@ -96,8 +96,8 @@ pub(super) fn wide(frame: &[u64], instr: Instr) -> Option<([u64; 4], usize, Pair
     Some((operands, len, vector::wide(opcode(instr.c), operands)?))
 }
 
-/// The operands of a load of another kind or memory, and how many they are: the address, and what a lane is
-/// loaded into.
+/// The operands of a load of another kind or memory, and how many they are. They are the address, and the
+/// vector that a lane is loaded into.
 #[inline(always)]
 pub(super) fn to_load(far: &Far, frame: &[u64], instr: Instr, data: Instr) -> ([u64; 3], usize) {
     let is_lane = vector::takes_lane(far.opcode);

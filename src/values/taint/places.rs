@@ -1,7 +1,7 @@
 //! A table of what was met lately: each key has one place, which holds what was put there last.
 //!
-//! It begins small, for programs that do little, and grows with what is put into it: then what is met in turn
-//! does not push itself out. Nothing is lost that cannot be found out again.
+//! It begins small, for programs that do little, and grows with what is put into it. So things that are met
+//! in turn do not push each other out. Nothing is lost that cannot be found out again.
 
 use super::limits::FEWEST_PLACES;
 

@@ -1,9 +1,9 @@
 //! What operators made of words lately: in a loop the same words meet again and again.
 //!
 //! The labels of a result follow from the operator, the labels of its operands, and something of the values
-//! of those bytes that have none. (A byte that has a label may be anything.) A *signature* says what that
-//! something is. For a sum, it is where a carry surely comes and where one may; for a bit operation, which
-//! bytes decide. So a counter beside labelled bytes does not make every turn of a loop another one.
+//! of those bytes that have none. (A byte that has a label may be anything.) A *signature* says which facts
+//! of the values matter. For a sum, it is where a carry surely comes and where one may; for a bit operation,
+//! which bytes decide. So a counter beside labelled bytes does not make every turn of a loop another one.
 
 use super::brief::{Brief, Rule};
 use super::limits::MAX_RECENT;

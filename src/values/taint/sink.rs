@@ -104,7 +104,7 @@ pub(super) struct Received {
     pub(super) last: u64,
 }
 
-/// Where what a sink was given lately is, and the label that it had when it was added.
+/// The place of what a sink was given lately, and the label that it had when it was added.
 #[derive(Debug, Clone, Copy)]
 struct Lately {
     sink: Sink,
@@ -114,7 +114,7 @@ struct Lately {
 }
 
 /// A word that an instruction was given lately, and its place in the list. `times` counts how often the word
-/// came again since the list was last brought up to date; `last` is the moment of the last time.
+/// came again since the list was last brought up to date. `last` is the moment of the last time.
 #[derive(Debug, Clone, Copy)]
 struct Again {
     sink: Sink,

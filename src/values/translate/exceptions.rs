@@ -1,7 +1,7 @@
 //! Exceptions: landing pads, handlers, and what throws.
 //!
-//! A handler of a `try` finds the exception in two slots below its operands, for `rethrow`; what leaves it is
-//! carried to where the results of the `try` are.
+//! A handler of a `try` finds the exception in two slots below its operands, for `rethrow`. Values that leave
+//! it are carried to where the results of the `try` are.
 
 use wasmparser::{BlockType, Catch};
 

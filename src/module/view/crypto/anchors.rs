@@ -1,6 +1,6 @@
 //! The places where a search for tables in data begins: images of a constant, and their anchors. `build.rs`
-//! reads this file, too: it makes the filter of all anchors, so that a start of the program whose sample
-//! holds none makes no index.
+//! reads this file, too, and makes the filter of all anchors. So a start of the program whose sample holds
+//! none makes no index.
 
 /// Bits of a filter, as a power of two.
 pub(crate) const FILTER_BITS: u32 = 16;

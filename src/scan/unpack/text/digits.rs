@@ -15,8 +15,8 @@ pub(super) struct Style {
     pub(super) is_list: bool,
 }
 
-/// The digit with which a text begins, or what joins two parts of a run of digits, and its length; `None` if
-/// it belongs to no run.
+/// The digit with which a text begins, or the joint of two parts of a run of digits, and its length. `None`
+/// if it belongs to no run.
 pub(super) type Digit = fn(&[u8], &mut Style) -> Option<(Option<u8>, usize)>;
 
 pub(super) fn base64_digit(text: &[u8], style: &mut Style) -> Option<(Option<u8>, usize)> {

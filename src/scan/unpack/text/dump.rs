@@ -2,7 +2,7 @@
 //!
 //! The offsets tell how many bytes a line has, so that the column of characters is not taken for digits. They
 //! also tell how many times a line is repeated where `*` stands for repetitions. Numbers of more than a byte
-//! are read in both orders, and those of three digits in both radices; whoever asked looks which makes sense.
+//! are read in both orders, and those of three digits in both radices. The caller looks which makes sense.
 
 use std::sync::LazyLock;
 
@@ -88,7 +88,7 @@ pub(super) fn dump(text: &[u8]) -> Reading {
     Reading { others, is_closed: true, pad: 7, ..Reading::one(bytes, end) }
 }
 
-/// The radix of the offsets: that in which the first two lines are as far apart as a line has bytes.
+/// The radix of the offsets. In it the first two lines are as far apart as a line has bytes.
 fn base_of_offsets(text: &[u8], width: usize) -> u32 {
     let Some(first) = line(text, 0) else { return 16 };
     let Some(second) = line(text, first.next) else { return 16 };
@@ -152,8 +152,8 @@ fn read(text: &[u8], format: Format) -> (Vec<u8>, usize) {
     (bytes, end)
 }
 
-/// Appends the numbers of a line, as many as make `len` bytes or stand before `column`; gives where the last
-/// one ends.
+/// Appends the numbers of a line, as many as make `len` bytes or stand before `column`. Gives the end of the
+/// last one.
 fn numbers(
     text: &[u8],
     format: Format,

@@ -144,7 +144,7 @@ impl Unpacker<'_> {
 
     /// Reads a run of text from where something may begin in it; gives where the run ends. A beginning may be
     /// a decoy. So the run is read again from where something else may begin so that its digits make other
-    /// bytes, once for each number of digits that may be over.
+    /// bytes. That is once for each number of digits that may be over.
     fn run(
         &mut self,
         bytes: &[u8],

@@ -199,7 +199,7 @@ fn read_at_most(path: &Path, limit: usize) -> anyhow::Result<Vec<u8>> {
     use std::io::Read as _;
     let mut bytes = Vec::new();
     let file = fs::File::open(path).with_context(|| path.display().to_string())?;
-    // One byte more, so that who parses it sees that it is too long.
+    // One byte more, so that the parser sees that it is too long.
     file.take(limit as u64 + 1).read_to_end(&mut bytes).with_context(|| path.display().to_string())?;
     Ok(bytes)
 }

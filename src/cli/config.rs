@@ -1,9 +1,9 @@
 //! Options from a file: what a command is given unless its command line says otherwise.
 //!
-//! The file is named by `--config` or by the variable SPOOR_CONFIG; none is looked for elsewhere, so a folder
+//! The file is named by `--config` or by the variable SPOOR_CONFIG. None is looked for elsewhere, so a folder
 //! full of samples can hold no surprise. It is TOML: a table for each subcommand, and `[all]` for every one
-//! that has such an option. Its options become words of the command line before those that were typed, so
-//! that reports, workers and `next:` see them as if they had been typed.
+//! that has such an option. Its options become words of the command line before those that were typed. So
+//! reports, workers and `next:` see them as if they had been typed.
 
 use std::{
     ffi::{OsStr, OsString},

@@ -186,7 +186,7 @@ impl Format {
         self.failure.is_some()
     }
 
-    /// Writes that a file could not be read, if there is a place for that; returns whether there is.
+    /// Writes that a file could not be read, if there is a place for that. Returns whether there is.
     pub(super) fn failure(
         self,
         file: &str,

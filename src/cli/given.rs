@@ -55,8 +55,9 @@ pub(super) fn words() -> String {
     words.join(" ")
 }
 
-/// The options that say how a sample is run, as they were typed: what a configuration file sets for all
-/// commands is no mistake of who names a trace file. Rules are not among them: they are of use there too.
+/// The options that say how a sample is run, as they were typed. A configuration file may set options for all
+/// commands; that is no mistake of the person who names a trace file. Rules are not among them: they are of
+/// use there too.
 pub(super) fn typed() -> Vec<String> {
     let matches = super::Arguments::command().try_get_matches_from(numbers::hide(std::env::args_os()));
     let Some((_, matches)) = matches.as_ref().ok().and_then(ArgMatches::subcommand) else {

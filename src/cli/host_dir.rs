@@ -10,8 +10,8 @@ use super::limits::{HOST_DIR_BYTES, HOST_DIR_DEPTH, HOST_DIR_ENTRIES};
 use anyhow::Context as _;
 use wasmspoor::sandbox::RunOptions;
 
-/// Gives the sandbox what is below `host` at `guest`, as an open directory of that name unless another one
-/// leads there.
+/// Gives the sandbox the files below `host` at `guest`. It is an open directory of that name unless another
+/// one leads there.
 ///
 /// # Errors
 ///

@@ -58,8 +58,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     Ok(if info.is_whole { Exit::Done } else { Exit::Findings })
 }
 
-/// Instructions that can be replayed of a file that is cut off; `None` without the sample, or if what is
-/// there does not fit it.
+/// Instructions that can be replayed of a file that is cut off. `None` without the sample, or if the file
+/// does not fit it.
 fn truncated_after(file: &Path, sample: &DetachedSample) -> Option<u64> {
     let run = sample.open(file).ok()?.run.ok()?;
     match run.trace.counts().err()?.kind() {

@@ -4,7 +4,7 @@
 //! It counts if it does not stand so in the file, nor in what the sample was given: only then was it built.
 //! What was written to a file or to standard output is judged there.
 //!
-//! Costs a comparison of the memory after an entry with what it was, and a pass over what changed, as long as
+//! Costs a comparison of the memory after an entry with what it was, and a pass over the changes, as long as
 //! there is room. What there was no room for is counted.
 
 use std::{
@@ -271,7 +271,7 @@ impl Built {
     }
 }
 
-/// Bytes at the end of memory that what follows may go on from: text, of whatever width.
+/// Bytes at the end of memory from which the next ones may go on: text, of whatever width.
 fn before(memory: &[u8]) -> usize {
     let mut zeros = 0;
     let goes_on = |byte: &&u8| {

@@ -5,7 +5,7 @@ use crate::trace::{MAIN, Record};
 use super::types::Run;
 
 impl Run {
-    /// The thread that made each call of the log, by the switches in the trace; nothing if the run has no
+    /// The thread that made each call of the log, by the switches in the trace. Nothing if the run has no
     /// threads but the main one, which is 0.
     ///
     /// ```

@@ -1,8 +1,8 @@
 //! The virtual clock: it advances with the work that the sample does, jumps over sleeps, and never looks at a
 //! real one.
 //!
-//! About what a browser's optimised code would take: so a sample that measures itself sees a plausible
-//! machine, on whatever machine and however slowly it is traced.
+//! About the time that a browser's optimised code would take. So a sample that measures itself sees a
+//! plausible machine, on whatever machine and however slowly it is traced.
 
 use super::random::Random;
 

@@ -166,7 +166,7 @@ impl Watch {
         if self.last.0 != Some(call) {
             return;
         }
-        // From the end, so that what is taken out moves none of the others.
+        // From the end, so that taking one out moves none of the others.
         for ((index, leak), times) in std::mem::take(&mut self.last.1).into_iter().rev() {
             let Some(token) = self.tokens.get_mut(index) else { continue };
             let Some(of) = token.leaks.get_mut(leak) else { continue };

@@ -1,7 +1,7 @@
 //! A run made of a trace: of a session that an embedder drove by hand.
 //!
-//! Nothing is known but what stands in the trace: which exports were called and how each ended, and which
-//! host functions were called. Arguments, results, files and time are not in it.
+//! Nothing is known but what stands in the trace. It has the exports that were called and how each ended, and
+//! the host functions that were called. Arguments, results, files and time are not in it.
 
 use std::{collections::BTreeMap, mem, sync::Arc};
 

@@ -36,13 +36,13 @@ pub struct RunOptions {
     /// depend on the machine, so it is a safety net above `entry_decisions`: when it ends one,
     /// [`Run::limitations`] says so.
     pub entry_time: Duration,
-    /// Decisions that one entry point gets, calls, bulk operations and long straight code counted as
-    /// decisions that take as long.
+    /// Decisions that one entry point gets. Calls, bulk operations and long straight code count as decisions
+    /// that take as long.
     pub entry_decisions: Option<u64>,
     /// Instructions that one entry point gets, counted as for [`Limits::instructions`]: a decision may stand
     /// for thousands of them.
     pub entry_instructions: Option<u64>,
-    /// Seed of everything random; by default one that the sample decides ([`Self::seeded`]), so that the same
+    /// Seed of everything random. By default the sample decides it ([`Self::seeded`]), so that the same
     /// sample always sees the same and two samples do not.
     pub seed: Seed,
     /// Virtual time at the start, in nanoseconds since 1970.

@@ -153,7 +153,7 @@ pub trait Visitor {
         false
     }
 
-    /// The slot, of those of all frames, where the arguments of the next call begin, and whether that replaces
+    /// The slot, of those of all frames, where the arguments of the next call begin; whether that replaces
     /// its caller. The next call is [`Self::invoke`], [`Self::call`] or [`Self::host_call`]. A frame begins
     /// with its arguments.
     fn arguments_at(&mut self, _slot: usize, _is_tail: bool) {}

@@ -1,5 +1,5 @@
-//! An array of bytes as AssemblyScript's functions take it: three words, of which the first two say where the
-//! bytes lie and the third how many they are, both made by the sample's own allocator.
+//! An array of bytes as AssemblyScript's functions take it: three words. The first two say where the bytes
+//! lie and the third how many they are. The sample's own allocator makes both.
 
 use super::{Driver, candidates::Candidate};
 use crate::{

@@ -1,5 +1,5 @@
-//! How a program begins: its start function, what its host would have put into its memory, constructors, and
-//! the arguments of `main`.
+//! The beginning of a program: its start function, what its host would have put into its memory,
+//! constructors, and the arguments of `main`.
 
 use std::rc::Rc;
 

@@ -93,7 +93,7 @@ impl Driver<'_> {
         }
     }
 
-    /// What was told and not looked at yet, and is code of the sample's that no entry called.
+    /// Functions that were told and not looked at yet, of the sample's own code, that no entry called.
     fn targets(&mut self, registered: &Registered) -> Vec<Target> {
         let handed = registered.callbacks().into_iter().map(|(import, index)| Registration {
             name: self.handed_name(import, index),
@@ -225,13 +225,14 @@ impl Told {
 
     /// Whether a registration was looked at; notes that it is.
     fn seen(&mut self, told: &Registration) -> bool {
-        // What it calls tells apart what shares an invoker; the two are indices of the same table.
+        // Two registrations may share an invoker. The function that it calls tells them apart; the two are
+        // indices of the same table.
         let key = told.context.unwrap_or(0).wrapping_mul(0x0100_0193) ^ told.index | 1 << 31;
         !self.done.insert(key)
     }
 
-    /// Constructors, then what needs no object, then members, then what is only known to have been handed
-    /// over, and last members of classes that no object was made of.
+    /// Constructors come first, then what needs no object, then members. What is only known to have been
+    /// handed over follows. Members of classes that no object was made of come last.
     fn order(&self, target: &Target) -> (u8, Reverse<(bool, u64, u64)>) {
         let group = match target.told.owner {
             Owner::Makes(_) => 0,

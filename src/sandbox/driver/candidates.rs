@@ -13,7 +13,7 @@ use super::{
     rank::{Hints, Ranking, Reach},
 };
 
-/// Exclusive ors and rotations from which an export goes before those with more loops, and from which code
+/// Exclusive ors and rotations from which an export goes before those with more loops. From as many on, code
 /// beside a command that works is driven too.
 pub(super) const MIXES: u64 = 8;
 
@@ -32,7 +32,7 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    /// Whether it can be called first of all: it takes nothing, or only how large the stack is to be, with 0
+    /// Whether it can be called first of all. It takes nothing, or only how large the stack is to be, with 0
     /// for as large as usual.
     pub(super) fn is_initializer(&self) -> bool {
         self.params.is_empty() || self.params == [Type::I32] && self.name == "__wbindgen_start"
@@ -86,10 +86,10 @@ pub(super) struct Asked {
 
 /// Chooses from `all` what was not `called` yet.
 ///
-/// A function that is exported under many names is called once. What is named like a part of the toolchain
-/// comes last, and only if it does anything. What a `_start` may call is not called again by itself: that
-/// would be the program's own parts in an order that it does not have, and if the run did not get there,
-/// coverage says so.
+/// A function that is exported under many names is called once. An export that is named like a part of the
+/// toolchain comes last, and only if it does anything. Code that a `_start` may call is not called again by
+/// itself. That would be the program's own parts in an order that it does not have. If the run did not get
+/// there, coverage says so.
 pub(super) fn choose(
     session: &Session,
     all: &[Candidate],
@@ -187,8 +187,8 @@ pub(super) fn allocator(candidates: &[Candidate]) -> Option<&Candidate> {
         .or_else(|| candidates.iter().find(|candidate| is_of_components(candidate)))
 }
 
-/// The allocator of what may be a component's module: what lies where and how large it is, 0 for nothing,
-/// then the alignment and the size that is wanted.
+/// The allocator of what may be a component's module. It takes the place and the size of a piece, 0 for
+/// nothing, then the alignment and the size that is wanted.
 fn is_of_components(candidate: &Candidate) -> bool {
     candidate.params == [Type::I32; 4] && candidate.gives && candidate.name.starts_with("cabi_realloc")
 }
@@ -208,15 +208,15 @@ pub(super) fn is_aligning(candidate: &Candidate) -> bool {
     candidate.params == [Type::I32; 2] && candidate.gives && takes_over(candidate)
 }
 
-/// Whether what is allocated so belongs to whom it is handed to, who frees it by its exact size.
+/// Whether memory that is allocated so belongs to its receiver, who frees it by its exact size.
 pub(super) fn takes_over(candidate: &Candidate) -> bool {
     candidate.name == "__wbindgen_malloc"
         || candidate.name.starts_with("__wbindgen_export")
         || is_of_components(candidate)
 }
 
-/// What may be the sample's allocator by its type, those that reach most loops first: an allocator walks its
-/// lists.
+/// Exports that may be the sample's allocator by their type. Those that reach most loops come first: an
+/// allocator walks its lists.
 pub(super) fn allocators<'c>(session: &Session, all: &'c [Candidate]) -> Vec<&'c Candidate> {
     let module = session.module();
     let imported = module.imported_functions();

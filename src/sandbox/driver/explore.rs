@@ -312,7 +312,7 @@ impl Driver<'_> {
         exploration.made.extend(array);
     }
 
-    /// Objects of the lengths that something wants, by exports that make one of some bytes: a key of a cipher
+    /// Objects of the lengths that something wants, by exports that make one of some bytes. A key of a cipher
     /// is one of its own length, and making it shows nothing new.
     fn make_objects(&mut self, exploration: &mut Exploration) {
         let is_maker = |open: &&Open| match &open.what {

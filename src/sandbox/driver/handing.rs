@@ -1,5 +1,5 @@
-//! What goes between a call and its host by memory: buffers that the sample gives to be filled, and what it
-//! wrote where it was to write.
+//! Memory that a call and its host exchange: buffers that the sample gives to be filled, and what it wrote
+//! where it was to write.
 
 use std::sync::PoisonError;
 
@@ -52,8 +52,8 @@ impl Driver<'_> {
         rest.iter().take(ROOM as usize).take_while(|&&byte| byte == 0).count()
     }
 
-    /// Makes memory ready for a call: buffers hold the input, if it is not handed over, and where the call is
-    /// to write is nothing.
+    /// Makes memory ready for a call. Buffers hold the input, if it is not handed over. The place where the
+    /// call is to write is empty.
     pub(super) fn prepare(&mut self, pieces: &[Piece], exploration: &mut Exploration) {
         if pieces.contains(&Piece::Output) {
             let at = self.material.page.wrapping_add(OUTPUT);
@@ -108,7 +108,8 @@ impl Driver<'_> {
         }
     }
 
-    /// What a call wrote where it was to write: as much as it says, or an object, or a text and its length.
+    /// The output of a call where it was to write: as much as it says, or an object, or a text and its
+    /// length.
     fn take_output(&mut self, results: &[Value], exploration: &mut Exploration) {
         let start = self.material.page.wrapping_add(OUTPUT);
         if let Some(&Value::I32(len @ 1..)) = results.first()

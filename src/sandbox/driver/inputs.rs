@@ -1,7 +1,7 @@
 //! Inputs that a sample may know what to do with: small files of common formats, and short texts.
 //!
-//! A parser looks at the first bytes and gives up on what it does not know. Which formats a sample knows
-//! stands in it: the marks that such files begin with are constants of its code, or lie in its data.
+//! A parser looks at the first bytes and gives up on what it does not know. A sample shows which formats it
+//! knows: the marks that such files begin with are constants of its code, or lie in its data.
 
 use memchr::memmem;
 

@@ -16,14 +16,14 @@ pub(super) const DRIVEN_WORK: u64 = 20_000_000;
 /// Bytes of memory looked at after which no more than that are driven: a second.
 pub(super) const DRIVEN_BYTES: u64 = 2 << 30;
 
-/// Instructions of an export called with made-up arguments that mixes no bits, unless it comes to new code:
-/// a loop that never ends must leave time for the others.
+/// Instructions of an export called with made-up arguments that mixes no bits, unless it comes to new code. A
+/// loop that never ends must leave time for the others.
 pub(super) const PLAIN_INSTRUCTIONS: u64 = 24_000_000;
 
 /// The same for one that may reach such code through the table.
 pub(super) const INDIRECT_INSTRUCTIONS: u64 = 80_000_000;
 
-/// Host calls of an entry called with made-up arguments: one that calls in a loop without end fills the log,
+/// Host calls of an entry called with made-up arguments. One that calls in a loop without end fills the log,
 /// and leaves no room for what the others call.
 pub(super) const MADE_UP_HOST_CALLS: u64 = 20_000;
 
@@ -78,7 +78,7 @@ pub(super) const EXPLORE_WORK: u64 = 36_000_000;
 /// The same of one call: what parses a kilobyte needs less.
 pub(super) const EXPLORE_CALL_WORK: u64 = 200_000;
 
-/// The same of one call that mixes bits, which may do so in thousands of instructions without a decision, and
+/// The same of one call that mixes bits. It may do so in thousands of instructions without a decision, and
 /// was called with a large budget before.
 pub(super) const EXPLORE_MIXING_WORK: u64 = 32_000;
 
@@ -110,7 +110,8 @@ pub(super) const PLANS_KEPT: usize = 64;
 /// Buffers of the sample that are filled before a call.
 pub(super) const BUFFERS: usize = 8;
 
-/// Bytes of nothing from which what an export gave is such a buffer: an object of the sample holds something.
+/// Bytes of nothing at an address that an export gave from which it is such a buffer: an object of the sample
+/// holds something.
 pub(super) const BUFFER_LEAST: usize = 64;
 
 /// Objects kept that calls wrote where they were to write.
@@ -152,8 +153,8 @@ pub(super) const SPELLED_CALLS: usize = 6144;
 /// The same of one export: letters of a page or script, as far as they tell what it is.
 pub(super) const SPELLED_EACH: usize = 1024;
 
-/// Calls that may give nothing before a text begins, and after which what gives the same again and again is
-/// left alone.
+/// Calls that may give nothing before a text begins. After as many, an export that gives the same again and
+/// again is left alone.
 pub(super) const SPELLED_LATE: usize = 24;
 
 /// Exports that may take the step to what another one gives, and globals in which it may stand.

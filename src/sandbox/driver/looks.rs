@@ -1,5 +1,5 @@
-//! What an entry left when it ended: what it handed to its caller, what came to host functions in pieces, and
-//! what lies in its memory.
+//! The things that an entry left when it ended. It handed some to its caller, some came to host functions in
+//! pieces, and some lie in its memory.
 
 use std::sync::PoisonError;
 
@@ -35,8 +35,7 @@ impl Driver<'_> {
         }
     }
 
-    /// Looks at what is there after an entry at `func`, of which are the arguments and results if it
-    /// returned.
+    /// Looks at the memory after an entry at `func`, and at its arguments and results if it returned.
     pub(super) fn look_at_outcome(&self, func: Option<FuncIndex>, returned: Option<(&[Value], &[Value])>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *state;

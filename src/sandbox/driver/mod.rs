@@ -89,7 +89,8 @@ pub(super) struct Driver<'o> {
     returning: Returning,
     /// Memory of the sample's own that calls take over.
     parcels: parcels::Parcels,
-    /// What the sample told its host of and was looked at, and the objects that came of it.
+    /// The functions that the sample told its host of and that were looked at, and the objects that came of
+    /// them.
     told: callbacks::Told,
     /// How often a function did not come to an end with made-up arguments.
     stops: BTreeMap<FuncIndex, u32>,
@@ -216,8 +217,8 @@ impl<'o> Driver<'o> {
             self.make_page();
             self.keep();
         }
-        // What belongs to the toolchain or ends things goes last: without a state to return to, it would
-        // leave a stack or a heap on which nothing works.
+        // Exports that belong to the toolchain or end things go last. Without a state to return to, they
+        // would leave a stack or a heap on which nothing works.
         let ends = |one: &&Candidate| matches!(one.role, Role::Destroy | Role::Runtime);
         let (last, others): (Vec<&Candidate>, Vec<_>) = chosen.iter().partition(ends);
         let (began, _) = self.session.work();
@@ -243,7 +244,7 @@ impl<'o> Driver<'o> {
         }
     }
 
-    /// Calls these as long as that costs not too much, and counts them; gives those that showed little. Work
+    /// Calls these as long as that costs not too much, and counts them. Gives those that showed little. Work
     /// and bytes returned to do not count that were there when it `began`.
     fn each<'c>(
         &mut self,
@@ -320,8 +321,8 @@ impl<'o> Driver<'o> {
         }
     }
 
-    /// Whether the last call gave what may be an object in memory, which is only there as long as the call
-    /// is not undone.
+    /// Whether the last call gave what may be an object in memory. It is only there as long as the call is
+    /// not undone.
     fn has_given(&self) -> bool {
         let last = self.entries.len().saturating_sub(1);
         self.entries.last().is_some_and(|entry| self.object_of(last, entry).is_some())
@@ -332,7 +333,7 @@ impl<'o> Driver<'o> {
         self.entries.last().is_some_and(|entry| entry.end == EntryEnd::Returned)
     }
 
-    /// Puts the instance back if the last call did not come to its end: a heap that it left in the middle of
+    /// Puts the instance back if the last call did not come to its end. A heap that it left in the middle of
     /// a change would make those after it fail too. Returns whether it did not.
     fn settle(&mut self) -> bool {
         let has_failed = !self.entries.is_empty() && !self.has_returned();
@@ -376,7 +377,7 @@ impl<'o> Driver<'o> {
         self.post_return(candidate);
     }
 
-    /// Gives the results of an export of a component back, as its host does when it has read them: until then
+    /// Gives the results of an export of a component back, as its host does when it has read them. Until then
     /// some programs take no other call.
     fn post_return(&mut self, candidate: &Candidate) {
         if self.session.module().component().is_none() || !self.has_returned() {
@@ -392,9 +393,9 @@ impl<'o> Driver<'o> {
         }
     }
 
-    /// What is called with made-up arguments may never come to an end: of what mixes no bits little is missed
-    /// then, and time is left for the others. What did not come to its end before gets less each time, and so
-    /// does any that mixes no bits after the second of them.
+    /// A call with made-up arguments may never come to an end. Of code that mixes no bits little is missed
+    /// then, and time is left for the others. A function that did not come to its end before gets less each
+    /// time. So does any that mixes no bits after the second of them.
     fn made_up_budget(&self, func: FuncIndex, reach: Reach) -> Budget {
         let most = match reach {
             Reach { mixes: MIXES.., .. } => u64::MAX,

@@ -57,7 +57,7 @@ const RARER: &[&[Piece]] = &[
 /// Pieces that one may be changed to.
 const PIECES: &[Piece] = &[Object, Input, Len, Output, Number, Number];
 
-/// A call: which of those that are open, with what, and which input if it has to be one.
+/// A call: the export among those that are open, its arguments, and the input if it has to be a certain one.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub(super) open: usize,

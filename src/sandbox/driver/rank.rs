@@ -1,4 +1,4 @@
-//! How much work an export may do: the loops in the functions that it reaches, and whether it reaches the
+//! The work that an export may do: the loops in the functions that it reaches, and whether it reaches the
 //! host.
 //!
 //! One pass over the code, without keeping it. Functions of the table count too, at a quarter, where a

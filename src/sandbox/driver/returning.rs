@@ -1,6 +1,6 @@
 //! The state that the driver returns to after a call that failed.
 //!
-//! One instance serves all entry points, so a call with made-up arguments that traps half-way would leave a
+//! One instance serves all entry points. So a call with made-up arguments that traps half-way would leave a
 //! heap behind on which whatever follows fails as well. The sandbox goes back too: descriptors, standard
 //! input, numbers of objects. What the sample did to files stays: it happened.
 

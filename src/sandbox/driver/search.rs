@@ -1,9 +1,9 @@
 //! Looking for an order in which more of the code runs.
 //!
-//! An export that did next to nothing may want what another one gave, or be called after one that it was
-//! called before. So it is called again, now that all were called once, with each object that came out of any
-//! of them in its first place. A call that shows new code is kept, and the search goes on from there; any
-//! other is undone. It ends when a whole round shows nothing, or its calls are used up.
+//! An export that did next to nothing may want an object of another one, or want to be called after another
+//! one. So it is called again when all were called once. Each object that came out of any of them stands once
+//! in its first place. A call that shows new code is kept, and the search goes on from there; any other is
+//! undone. It ends when a whole round shows nothing, or its calls are used up.
 
 use super::{
     Driver, args,
@@ -45,7 +45,7 @@ impl Driver<'_> {
         }
     }
 
-    /// What exports gave that may be objects in memory, the last first, one of each export first. What lies
+    /// Results of exports that may be objects in memory, the last first, one of each export first. What lies
     /// among the data of the module is a text or a table.
     pub(super) fn objects(&self, most: usize) -> Vec<i32> {
         let (mut objects, mut givers) = (Vec::new(), BTreeSet::new());

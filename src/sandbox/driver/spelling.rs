@@ -1,9 +1,9 @@
-//! Asking an export for one number after another: a page may be given a text letter by letter, or several
-//! letters at a time, by the place that it asks for, or one call after the other.
+//! Asking an export for one number after another: a page may be given a text so. It comes letter by letter,
+//! or several letters at a time. The page asks for a place each time, or calls once after the other.
 //!
-//! An export is asked on only as long as what it gives may be text, or begins as a program does; at first it
-//! may give nothing for a while. Most give something else at once, so that it costs them a call or two. What
-//! it gives may also stand in a global, or be another after a step that a second export takes.
+//! An export is asked on only as long as its answers may be text, or begin as a program does. At first it may
+//! give nothing for a while. Most give something else at once, so that it costs them a call or two. The
+//! answer may also stand in a global, or be another after a step that a second export takes.
 
 use std::sync::PoisonError;
 
@@ -91,7 +91,7 @@ fn first_address(data: &wasmparser::Data<'_>) -> Option<u32> {
     }
 }
 
-/// What was answered so far: the first results of each call, as far as they go on.
+/// The answers so far: the first results of each call, as far as they go on.
 #[derive(Default)]
 struct Answers {
     texts: [Spelled; 2],
@@ -174,8 +174,8 @@ impl Driver<'_> {
         plain.into_iter().chain(others).collect()
     }
 
-    /// Whether something that an export gave so far may be of a text, or says that there is none at that
-    /// place. What calls its host hands over there what it has, or does something.
+    /// Whether an answer of an export so far may be of a text, or says that there is none at that place. What
+    /// calls its host hands over there what it has, or does something.
     fn may_spell(&self, candidate: &Candidate) -> bool {
         let is_own = |entry: &Entry| entry.func == Some(candidate.func);
         let fits = |value: &Value| match *value {

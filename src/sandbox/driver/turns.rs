@@ -1,9 +1,9 @@
-//! What a page calls again and again, with each frame or each tick of a timer: an export, or what the sample
-//! gave its host to be called, may do little to a file in a call and much in a thousand.
+//! Calls that a page makes again and again, with each frame or each tick of a timer. An export, or a function
+//! that the sample gave its host, may do little to a file in a call and much in a thousand.
 //!
-//! Only such is called that leads to files. A series goes on as long as each call calls the host. What may be
-//! a time goes on with each call, and what may be a key or a text is another one (`typed`): an editor writes
-//! what it is given, and that is no damage.
+//! Only such is called that leads to files. A series goes on as long as each call calls the host. A number
+//! that may be a time goes on with each call, and one that may be a key or a text is another one (`typed`).
+//! An editor writes what it is given, and that is no damage.
 
 use super::{
     Driver, args,
@@ -116,8 +116,8 @@ impl Driver<'_> {
         }
     }
 
-    /// Arguments of the call after so many others. The first number is a key and the address of a text, those
-    /// after it are keys, but for an object that comes first.
+    /// Arguments of the call after so many others. The first number is a key and the address of a text, and
+    /// those after it are keys. An object may come before it.
     fn turn_args(&self, params: &[Type], made: usize) -> Vec<Value> {
         let letters = typed::letters(self.options.seed.number());
         let letter = letters[made % letters.len()];

@@ -230,7 +230,7 @@ impl Table {
         self.open.remove(&fd).ok_or(Errno::BADF)
     }
 
-    /// Gives what is open as `from` the number `to`, in place of what has it; returns the target that was
+    /// Gives what is open as `from` the number `to`, in place of what has it. Returns the target that was
     /// closed by that.
     pub(super) fn renumber(&mut self, from: u32, to: u32) -> Result<Option<Target>, Errno> {
         self.get(to)?;

@@ -87,7 +87,7 @@ fn ready_events(subscriptions: &[Subscription]) -> Vec<u8> {
     events
 }
 
-/// The events that end the wait: what is ready at once, else the clock that is first, else none.
+/// The events that end the wait: those that are ready at once, else the clock that is first, else none.
 fn wait(ctx: &mut CallContext<'_, '_>, subscriptions: &[Subscription]) -> Vec<u8> {
     let mut events = ready_events(subscriptions);
     if !events.is_empty() {

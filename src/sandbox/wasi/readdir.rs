@@ -18,8 +18,8 @@ fn list(listing: &mut Vec<u8>, cookie: u64, name: &str, ino: u64, file_type: u8)
 }
 
 /// Writes as many entries as fit, the last one cut off: a caller sees by a full buffer that there is more.
-/// `.` and `..` come first; the cookie of a name is its position in the order in which names came, which
-/// stays what it is when others go.
+/// `.` and `..` come first. The cookie of a name is its position in the order in which names came, which
+/// stays the same when others go.
 pub(super) fn fd_readdir(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
     let dir = ctx.state.wasi.dir(ctx.u32(0), right::FD_READDIR)?;
     let room = (ctx.u32(2) as usize).min(LISTING);

@@ -1,5 +1,5 @@
 //! WASIX: what it adds to preview1 and an error number can answer. Sockets that connect are connections of
-//! the sandbox, with nobody at the other end: what is sent is kept, and nothing is ever received.
+//! the sandbox, with nobody at the other end. What is sent is kept, and nothing is ever received.
 //!
 //! Not here: programs, forks and threads, which end or nest an execution (`world::process`).
 

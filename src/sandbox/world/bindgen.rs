@@ -62,8 +62,8 @@ const START: &str = "__wbindgen_start";
 const WORK: &str = "wbg_rayon_start_worker";
 
 /// The glue of wasm-bindgen-rayon does this with a builder of a pool. It starts as many workers as that
-/// wants, each with what the others have, and then the pool. The page awaits all that, so the pool is built
-/// beside it.
+/// wants, each with the arguments of the others, and then the pool. The page awaits all that, so the pool is
+/// built beside it.
 fn start_workers(call: &mut Caller<'_>, _: &Mutex<State>, args: &[u64], _: &str) -> Result<(), CallEnd> {
     let builder = Value::I32(args.get(2).copied().unwrap_or(0) as i32);
     let ask = |call: &mut Caller<'_>, name: &str| match call.invoke(name, &[builder]).ok()?[..] {

@@ -77,7 +77,7 @@ fn invoke(call: &mut Caller<'_>, state: &Mutex<State>, _: &[u64], name: &str) ->
     caught(call, state, result)
 }
 
-/// As [`invoke`], of an import without a telling name: only if the first argument is the index of a function
+/// As [`invoke`], of an import without a telling name. The first argument must be the index of a function
 /// that takes the others and gives what is wanted.
 pub(super) fn invoke_fitting(
     call: &mut Caller<'_>,

@@ -1,5 +1,5 @@
-//! Functions of the canonical ABI that a component's program imports: what is known of a resource of its own
-//! is its representation, which stands for the handle too.
+//! Functions of the canonical ABI that a component's program imports. A resource of its own is known by its
+//! representation, which stands for the handle too.
 
 use super::{Entry, made};
 use crate::sandbox::context::{CallContext, CallEnd};

@@ -87,7 +87,7 @@ fn copy(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
 }
 
 /// An output stream, vectors that are there, and a place for the count: `fd_write`. Once it was that, it
-/// fails as that: a stream that is not open must not be tried for ever.
+/// fails as that. Otherwise a stream that is not open would be tried for ever.
 fn write(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     let (fd, vectors, count, written) = (ctx.u32(0), ctx.u32(1), ctx.u32(2), ctx.u32(3));
     if matches!(fd, 1 | 2)

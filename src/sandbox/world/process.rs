@@ -1,9 +1,8 @@
 //! Programs, forks and threads, as WASIX and wasi-threads have them.
 //!
 //! There is one instance; threads of it take turns (`tracer::threads`). A program that is started ends the
-//! one that calls
-//! (`exec`) or is said to run (`spawn`); nothing of it exists here. A fork goes on as the child the first
-//! time, which is where the work of most programs is, and as the parent after that.
+//! one that calls (`exec`) or is said to run (`spawn`); nothing of it exists here. A fork goes on as the
+//! child the first time, where most programs do their work, and as the parent after that.
 
 use std::sync::Mutex;
 

@@ -1,9 +1,9 @@
 //! What an import without a telling name is taken for: how the code uses it.
 //!
 //! Minifiers and authors rename imports, but the code around them stays. A result that is compared with the
-//! end of the heap is the size of memory; a global that goes down and up around calls is a stack pointer.
-//! One pass over the code follows values through operands and locals, from one control instruction to the
-//! next. Each use is a vote; a role needs more votes than any other.
+//! end of the heap is the size of memory. A global that goes down and up around calls is a stack pointer. One
+//! pass over the code follows values through operands and locals, from one control instruction to the next.
+//! Each use is a vote; a role needs more votes than any other.
 //!
 //! Not here: names (`world`), and what a role answers (`guess`, `layout`).
 

@@ -1,5 +1,5 @@
-//! Exceptions as JavaScript carries them: a function is called by its index through the host, which catches
-//! what is thrown and says so in a word of the sample's.
+//! Exceptions as JavaScript carries them. The sample calls a function by its index through the host, which
+//! catches what is thrown and says so in a word of the sample's.
 //!
 //! Around each such call the code sets the word to zero, reads it, and sets it to zero again. No other call
 //! has all three. What throws never comes back: an `unreachable` follows each call of it.

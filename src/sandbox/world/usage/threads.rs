@@ -1,5 +1,5 @@
-//! The exports that Emscripten's glue calls when it begins a thread, found by what they do where a minifier
-//! took their names.
+//! The exports that Emscripten's glue calls when it begins a thread. Where a minifier took their names, they
+//! are found by what they do.
 //!
 //! One of them puts its first parameters into globals: the first of these is where each thread keeps the
 //! address of its own structure. The others are known by that global and by the shape of their code.
@@ -31,7 +31,7 @@ pub(in crate::sandbox) struct ThreadExports {
 pub(in crate::sandbox) const WASI_START: &str = "wasi_thread_start";
 
 impl ThreadExports {
-    /// The same of a module that has exports with the names of the toolchain: a name says more than a shape,
+    /// The same of a module that has exports with the names of the toolchain. A name says more than a shape,
     /// which others may have as well.
     pub(in crate::sandbox) fn named(self, has: impl Fn(&str) -> bool) -> Self {
         let named = |names: [&str; 2], known: Option<Box<str>>| {

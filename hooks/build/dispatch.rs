@@ -2,7 +2,7 @@
 //!
 //! A handler that ends in a call must end in a jump. If a frame is kept at each operator, a small loop
 //! overflows the native stack, and the process dies. LLVM makes the jump on targets that have it, in
-//! optimised code, as long as nothing is put between the call and the return. A build script sees the
+//! optimised code, as long as nothing stands between the call and the return. A build script sees the
 //! optimisation level and flags of the compiler, and these are judged here. Debug assertions and coverage are
 //! judged in the code (`cfg(debug_assertions)`, `cfg(coverage)`; see the edit
 //! `tail-calls-only-without-assertions`). Overflow checks end the build (`src/dispatch.rs`): the code can see

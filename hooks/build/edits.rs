@@ -198,8 +198,8 @@ pub fn strip_root(source: &str) -> String {
     out
 }
 
-/// Copies the execution handlers to a second module in which `RECORD` is true, so that the hot path of an
-/// engine that does not record stays free of recording.
+/// Copies the execution handlers to a second module in which `RECORD` is true. So the hot path of an engine
+/// that does not record stays free of recording.
 pub fn derive_recording_handlers(sources: &mut BTreeMap<String, String>) -> Result<(), Error> {
     const OF: &str = "engine/executor/handler/exec";
     const FLAG: &str = "const RECORD: bool = false;";

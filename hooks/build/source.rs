@@ -1,9 +1,9 @@
 //! Where the published wasmi is that the edits are applied to.
 //!
-//! Cargo has it already, as a rule: beside this crate in a registry's or a vendor folder, or where the
+//! Cargo has it already, as a rule. It is beside this crate in a registry's or a vendor folder, or where the
 //! metadata of a checkout says; neither looks at the network. If not, cargo is asked for this one crate,
-//! which the user's lock file names because our manifest does: under the settings of the cargo that runs
-//! this.
+//! under the settings of the cargo that runs this. The user's lock file names the crate because our manifest
+//! does.
 
 use std::{
     env,
@@ -29,8 +29,8 @@ pub fn find(here: &Path) -> Result<PathBuf, Box<dyn Error>> {
         .ok_or_else(|| format!("cargo has no wasmi {WASMI_VERSION} (`cargo fetch` gets it): {told}").into())
 }
 
-/// Asks cargo for the crate, which it does not fetch by itself, as no target depends on it; what it says.
-/// The registry is named because cargo asks for that where another takes its place, which it goes to then.
+/// Asks cargo for the crate, which it does not fetch by itself, as no target depends on it; what it says. The
+/// registry is named because cargo asks for that. Where another takes its place, cargo goes to that one.
 fn fetch() -> Result<String, Box<dyn Error>> {
     let out = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -43,7 +43,7 @@ fn fetch() -> Result<String, Box<dyn Error>> {
     Ok(String::from_utf8_lossy(&asked.stderr).into_owned())
 }
 
-/// The cargo that runs this script: it reads its configuration from the folder that it was called in, and
+/// The cargo that runs this script. It reads its configuration from the folder that it was called in, and
 /// does not tell its scripts of `--offline`.
 struct Caller {
     folder: PathBuf,
@@ -53,7 +53,7 @@ struct Caller {
 
 impl Caller {
     /// Known on Linux. Elsewhere the configuration is that of the target folder, which lies within the user's
-    /// project as a rule, and `CARGO_NET_OFFLINE` is what keeps cargo from the network.
+    /// project as a rule. There `CARGO_NET_OFFLINE` keeps cargo from the network.
     fn of_this() -> Option<Self> {
         #[cfg(target_os = "linux")]
         let process = format!("/proc/{}", std::os::unix::process::parent_id());

@@ -1,5 +1,5 @@
-//! A linear memory whose pages cost nothing until they are touched, and that is there only as far as its
-//! limit says.
+//! A linear memory whose pages cost nothing until they are touched. It is there only as far as its limit
+//! says.
 //!
 //! wasmi_core writes zeros to every byte of a memory that it makes or grows, so a module that declares four
 //! gigabytes takes four. Here the system gives pages that are zero, and keeps none of them before they are

@@ -128,8 +128,8 @@ fn small_loop(settings: &[&str], flags: &str) -> Result<String, String> {
     Ok(if said == "tail calls" { said + &framed(&folder) } else { said })
 }
 
-/// Says which handlers keep their frame while the next one runs, as the compiled program has it; on x86-64,
-/// where there is `objdump`.
+/// Says which handlers keep their frame while the next one runs, as the compiled program has it. That needs
+/// x86-64 and `objdump`.
 fn framed(folder: &Path) -> String {
     let program = folder.join(format!("target/{}/release/small-loop", target()));
     let tool = Command::new("objdump").args(["-d", "-C", "--no-show-raw-insn"]).arg(program).output();

@@ -2,7 +2,7 @@
 //! `samples.parquet`. Memory is that of one batch of [`BATCH`] rows and of one row group.
 //!
 //! Compressed with zstd, which every reader has and which takes half of what Snappy does. Whole numbers have
-//! signs: Spark and what is built on Hive have no others, and read unsigned ones as decimals or not at all.
+//! signs. Spark and what is built on Hive have no others, and read unsigned ones as decimals or not at all.
 
 use std::{
     fs::File,

@@ -4,8 +4,8 @@
 //! One definition of a row ([`rows`]) makes the type that is written and read, the columns of the Parquet
 //! file and the tables in `docs/scan.md`.
 //!
-//! In a crate of its own because of what `convert` stands on: Arrow and Parquet take longer to build than the
-//! rest of the program. Without its feature `arrow` there are rows and columns only.
+//! It is a crate of its own because of the crates below `convert`: Arrow and Parquet take longer to build
+//! than the rest of the program. Without its feature `arrow` there are rows and columns only.
 
 pub mod columns;
 #[cfg(feature = "arrow")]

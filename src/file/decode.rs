@@ -3,8 +3,8 @@
 //!
 //! [`Metered`] stands around each part of a deserialization (deserializer, visitor, seed, accesses) and
 //! passes everything on. Of a list or a map it charges the budget the size of each element before that is
-//! made, of text and bytes the length. What a vector reserves beyond its elements is not counted: at most as
-//! much again.
+//! made. Of text and bytes it charges the length. What a vector reserves beyond its elements is not counted:
+//! at most as much again.
 
 use std::{cell::Cell, fmt};
 

@@ -135,7 +135,7 @@ impl TraceDiff {
     }
 }
 
-/// The first difference of the streams: that which replay of the first trace comes to first.
+/// The first difference of the streams, in the order in which replay of the first trace comes to them.
 fn parting(a: &Trace, b: &Trace) -> Option<Parting> {
     let decision = first_difference(a.decision_chunks(), b.decision_chunks());
     let record = first_record(a, b);

@@ -1,8 +1,8 @@
 //! The acts of the host on the sample, as a file holds them: one object of chunks, after the outcome.
 //!
 //! It is not needed to read a run, since a run again gives the same (`rerun`). So a file without it, or with
-//! it damaged, is as good. Only what was recorded is trusted less than a run again: what it says is checked
-//! by the data level against decisions and records.
+//! it damaged, is as good. What was recorded is trusted less than a run again: the data level checks it
+//! against decisions and records.
 //!
 //! Not here: what the entries mean (`trace::effects`).
 

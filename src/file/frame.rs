@@ -116,8 +116,8 @@ pub struct Frame {
     pub is_last: bool,
     /// Number of the chunk in the file, from 0.
     pub number: u32,
-    /// Number of the first decision, record or item in it; of a part of something, its first byte; of a
-    /// checkpoint, instructions before it.
+    /// Number of the first decision, record or item in it. Of a part of something it is its first byte; of a
+    /// checkpoint, the instructions before it.
     pub first: u64,
     /// Decisions, records, items or bytes in it.
     pub count: u64,

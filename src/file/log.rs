@@ -21,7 +21,7 @@ pub(super) struct Log {
     pub(super) timeouts: Vec<Timeout>,
     /// The last entry has begun and not ended, as far as is known.
     is_open: bool,
-    /// Items were lost since: what became of the last entry is not known, nor whether others came after it.
+    /// Items were lost since. It is not known how the last entry ended, nor whether others came after it.
     is_torn: bool,
     /// Items were lost.
     is_damaged: bool,

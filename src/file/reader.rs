@@ -426,8 +426,8 @@ impl Reader {
     }
 
     /// The next sound frame after where the walk is: where it is, and where its contents end. Each chunk that
-    /// is missing before it takes a frame at least, so a number that is higher is not believed: it would
-    /// hide all that follows.
+    /// is missing before it takes a frame at least. So a number that is higher is not believed: it would hide
+    /// all that follows.
     fn search(&self, walk: &Walk, end: u64) -> io::Result<Option<(u64, Frame, u64)>> {
         let (mut at, mut block) = (walk.at + 1, vec![0; SEARCHED]);
         while at < end {

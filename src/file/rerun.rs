@@ -76,8 +76,9 @@ impl Recorded {
         self.rerun_with(false).0
     }
 
-    /// Gives the trace what the host did to the sample, if it has it not yet: from the file, or by running
-    /// the sample again as it was run. Whatever comes of it, values are checked against the recording.
+    /// Gives the trace what the host did to the sample, if it has it not yet. It comes from the file, or from
+    /// running the sample again as it was run. Whatever comes of it, values are checked against the
+    /// recording.
     ///
     /// # Errors
     ///

@@ -53,8 +53,8 @@ impl Store {
         let (decisions, lost_decisions) =
             follow(&store.reader, ChunkKind::Decisions, is_over.map(|over| over.0));
         let (records, lost_records) = follow(&store.reader, ChunkKind::Records, is_over.map(|over| over.1));
-        // Of a file that is cut off it is not known how many there are: any chunk that is missing may have
-        // held some.
+        // Nobody knows how many there are of a file that is cut off: any chunk that is missing may have held
+        // some.
         if lost_records.is_some() || is_over.is_none() {
             store.lost_records = AtomicU32::new(store.first_missing(&records));
         }
@@ -67,8 +67,8 @@ impl Store {
         self.gap.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first number after the last of these chunks that no chunk of the file has, or that of the next
-    /// chunk of records, which does not follow.
+    /// The first number after the last of these chunks that no chunk of the file has. If the next chunk of
+    /// records does not follow, it is that chunk's number.
     fn first_missing(&self, records: &[usize]) -> u32 {
         let after = records.last().map_or(0, |position| position + 1);
         let mut expected = after

@@ -77,8 +77,8 @@ pub enum Imported {
     Global(u32),
 }
 
-/// Hands the kinds of [`Given`] to another macro, after what stands in the first braces and before what
-/// stands in the second: `values::taint` has them among its sources.
+/// Hands the kinds of [`Given`] to another macro, between the contents of the first braces and of the second.
+/// `values::taint` has them among its sources.
 macro_rules! given_kinds {
     ($callback:ident { $($head:tt)* } { $($tail:tt)* }) => {
         $callback! {
@@ -160,8 +160,8 @@ pub enum Effect {
         /// A number for it.
         state: u32,
     },
-    /// Puts a state back that was kept. A memory or table that grew since stays as large, and what was not
-    /// there then is zero or null; of a table, the first [`MAX_RESTORED_ELEMENTS`] are put back.
+    /// Puts a state back that was kept. A memory or table that grew since stays as large, and its new part is
+    /// zero or null. Of a table, the first [`MAX_RESTORED_ELEMENTS`] are put back.
     Restore {
         /// Which state.
         state: u32,
@@ -203,7 +203,7 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Notes what was done before record number `record`, unless there is no room for it or for one before.
+    /// Notes an effect before record number `record`, unless there is no room for it or for one before.
     pub fn push(&mut self, record: u64, effect: Effect) {
         self.bytes = self.bytes.saturating_add(effect.size());
         if self.ends_at.is_none() && self.bytes > MAX_EFFECT_BYTES {

@@ -76,8 +76,8 @@ pub struct Executed {
 /// What an instruction did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ControlEffect {
-    /// It went on to the next, or left the function (`return`; [`Event::Leave`] follows), or was the last of
-    /// its invocation, or called a host function ([`Event::HostCall`] follows).
+    /// It went on to the next, or was the last of its invocation. Or it left the function (`return`;
+    /// [`Event::Leave`] follows), or called a host function ([`Event::HostCall`] follows).
     #[default]
     Plain,
     /// `br`, `br_if`, `if`, or `br_table` with equal labels.

@@ -4,8 +4,8 @@
 //! blocks get consecutive numbers, so a frame of the call stack is one number, and a visitor that counts
 //! needs one array.
 //!
-//! PERF: a block is 12 bytes, an exit names one block; owners and tables stand aside, as only rare paths and
-//! visitors ask for them.
+//! PERF: a block is 12 bytes, and an exit names one block. Owners and tables stand aside, as only rare paths
+//! and visitors ask for them.
 
 use std::{fmt, ops::Range, sync::Arc};
 
@@ -224,8 +224,8 @@ impl CodeMap<'_> {
         &self.loaded[self.owners[number as usize].loaded as usize]
     }
 
-    /// The tags of the module that block `number` is of, and the index of the one that it throws, if the code
-    /// says so.
+    /// The tags of the module of block `number`, and the index of the tag that it throws, if the code says
+    /// so.
     pub(super) fn thrown(&self, number: u32) -> (&Tags, Option<u32>) {
         let loaded = self.loaded(number);
         (loaded.module.tags(), loaded.code.thrown(BlockIndex(number - loaded.first_block)))

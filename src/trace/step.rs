@@ -2,7 +2,7 @@
 //!
 //! [`step`] says, for each [`Exit`], which decisions are read in which order and where control goes then. It
 //! is the only place that does. A [`Walker`] says where bits, fields and records come from and what becomes
-//! of calls, so everything that follows a run goes through here:
+//! of calls. So everything that follows a run goes through here:
 //!
 //! | walker | decisions come from | records | it stops |
 //! |---|---|---|---|
@@ -53,8 +53,8 @@ pub(crate) trait Walker {
     /// Reads a field of `width` bits.
     fn field(&mut self, width: u32) -> Result<u64, Self::Stop>;
 
-    /// The next bits of the stream, the first one highest; at least two of them if a target of more than one
-    /// bit is next.
+    /// The next bits of the stream, the first one highest. There are at least two of them if a target of more
+    /// than one bit is next.
     fn ahead(&self) -> u64;
 
     /// The key of the target before; 0 before the first.
@@ -225,7 +225,7 @@ pub(crate) struct Landed<B> {
 }
 
 /// Bits that say which of `tags` is thrown by a block that throws the tag with this index, if the code says
-/// so; or the number of the tag.
+/// so. Else the number of the tag.
 pub(crate) fn thrown(tags: &Tags, index: Option<u32>) -> Result<u32, u32> {
     index.and_then(|index| tags.number(index)).ok_or(tags.bits())
 }

@@ -1,6 +1,6 @@
 //! Host functions: what the sample may call, and what such a function may do.
 //!
-//! Every import that is not defined is answered with zeros of its type; imported memories, tables and globals
+//! Every import that is not defined is answered with zeros of its type. Imported memories, tables and globals
 //! are made to the declared type. So any module can be instantiated, and imports are linked by position: a
 //! name may stand for two types.
 
@@ -286,7 +286,7 @@ impl Caller<'_> {
     /// Position of the call's record in the trace, and the work so far.
     pub(crate) fn moment(&mut self) -> Moment {
         let recorder = self.caller.recorder_mut();
-        // So that what was executed up to here can be counted.
+        // So that the instructions up to here can be counted.
         recorder.drain();
         let (decisions, calls) = (recorder.decisions(), recorder.calls());
         capture(&mut self.caller).map_or_else(Moment::default, |capture| capture.moment(decisions, calls))

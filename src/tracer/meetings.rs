@@ -31,9 +31,9 @@ impl Caller<'_> {
         self.caller.data().threads.as_ref().map_or(1, |threads| threads.begun + 1)
     }
 
-    /// Begins a thread that calls these functions one after the other; one without arguments of its own gets
-    /// the result of the one before. Gives its number; `None` if one of them is not there or does not take
-    /// what it is given, or there are too many threads.
+    /// Begins a thread that calls these functions one after the other. One without arguments of its own gets
+    /// the result of the one before. Gives its number. `None` if one of them is not there or does not take
+    /// its arguments, or if there are too many threads.
     pub(crate) fn spawn(&mut self, starts: &[(Start, Option<Vec<Value>>)]) -> Option<u32> {
         let mut steps = VecDeque::new();
         for (start, args) in starts {

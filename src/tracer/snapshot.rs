@@ -1,8 +1,8 @@
 //! The state of an instance at a moment, to return to: memories, tables, globals.
 //!
-//! Only pages that hold something are kept, and only pages that differ are written back, so a large memory
-//! that is little used costs a look. A memory or table that has grown since stays as large; what was not
-//! there is zero or null again. Segments that the code dropped stay dropped.
+//! Only pages that hold something are kept, and only pages that differ are written back. So a large memory
+//! that is little used costs a look. A memory or table that has grown since stays as large; its new part is
+//! zero or null again. Segments that the code dropped stay dropped.
 //!
 //! Not here: what the host remembers (`sandbox`).
 

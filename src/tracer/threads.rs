@@ -1,11 +1,11 @@
 //! Threads of a sample: green ones, on one thread of the host.
 //!
-//! Each has a stack of its own in the engine and values of its own for all globals; memories, tables and
+//! Each has a stack of its own in the engine and values of its own for all globals. Memories, tables and
 //! functions are those of the one instance. A thread goes on until a host function suspends it. It waits
 //! then, joins or sleeps, or it is another's turn, which the seed decides.
 //!
-//! Not here: who goes on when (`schedule`), how they ask the host (`meetings`), which imports begin threads
-//! (`sandbox`).
+//! Not here: the turns of threads (`schedule`), their questions to the host (`meetings`), and the imports
+//! that begin them (`sandbox`).
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -150,7 +150,7 @@ pub(super) struct Threads {
     pub(super) asked: Option<State>,
     /// The invocation that runs can be suspended.
     pub(super) can_suspend: bool,
-    /// Globals that can change, what they were at first, and what they are for the threads that do not run.
+    /// Globals that can change, with their first values, and with those of the threads that do not run.
     pub(super) globals: Vec<engine::Global>,
     pub(super) initial: Vec<engine::Val>,
     pub(super) parked: BTreeMap<u32, Vec<engine::Val>>,

@@ -1,5 +1,5 @@
 //! What a function computes besides addresses. Code that works on a table of numbers in memory computes more
-//! places than values, so that of all that it computes little is what it is there for.
+//! places than values. So only little of what it computes is its real work.
 //!
 //! Operands are followed within a block. An address that a load or store takes, and all that this was made
 //! of, is none of the values. Nothing is known of what calls give, nor of vectors.

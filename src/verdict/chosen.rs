@@ -109,8 +109,8 @@ fn argument<'r>(run: &'r Run, chosen: &Chosen) -> Option<&'r Arg> {
     run.calls.get(at)?.args.get(chosen.index as usize)
 }
 
-/// An effect with an empty name, or an empty script, after something was asked for: what it would have done
-/// would have stood there.
+/// An effect with an empty name, or an empty script, after something was asked for: an order would have stood
+/// there.
 fn by_nothing(facts: &Weighed<'_>, run: &Run) -> Option<String> {
     let calls = &facts.weights.calls;
     let is_of = |names: &[String], call: &Call| {

@@ -37,7 +37,7 @@ pub(super) struct Counters {
     counters: BTreeSet<Cell>,
     /// What decides a branch, a `select` or the index of an indirect call.
     decided: BTreeMap<(FuncIndex, u32), Cell>,
-    /// Those that what stands in memory decides, with the constant that it is compared with.
+    /// Counters that a word of memory decides, with the constant that it is compared with.
     pub(super) by_memory: BTreeMap<(FuncIndex, u32), Option<u64>>,
 }
 

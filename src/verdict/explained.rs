@@ -190,8 +190,8 @@ fn is_siphash(facts: &Facts<'_>, uses: &Uses) -> bool {
     uses.rotations.is_empty() && uses.wide_rotations.iter().eq(&SIPHASH) && is_there()
 }
 
-/// The words that lie at an address before anything runs, if any does: what no segment covers is zero, and
-/// tools leave such bytes out.
+/// The words that lie at an address before anything runs, if any do. A byte that no segment covers is zero,
+/// and tools leave such bytes out.
 fn table_at(facts: &Facts<'_>, address: u64) -> Option<Table> {
     let end = address.checked_add(4 * ENTRIES as u64)?;
     let mut bytes = [0; 4 * ENTRIES];

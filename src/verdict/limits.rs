@@ -22,7 +22,7 @@ pub(super) const UNSEEN_WAY: usize = 64;
 /// small program have fewer, and tables of a library hundreds.
 pub(super) const UNSEEN_FANOUT: usize = 32;
 
-/// Calls of unknown functions, or pauses, after a file was read that may tell what it holds by their order:
+/// Calls of unknown functions, or pauses, after a file was read: by their order they may tell its contents,
 /// as many bits.
 pub(super) const ORDERED_CALLS: usize = 32;
 
@@ -57,7 +57,7 @@ pub(super) const HASH_CALLS: usize = 3;
 /// nothing.
 pub(super) const LOOKED_FOR: u64 = 10_000_000;
 
-/// Numbers for which what a function computes is computed: two words that agree in all of them are the same.
+/// Numbers for which a function is computed: two words that agree in all of them are the same.
 pub(super) const TRIED: usize = 4;
 
 /// Values that one may be made of: the longest way to write xor takes seven operators.

@@ -1,7 +1,7 @@
 //! The score: weights of the pieces of evidence, saturating within a kind and over all kinds.
 //!
-//! Within a kind (a family, else the first two parts of a namespace) the weightiest counts whole, and each
-//! further one a part of what the one before did (`decay`). Kinds combine as independent probabilities do. So
+//! Within a kind (a family, else the first two parts of a namespace) the weightiest counts whole. Each
+//! further one counts a part of the one before (`decay`). Kinds combine as independent probabilities do. So
 //! ten weak hits of one kind stay weak, no sum leaves 0 to 100, and evidence that is added never makes a
 //! score smaller. There are no negative weights: what speaks for a sample is easily had by a hostile one.
 

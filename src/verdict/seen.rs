@@ -59,7 +59,7 @@ impl Guard {
         words
     }
 
-    /// Whether what the host said decides: it was computed from that, or a call of it stands before.
+    /// Whether the host's word decides: it was computed from that, or a call of it stands before.
     pub(super) fn is_decided(&self, seen: &Seen) -> bool {
         !self.from.is_empty() || self.after.as_ref().is_some_and(|host| seen.decides(host))
     }
@@ -112,7 +112,7 @@ pub(super) fn calls_in(module: &Module, func: FuncIndex) -> Vec<Site> {
     calls
 }
 
-/// The code that a verdict is about, and what was seen of it: each looked at once, and only if asked for.
+/// The code that a verdict is about, and what was seen of it. Each is looked at once, and only if asked for.
 pub(super) struct Code<'a> {
     pub(super) facts: &'a Weighed<'a>,
     module: OnceCell<Option<Module>>,
@@ -196,8 +196,8 @@ impl Seen {
         self.calls.contains(&(site, callee))
     }
 
-    /// The call in code that ran from which the way to `site` begins: itself, or that of a function on the
-    /// way to its function.
+    /// The call in code that ran from which the way to `site` begins. That is the call itself, or the call of
+    /// a function on the way to its function.
     pub(super) fn way_to(&self, facts: &Facts<'_>, module: &Module, site: Place) -> Option<Place> {
         match self.ran.contains(&site.function) {
             true => Some(site),

@@ -19,8 +19,8 @@ pub(super) fn quoted(name: &str) -> String {
     text::quoted(name, QUOTED)
 }
 
-/// A statement of a rule and what it found, for a sentence: a pattern is left out where what it found stands
-/// beside it.
+/// A statement of a rule and what it found, for a sentence. A pattern is left out if its find stands beside
+/// it.
 pub(super) fn held(statement: &str, found: Option<&str>) -> String {
     let pattern = statement.split_once(": ").filter(|(_, value)| value.starts_with('/'));
     match (pattern, found) {

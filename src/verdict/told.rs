@@ -24,8 +24,8 @@ pub(super) fn lack(facts: &Weighed<'_>) -> Option<String> {
     by_value(facts, run).or_else(|| by_order(facts, run)).or_else(|| not_followed(facts, run))
 }
 
-/// A file was read that nobody had named, values were not followed to the end, and functions were called
-/// since by which it may have been told.
+/// A file was read that nobody had named, and values were not followed to the end. Functions were called
+/// since by which its contents may have been told.
 fn not_followed(facts: &Weighed<'_>, run: &Run) -> Option<String> {
     let flows = facts.flows.filter(|flows| flows.instructions < flows.of || flows.lost > 0)?;
     let reads = reads(facts, run);

@@ -129,8 +129,8 @@ fn guarding(facts: &Facts<'_>, module: &Module, seen: &Seen, site: Place) -> Opt
 
 /// Calls of functions that have an effect, where the function ran and the call did not. A program that
 /// deletes its own files and those of others by one function has run all calls of the host. So such calls
-/// count if they stand behind a branch that followed what the host said, or behind a count of what was done
-/// before. Other branches around them are those of errors.
+/// count if they stand behind a branch that followed what the host said. They also count behind a counter of
+/// what was done before. Other branches around them are those of errors.
 fn uses(
     facts: &Facts<'_>,
     module: &Module,
@@ -211,8 +211,8 @@ impl Waiting {
     }
 }
 
-/// Calls that did not run, behind a branch that followed what the host said of time or surroundings: of what
-/// nobody knows, or of what may change files.
+/// Calls that did not run, behind a branch that followed what the host said of time or surroundings. They are
+/// calls of unknown functions, or of functions that may change files.
 fn dated(
     weights: &Weights,
     facts: &Facts<'_>,
@@ -469,8 +469,8 @@ fn is_harmless(weights: &Weights, facts: &Facts<'_>, constants: Option<(u32, u32
 }
 
 /// Functions that do little but mix bits, that did not run and that nothing explains. They count if they are
-/// much of the code, if an export begins with them that nobody called, or if code that ran decided not to
-/// call them. Others do not: a large library holds hashes and checksums that nobody asked for.
+/// much of the code, or if an export begins with them that nobody called. They also count if code that ran
+/// decided not to call them. Others do not: a large library holds hashes and checksums that nobody asked for.
 fn unseen_mixing(code: &Code<'_>) -> Option<String> {
     let (facts, weights): (&Facts<'_>, _) = (code.facts, code.facts.weights);
     let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();

@@ -1,6 +1,6 @@
 //! The tables of `rules/verdict.toml`: weights, thresholds, names.
 //!
-//! The file is part of the program; a key that is missing, misspelt or too many is an error of the build's
+//! The file is part of the program. A key that is missing, misspelt or too many is an error of the build's
 //! tests, not of a run.
 //!
 //! Not here: what is added up (`decide`).

@@ -2,8 +2,8 @@
 
 use super::limits::IDENTIFIER;
 
-/// The words of an identifier in lower case, split at what is no letter or digit and where an upper-case
-/// letter follows a lower-case one.
+/// The words of an identifier in lower case. It is split at what is no letter or digit, and where an
+/// upper-case letter follows a lower-case one.
 pub(super) fn words_of(name: &str) -> impl Iterator<Item = String> {
     let mut words = vec![String::new()];
     let mut before_lower = false;

@@ -1,5 +1,5 @@
-// Recording in handlers. Included in each copy of the handlers, which says by `RECORD` whether it records;
-// the macros below expand to nothing in the other one.
+// Recording in handlers. Included in each copy of the handlers, which says by `RECORD` whether it records.
+// The macros below expand to nothing in the copy that does not.
 
 /// Pushes a decision and goes on at `$args`.
 macro_rules! record_decision {

@@ -256,8 +256,8 @@ impl Recorder {
         recorder
     }
 
-    /// Gives what is recorded from now on to `sink`, and what was recorded before to the former one, which is
-    /// returned.
+    /// Gives everything that is recorded from now on to `sink`. The former one gets what was recorded before,
+    /// and is returned.
     pub fn set_sink(&mut self, sink: Box<dyn Sink>) -> Box<dyn Sink> {
         self.drain();
         std::mem::replace(&mut self.sink, sink)
@@ -352,7 +352,7 @@ impl Recorder {
     }
 
     /// Pushes a field of `width` bits (1 to 34), most significant first, if the window then has room for one
-    /// bit more; returns whether it did.
+    /// bit more. Returns whether it did.
     ///
     /// PERF: a window without room is flushed by a handler that begins the operator again, so that the
     /// operator's own handler calls nothing.

@@ -1,6 +1,6 @@
 //! Sites: which Wasm operator an operator of the engine was translated from.
 //!
-//! The translator notes a pair for each operator it encodes; a trap or a stop knows only its instruction
+//! The translator notes a pair for each operator it encodes. A trap or a stop knows only its instruction
 //! pointer, and is looked up here. Two bytes an operator, and only for functions that were called.
 //!
 //! Not here: module offsets (a site counts from the start of the function body, the offset that lazy
@@ -29,8 +29,8 @@ pub(crate) struct Pending {
     ops: u32,
     /// The operator being translated is an `end` or an `else`: no instruction, so no place for a poll.
     is_delimiter: bool,
-    /// Bytes read of the operators that are not the sample's own, and the last one of them: where it is, and
-    /// whether it records nothing.
+    /// Bytes read of the operators that are not the sample's own, and the last one of them with its place,
+    /// and whether it records nothing.
     passed: usize,
     last: (u32, bool),
     /// The operator being translated is not the sample's own; whether it records nothing.

@@ -1,6 +1,6 @@
 //! Runs small loops of each kind on a small native stack: the process dies if a handler keeps its frame.
-//! `tests/dispatch.rs` builds and runs this, with the module that it puts beside it, with each setting of the
-//! compiler that could make it do so.
+//! `tests/dispatch.rs` builds and runs this, with the module that it puts beside it. It does so with each
+//! setting of the compiler that could make a handler keep its frame.
 
 use wasmspoor_hooks::{Config, Engine, Linker, Module, Store};
 

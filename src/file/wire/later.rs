@@ -1,7 +1,7 @@
 //! Fields that came after version 1: after an object stands a list of names and values, if there is any.
 //!
-//! A reader of before looks at nothing after the object, and a reader of now passes over names that it does
-//! not know, and says which. A field with its default is not written: such a file is the same, byte for byte,
+//! A reader of before looks at nothing after the object. A reader of now passes over names that it does not
+//! know, and says which. A field with its default is not written. So such a file is the same, byte for byte,
 //! as one of a program that has no such field.
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -11,8 +11,8 @@
 //!
 //! Memory is bounded by [`MAX_CHUNKS`] and the limits beside it. Time is bounded by a `Mood` of each shelf. A
 //! search in vain is paid from what was saved, and from an allowance for each word. Where that is not enough,
-//! nothing is sought for a while, each time for twice as long. A crafted trace can make it learn in vain for
-//! as long as it pays for that by words that came before.
+//! nothing is sought for a while, each time for twice as long. A crafted trace can make it learn in vain, but
+//! only as long as words that came before pay for that.
 //!
 //! Way not taken: chunks only. Eight of them for a word are about as fast as the plain walk of a loop.
 

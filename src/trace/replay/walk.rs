@@ -2,7 +2,7 @@
 //!
 //! What a step is says `trace/step.rs`; here is where replay gets decisions, and whom it tells.
 //!
-//! PERF: [`Walk`] holds the cursor by value and everything that borrows it is inlined, so it stays in
+//! PERF: [`Walk`] holds the cursor by value and everything that borrows it is inlined. So it stays in
 //! registers; cold functions borrow the [`Replay`] only. Measured by the ignored test `speed` on one shared
 //! core, blocks of three instructions: 2.2 instructions a nanosecond, 1.1 when every branch is random.
 

@@ -134,8 +134,8 @@ impl<'r> Stretch<'r> {
         }
     }
 
-    /// The blocks that ran, and for each whether the branch at its end was taken if that names one label, or
-    /// which label it took of a table.
+    /// The blocks that ran. For each it says whether the branch at its end was taken, if that names one
+    /// label, or which label of a table it took.
     pub(crate) fn ways(self) -> impl Iterator<Item = (ExecutedBlock<'r>, Option<bool>, Option<u32>)> {
         let map = self.map;
         let way = move |step: &BlockExit| match step.way {

@@ -8,7 +8,7 @@
 //!
 //! Memory is bounded by [`MAX_STRETCHES`] and [`MAX_STRETCH_FRAMES`]. For time it has a [`Mood`], as the memo
 //! of replay has: what is sought in vain is paid by what was saved. Popped frames are compared from the top
-//! down, as the walk would pop them, so a look costs no more than the walk that it may save.
+//! down, as the walk would pop them. So a look costs no more than the walk that it may save.
 
 use crate::{
     module::{BlockIndex, FuncIndex},

@@ -96,7 +96,7 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
-    /// One that ends where a step ends, before the decisions that it is known by are used up.
+    /// One that ends where a step ends, within the decisions that it is known by.
     fn begun(from: u64, most: u32) -> Self {
         let least = if most == COUNTED_CHUNK { COUNTED_CHUNK - 2 } else { most };
         Self { from, least: least.into(), most: most.into() }

@@ -63,8 +63,8 @@ pub(super) fn crypto_in_hot_loop(facts: &Weighed<'_>) -> Option<Correlation> {
     ))
 }
 
-/// The hot loop that a constant was executed in: of the loops that begin before it, the innermost one that it
-/// ran more often than it was entered.
+/// The hot loop that a constant was executed in. Of the loops that begin before it, that is the innermost one
+/// that ran it more often than it was entered.
 fn loop_of<'a>(
     facts: &Weighed<'_>,
     loops: &LoopsByFunction<'a>,

@@ -1,8 +1,8 @@
 //! The sample hands out as much as was read from a file, in letters that look random.
 //!
 //! An exact search finds what was sent plain, in base64 or hexadecimal (`leak`). Under a key that changes
-//! from letter to letter nothing of that is left. Three things are: how many letters there are, how many
-//! different ones, and that all are about as frequent as each other. Text is not.
+//! from letter to letter nothing of that is left. Three things are left: how many letters there are, how many
+//! different ones, and that all are about equally frequent. Text is not.
 //!
 //! Costs one pass over what the calls point at, up to [`MAX_SENT`].
 

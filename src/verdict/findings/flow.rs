@@ -42,8 +42,8 @@ fn dead_code(facts: &Weighed<'_>) -> Option<Finding> {
         .then(|| of_run(FindingName::DeadCodeConfirmed, &["flow"], 0, 100, text).at(places))
 }
 
-/// Calls through a table as the module set it up are in the static call graph; severity is for those through
-/// a table that was changed.
+/// Calls through a table as the module set it up are in the static call graph. The severity is for those
+/// through a table that was changed.
 fn hidden_paths(facts: &Facts<'_>) -> Option<Finding> {
     let hidden = &facts.dynamic.coverage.hidden;
     let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();

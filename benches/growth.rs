@@ -1,5 +1,5 @@
-//! `growth`: how work grows with the input. Each pass, view and writer runs on inputs of doubling size, and
-//! one that takes more than 2^1.2 times as many instructions for twice the input fails.
+//! `growth`: how work grows with the input. Each pass, view and writer runs on inputs of doubling size. One
+//! that takes more than 2^1.2 times as many instructions for twice the input fails.
 //!
 //! ```text
 //! cargo bench --profile tail --bench growth              counts under callgrind; needs valgrind
@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Instructions are counted and not time, so that the machine and its load do not matter. One process under
-//! callgrind runs everything; [`measured`] is the function whose costs are collected, and each return from it
+//! callgrind runs everything. [`measured`] is the function whose costs are collected; each return from it
 //! makes callgrind write a file with the sum.
 
 mod growth {
@@ -28,7 +28,7 @@ use growth::{inputs, stages};
 /// How much more work twice the input may be, as a power of two. Sorting is 1.1 at these sizes.
 const MOST: f64 = 1.2;
 /// Instructions at the smaller size below which a step says nothing of how it grows. Some work begins only at
-/// some size (a list that is cut, a table that is made), and would look as if it grew without end.
+/// some size: a list is cut, a table is made. It would look as if it grew without end.
 const LEAST: u64 = 300_000;
 /// The argument that makes this process the one that is measured.
 const CHILD: &str = "--measured-in=";

@@ -2,7 +2,7 @@
 //!
 //! Each workload runs on four engines of one binary. `stock` is wasmi, and `fuel` is wasmi metering fuel.
 //! `off` is the hooked crate, not recording, and `flow` records, with a sink as the tracer has it. Only the
-//! call of the export is timed; store and instance are fresh for each run, and the code was translated by an
+//! call of the export is timed. Store and instance are fresh for each run, and the code was translated by an
 //! earlier run on the same engine. The paired table compiles anew for each run.
 //!
 //! ```text

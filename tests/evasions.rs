@@ -375,8 +375,8 @@ fn effects_have_names_in_every_world() {
     assert_eq!(class(&named(("env", "log")).1), Class::Clean);
 }
 
-/// A program that first does to a file of its own what it is going to do to those of others: all its calls of
-/// the host ran.
+/// A program that first does to a file of its own what it is going to do to those of others. So all its calls
+/// of the host ran.
 #[test]
 fn the_way_to_an_effect_counts_and_not_its_last_call() {
     let program = |later: &str| {

@@ -290,7 +290,7 @@ fn a_hash_that_nobody_asked_a_large_library_for_is_no_miner() {
     assert_eq!(small.verdict.class, Class::Undecided, "{:?}", small.verdict.reasons);
 }
 
-/// A checksum that takes four bytes at once and that is called only if a condition holds, which it does not.
+/// A checksum that takes four bytes at once. It is called only if a condition holds, which it does not.
 fn beside_a_checksum(tables: &[[u32; 256]; 4]) -> Analysis {
     // The first word is zero, which tools leave out.
     let words = tables.iter().flatten().skip(1);

@@ -1,8 +1,8 @@
 //! Trace files: the same report as live, and the same run again. Nothing is lost or believed that should not
 //! be when a file is cut off, damaged, or cannot be written.
 //!
-//! `SPOOR_KILLS=200` kills as often as the bar asks (default 12), `SPOOR_RERUNS=3` runs each sample again as
-//! often, `SPOOR_HOSTILE=20000` reads as many hostile files (default 400).
+//! `SPOOR_KILLS=200` kills as often as the bar asks (default 12), and `SPOOR_RERUNS=3` runs each sample again
+//! as often. `SPOOR_HOSTILE=20000` reads as many hostile files (default 400).
 
 mod common;
 #[path = "file/recordings.rs"]

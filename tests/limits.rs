@@ -1,4 +1,4 @@
-//! Every limit stops what it limits, says so, and loses nothing: the trace of a stopped run replays to the
+//! Every limit stops what it limits, says so, and loses nothing. The trace of a stopped run replays to the
 //! instruction at which it stopped.
 
 use std::time::Duration;
@@ -286,7 +286,7 @@ fn a_host_function_that_swallows_a_stop_does_not_go_on() {
 }
 
 /// Calls through a table to functions of great and changing index push 34 decisions each. So few of them make
-/// a word that a tick sees fewer decisions than usual, and they are no calls in silence for that.
+/// a word that a tick sees fewer decisions than usual. They are no calls in silence for that.
 #[test]
 fn wide_indirect_calls_cost_what_they_record() {
     let functions = 600;

@@ -1,7 +1,7 @@
 //! Metamorphic tests: a change that keeps what a module does keeps what is said of it, class and family.
 //!
-//! Exports get other names, `nop` stand between the instructions, functions stand in the reverse order,
-//! custom sections are gone; where `wasm-opt` is installed, its `-O3` has worked on it.
+//! Exports get other names, `nop` stand between the instructions, functions stand in the reverse order, and
+//! custom sections are gone. Where `wasm-opt` is installed, its `-O3` has worked on it.
 
 mod common;
 

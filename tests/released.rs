@@ -1,5 +1,5 @@
 //! Files that each released version wrote, in `tests/released/VERSION/`, are read by this one, and say what
-//! they said: `docs/formats.md`. A folder of a version that was released never changes; that of the version
+//! they said: `docs/formats.md`. A folder of a version that was released never changes. That of the version
 //! that is in the making is written anew with `BLESS=1`.
 #![cfg(unix)]
 

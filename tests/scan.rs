@@ -130,7 +130,7 @@ fn good_ones() -> tempfile::TempDir {
     folder
 }
 
-/// Scans with two workers, one of which gets a sample that does not end well; the others must have their
+/// Scans with two workers, one of which gets a sample that does not end well. The others must have their
 /// results, and not wait for it.
 fn costs_only_itself(folder: &Path, limits: &[&str], kind: &str, is_slow: bool) {
     let (rows, summary, code) = scan(&[limits, &[text(folder)]].concat());

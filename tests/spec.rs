@@ -1,5 +1,5 @@
-//! The official spec tests under the hooked engine, recording: every directive that stock wasmi passes
-//! passes, and every count of every instance is what the oracle counted on stock wasmi.
+//! The official spec tests under the hooked engine, recording. Every directive that stock wasmi passes
+//! passes. Every count of every instance is what the oracle counted on stock wasmi.
 //!
 //! Debug builds run this with loop dispatch, optimised ones with tail calls.
 

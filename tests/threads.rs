@@ -566,8 +566,8 @@ fn host_functions_start_and_are_no_threads() {
     );
 }
 
-/// One that the engine would take as it is, with a start function that changes a global: each thread finds
-/// globals as they were before that.
+/// A module that the engine would take as it is, with a start function that changes a global. Each thread
+/// finds globals as they were before that.
 #[test]
 fn a_module_without_atomics_begins_threads_before_its_start_function() {
     let text = r#"(module (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))

@@ -157,8 +157,8 @@ fn corpus_is_recomputed() {
     assert!(modules >= 9 && instructions > 10_000, "{modules} modules, {instructions} instructions");
 }
 
-/// As `spoor run` runs them: a persona's files and sockets, exports called with made-up arguments, and the
-/// instance put back after each call that failed.
+/// As `spoor run` runs them. There are a persona's files and sockets, and exports called with made-up
+/// arguments. The instance is put back after each call that failed.
 #[test]
 fn sandbox_runs_of_the_corpus_are_recomputed_to_the_end() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");

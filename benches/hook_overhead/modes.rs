@@ -54,8 +54,8 @@ pub(crate) fn criterion() {
 /// Prints the table of ratios to stock over `rounds` rounds, for the workload called `only` or for all.
 ///
 /// A round runs all engines one after the other and starts with another engine each time. A ratio is taken
-/// within a round, so that what slows the machine for seconds slows both sides. Each run compiles anew at
-/// another place in memory: see [`jostle`]. The table shows medians.
+/// within a round, so that a slow spell of the machine slows both sides. Each run compiles anew at another
+/// place in memory: see [`jostle`]. The table shows medians.
 pub(crate) fn paired(rounds: usize, only: &str) {
     println!(
         "{:<38}{:>9}{:>8}{:>8}{:>8}{:>12}{:>13}",

@@ -1,4 +1,4 @@
-//! Runs made so that what replay remembers is of no use: the decisions that came before do not come again, or
+//! Runs made so that the memory of replay is of no use. The decisions that came before do not come again, or
 //! come again only to make it look for more.
 
 use wasmspoor::{Limits, Options, Outcome, Tracer, Value, trace::Trace};

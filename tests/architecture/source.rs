@@ -232,8 +232,8 @@ impl Tree {
         })
     }
 
-    /// The module in which what a path names is defined; nothing of another crate, and nothing where only a
-    /// module is named: what is used of it names it again.
+    /// The module that defines what a path names. Nothing of another crate, and nothing where only a module
+    /// is named: what is used of it names it again.
     fn target(&self, found: &Found) -> Option<(Name, Name)> {
         let mut path = match absolute(&found.path, &found.module) {
             Some(path) => path,

@@ -7,8 +7,8 @@ use wasmspoor::scan::{
     unpack::{Caps, Found, embedded, unpack},
 };
 
-/// The first byte says what the rest is wrapped in, so that what lies behind headers and checksums is
-/// reached. Whatever comes of it keeps the caps.
+/// The first byte says how the rest is wrapped, so that the parts behind headers and checksums are reached.
+/// Whatever comes of it keeps the caps.
 #[allow(unreachable_pub)]
 pub fn body(data: &[u8]) {
     let Some((&kind, data)) = data.split_first() else { return };

@@ -283,7 +283,7 @@ fn stored_trace(u: &mut Unstructured<'_>) -> arbitrary::Result<Trace> {
 /// Arbitrary bytes as a trace file: opened, told, replayed, sought in, analysed, compared with itself.
 ///
 /// The first byte says what is made of the others. They are the file, or changes of a sound one. Checksums of
-/// such a file are made right again so that what is behind them is reached.
+/// such a file are made right again so that the parts behind them are reached.
 pub fn file(data: &[u8]) {
     let Some((&way, data)) = data.split_first() else { return };
     let bytes = match way % 4 {

@@ -92,7 +92,7 @@ pub fn is_beyond_stock(wasm: &[u8]) -> bool {
     !stock::accepts(wasm) && wasmparser::Validator::new_with_features(all).validate_all(wasm).is_ok()
 }
 
-/// Runs a module on both sides and compares; returns the number of instructions, or `None` if the stock
+/// Runs a module on both sides and compares. Returns the number of instructions, or `None` if the stock
 /// engine does not take the module.
 ///
 /// Calls the start function, then `_start` if it is exported and every other exported function otherwise.

@@ -223,7 +223,7 @@ fn sha256() -> String {
 }
 
 /// A known hash explains nothing where its result is compared again and again; where it is not, it does. A
-/// program that feeds it compares how much is left, at the head of the loop, and may have fed it a rest
+/// program that feeds it compares how much is left, at the head of the loop. It may have fed it a rest
 /// before.
 #[test]
 fn a_search_with_a_known_hash_is_a_search() {

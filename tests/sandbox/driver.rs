@@ -271,7 +271,7 @@ fn the_clock_advances_with_executed_instructions() {
 }
 
 /// Registers as embind does, under names of one letter: a type, a free function, a class with constructor and
-/// member; and hands a function to something like a timer.
+/// member. It also hands a function to something like a timer.
 const BOUND: &str = r#"(module
     (import "a" "a" (func $type (param i32 i32 i32)))
     (import "a" "b" (func $free (param i32 i32 i32 i32 i32 i32 i32)))

@@ -53,8 +53,8 @@ struct Open {
     inheriting: u64,
 }
 
-/// The directory that the last name of a path stands in, that name (none for the directory itself), and
-/// whether a directory is wanted.
+/// The directory that the last name of a path stands in, and that name (none for the directory itself). It
+/// also says whether a directory is wanted.
 struct Place {
     dir: Option<Names>,
     name: Option<String>,

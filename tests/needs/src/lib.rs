@@ -2,8 +2,8 @@
 //!
 //! A thing is the path of a file or folder, seen from the workspace, or a word of `WORDS`. Things that
 //! `SPOOR_REQUIRE` names (words and beginnings of paths, with commas between) must be there: such a test is
-//! not ignored, and fails. This is decided when the test is compiled; whoever adds a thing later compiles
-//! again (`touch` the file, or set the variable, which cargo watches).
+//! not ignored, and fails. This is decided when the test is compiled. If a thing is added later, compile
+//! again: `touch` the file, or set the variable, which cargo watches.
 //!
 //! ```text
 //! #[needs("../shared/samples", "strace")]

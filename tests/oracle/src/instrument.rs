@@ -30,7 +30,7 @@ pub struct Options {
     /// Stop with `unreachable` before the first segment that would start when at least so many instructions
     /// have been executed in this instance. All that ran before has been counted in full. So when instruction
     /// number `limit` ends a segment (a branch or a call does), exactly `limit` are counted. The instruction
-    /// that reaches the limit still acts: a host function is called, and a run that ends with it returns or
+    /// that reaches the limit still acts. A host function is called, and a run that ends with it returns or
     /// traps as it would have. None means no limit.
     pub limit: Option<u64>,
     /// Take the start function out and export it as [`START`](crate::START) for the host to call. So counters

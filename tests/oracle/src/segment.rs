@@ -14,7 +14,7 @@
 //! ```
 //!
 //! `end` and `else` end a segment and belong to none. Original bytes are copied, never decoded and encoded
-//! again; the inserted code leaves the operand stack alone and has no labels that a branch of the module
+//! again. The inserted code leaves the operand stack alone and has no labels that a branch of the module
 //! could mean.
 
 use crate::counts::{FuncIndex, Instruction, Offset, Segment};

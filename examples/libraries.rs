@@ -298,8 +298,8 @@ fn make(out: &str, sources: &[String]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The table (`src/module/view/libraries.rs` has its layout). If there is no room, fingerprints that one module
-/// alone has are left out, those of the longest names first.
+/// The table (`src/module/view/libraries.rs` has its layout). If there is no room, fingerprints that one
+/// module alone has are left out, those of the longest names first.
 fn pack(rows: &Rows) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut longest = usize::MAX;
     loop {

@@ -72,7 +72,7 @@ pub struct Analysis {
     pub run: Option<sandbox::Run>,
     /// What the trace says.
     pub dynamic: Dynamic,
-    /// What became of what the sample was given, if that was looked at.
+    /// Where the bytes went that the sample was given, if that was looked at.
     pub data_flows: Option<DataFlows>,
     /// Rules that matched.
     pub rules: Vec<rules::Match>,
@@ -86,7 +86,7 @@ pub struct Analysis {
     pub limitations: Vec<Limitation>,
 }
 
-/// What the result leaves out, in the order in which it is found out.
+/// The parts that the result leaves out, in the order in which they are found out.
 fn limitations(
     refused: Option<LoadError>,
     run: Option<&sandbox::Run>,
@@ -313,7 +313,7 @@ fn texts_of(run: &sandbox::Run) -> impl Iterator<Item = Cow<'_, str>> {
 }
 
 /// Path and hash of each file that a run made, be it gone again. Files of the system that it wrote to are
-/// there, too. What became of a user's own files is known nowhere else.
+/// there, too. The changes of a user's own files are known nowhere else.
 fn left_by(run: &sandbox::Run) -> impl Iterator<Item = (Option<&str>, Option<&str>)> {
     let is_left = |file: &&sandbox::FileChange| match file.change {
         ChangeKind::Created => file.kind() != ChangedKind::Directory,

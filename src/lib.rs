@@ -22,8 +22,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Data goes one way: bytes → [`module`] → tracer ([`Tracer`], [`Session`]) → [`trace`]. What counts as
-//! executed, and what a trace holds, is `docs/trace-stream.md`; where things are, `docs/architecture.md`.
+//! Data goes one way: bytes → [`module`] → tracer ([`Tracer`], [`Session`]) → [`trace`].
+//! `docs/trace-stream.md` says what counts as executed, and what a trace holds; `docs/architecture.md` says
+//! where things are.
 
 // Much of the engine's side is there for the sandbox and for trace files.
 #![cfg_attr(not(feature = "analysis"), allow(dead_code, unused_imports, unused_macros))]

@@ -1,4 +1,4 @@
-//! What bounds a conversion, each with unit and reason.
+//! Limits of a conversion, each with unit and reason.
 
 /// Rows read at a time: a few megabytes.
 pub const BATCH: usize = 4096;

@@ -1,4 +1,4 @@
-//! What bounds profiles of categories, each with unit and reason.
+//! Limits of profiles of categories, each with unit and reason.
 
 /// Steps kept of a sequence; equal calls in a row are one step. A report of more is read by nobody, and a run
 /// can have millions.

@@ -108,7 +108,8 @@ impl HeldOut {
     }
 }
 
-/// The samples with evidence. What is not learnt from is not in the hash of the training set either.
+/// The samples with evidence. Samples that are not learnt from are not in the hash of the training set
+/// either.
 fn learnt_from(samples: &[Example], features: Features, mode: Mode) -> Result<Vec<Example>, Error> {
     let all: Vec<&Example> = samples.iter().collect();
     // With or without n-grams the evidence is the same.

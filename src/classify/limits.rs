@@ -1,4 +1,4 @@
-//! What bounds training and model files, each with its reason.
+//! Limits of training and model files, each with its reason.
 
 /// Rows that are trained on at most: nu-SVC and radius neighbours cost their square.
 pub const MAX_ROWS: usize = 20_000;

@@ -234,7 +234,7 @@ fn dump_file(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failur
     let refused =
         |error: &LoadError| Failure::new(Exit::of_refused(error), anyhow::anyhow!(error.to_string()));
     let run = recorded.run.as_ref().map_err(refused)?;
-    // What could be read is printed in any case, and standard error says what is missing.
+    // Events that could be read are printed in any case, and standard error says what is missing.
     let done = || exit_of(&arguments.file, run);
     if let Some(written) = arguments.write_other(&run.trace, out) {
         return written.map(|_| done());

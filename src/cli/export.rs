@@ -105,7 +105,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         }
     }
     output::write(arguments.output.as_ref(), &bytes, out)?;
-    // What could be replayed is written in any case, and standard error says what is missing.
+    // Events that could be replayed are written in any case, and standard error says what is missing.
     Ok(exit_of(&arguments.file, run))
 }
 

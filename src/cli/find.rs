@@ -209,7 +209,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
             walked
         }
     };
-    // What was found before is shown in any case.
+    // Places that were found before are shown in any case.
     looked.map(|_| Exit::Done).map_err(valued::end)
 }
 

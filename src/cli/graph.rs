@@ -115,7 +115,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let mut analysed = arguments.recorded.analyse_either(&arguments.file, &arguments.sample)?;
     arguments.symbols.give(&mut analysed)?;
     let refused = refusal(&analysed);
-    // What only a run has to show is empty then.
+    // The parts that only a run can fill are empty then.
     if let (Some(_), Kind::Calls | Kind::States) = (&refused, arguments.kind) {
         return refused.map_or(Ok(Exit::Done), Err);
     }

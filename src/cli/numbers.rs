@@ -2,8 +2,8 @@
 //! with a dash, with its arguments: `--invoke=-f -5`.
 //!
 //! clap takes what begins with `-` for an option, unless it is decimal. Here the sign of a number that
-//! follows `--invoke` is hidden before clap sees it, and shown again when it has read the value. What hides
-//! it is a character that no argument of a process can hold.
+//! follows `--invoke` is hidden before clap sees it, and shown again when it has read the value. The sign is
+//! hidden by a character that no argument of a process can hold.
 
 use std::{convert::Infallible, ffi::OsString};
 

@@ -115,7 +115,7 @@ impl Print {
         out: &mut W,
         write: impl FnOnce(&Screen, &mut dyn Write) -> Result<Exit, Failure>,
     ) -> Result<Exit, Failure> {
-        // What is wrong with a list is said before anything is run.
+        // A mistake in a list is told before anything is run.
         self.known.list()?;
         let Some(path) = &self.output else { return write(&Screen::of_stdout(), out) };
         let file = Target::create(path).map_err(|error| unusable(path, error))?;

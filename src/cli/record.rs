@@ -168,8 +168,8 @@ fn write(
     Ok(written.map_err(io::Error::other).with_context(|| path.display().to_string())?)
 }
 
-/// A file that was not there, unless it may be written over. What is no regular file, such as a pipe, is
-/// opened as it is.
+/// A file that was not there, unless it may be written over. A file that is no regular one, such as a pipe,
+/// is opened as it is.
 fn create(path: &Path, force: bool) -> Result<File, Failure> {
     let is_special = fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
     let mut options = OpenOptions::new();

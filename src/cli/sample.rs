@@ -186,7 +186,7 @@ pub(super) struct Analysed {
     pub(super) analysis: Analysis,
 }
 
-/// What is the same for all samples of a command: read once.
+/// The part that is the same for all samples of a command: read once.
 pub(super) struct Analyser<'a> {
     arguments: &'a Arguments,
     options: RunOptions,
@@ -262,7 +262,7 @@ impl Arguments {
         !self.no_budgets
     }
 
-    /// What the sample sees of its world, but files.
+    /// The sample's view of its world, but for files.
     fn set_world(&self, options: &mut RunOptions) -> anyhow::Result<()> {
         options.seed = self.seed.map_or(options.seed, Seed::Given);
         if let Some(seconds) = self.epoch {
@@ -322,7 +322,7 @@ impl Analyser<'_> {
     pub(super) fn run(&self, file: &Path, effects: bool) -> Result<Run, Failure> {
         let (bytes, options) = self.read(file)?;
         let progress = input::Progress::begin("running", file);
-        // What is wrong with a text is said by whoever loads it.
+        // The loader of a text says what is wrong with it.
         let wasm = wat::parse_bytes(&bytes).unwrap_or((&bytes[..]).into());
         let run = match effects {
             true => sandbox::run_with_effects(&wasm, &options),

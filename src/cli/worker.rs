@@ -166,7 +166,7 @@ pub(super) fn spawner(
         let message = "--invoke, --stdin - and --options - are for one sample: use `spoor run`";
         return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
     }
-    // What is wrong with the options is said once, and before anything is started.
+    // A mistake in the options is told once, and before anything is started.
     let (options, _) = sample.prepare()?.into_parts();
     if options.invoke.is_some() {
         let message = "--options says to call an export, which is for one sample: use `spoor run`";

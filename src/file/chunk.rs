@@ -120,7 +120,7 @@ impl<T: Stored> Things<T> {
     fn thing(&mut self) -> Option<T> {
         let rest = self.raw.get(self.at..)?;
         let (thing, after) = wire::read(rest, &self.budget)?;
-        // What takes no bytes could be there without end.
+        // An item that takes no bytes could be there without end.
         self.at += rest.len().checked_sub(after.len()).filter(|&len| len > 0)?;
         self.left -= 1;
         (self.left > 0 || after.is_empty()).then_some(thing)

@@ -98,7 +98,7 @@ impl Rest {
             limitations: run.limitations.iter().map(ToString::to_string).collect(),
             honeytokens: run.honeytokens,
             connections: run.connections,
-            // What is no module tells itself apart by how it begins.
+            // Bytes that are no module are known by how they begin.
             carved: run.carved.into_iter().chain(run.returned.into_iter().map(|it| it.bytes)).collect(),
             files: run.files.into_iter().zip(contents).collect(),
             calls_inner: run.calls_inner,

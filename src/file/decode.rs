@@ -3,8 +3,8 @@
 //!
 //! [`Metered`] stands around each part of a deserialization (deserializer, visitor, seed, accesses) and
 //! passes everything on. Of a list or a map it charges the budget the size of each element before that is
-//! made. Of text and bytes it charges the length. What a vector reserves beyond its elements is not counted:
-//! at most as much again.
+//! made. Of text and bytes it charges the length. Room that a vector reserves beyond its elements is not
+//! counted: at most as much again.
 
 use std::{cell::Cell, fmt};
 
@@ -48,7 +48,7 @@ pub(super) fn take_from_bytes<'b, T: DeserializeOwned>(
     Some((thing, inner.finalize().ok()?))
 }
 
-/// A thing that takes all of the bytes, or as [`take_from_bytes`]. What follows it is not looked at, as
+/// A thing that takes all of the bytes, or as [`take_from_bytes`]. Bytes after it are not looked at, as
 /// postcard does.
 pub(super) fn from_bytes<T: DeserializeOwned>(bytes: &[u8], budget: &Budget) -> Option<T> {
     take_from_bytes(bytes, budget).map(|(thing, _)| thing)

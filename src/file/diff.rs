@@ -242,7 +242,7 @@ impl Visitor for Ran {
 /// The functions that ran, as far as the trace goes.
 fn ran(trace: &Trace) -> BTreeMap<u32, NamedFunction> {
     let mut ran = Ran::default();
-    // What cannot be replayed is among what is lost.
+    // Events that cannot be replayed are among those that are lost.
     _ = trace.replay(&mut ran);
     ran.0
 }

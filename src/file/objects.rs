@@ -1,5 +1,5 @@
-//! The objects of a file, read and checked: header, sample, links, outcome. What is missing or is none is
-//! noted as damage.
+//! The objects of a file, read and checked: header, sample, links, outcome. A part that is missing or is none
+//! is noted as damage.
 
 use super::limits::{BESIDE_OPTIONS, MAX_HEADER, MAX_LINKS, MAX_OUTCOME, MAX_SAMPLE};
 use super::{
@@ -32,7 +32,7 @@ pub struct OptionsTooLarge {
 /// If they are too large: a file with them could be written and not be read.
 pub fn check_options(options: &RunOptions) -> Result<(), OptionsTooLarge> {
     let most = MAX_HEADER - BESIDE_OPTIONS;
-    // What cannot be written takes more than there is room for.
+    // Options that cannot be written take more than there is room for.
     let bytes = wire::to_bytes(options.clone()).map_err(|_| OptionsTooLarge { given: usize::MAX, most })?;
     let fits = bytes.len() <= most && whole::<RunOptions>(&bytes, &Budget::of(most)).is_some();
     fits.then_some(()).ok_or(OptionsTooLarge { given: bytes.len(), most })

@@ -177,7 +177,7 @@ fn end_early(run: &mut Run) {
     run.lost.push(Limitation::FileEnds);
 }
 
-/// What is damaged in the file is lost of the run.
+/// Damage in the file is lost of the run.
 fn note_harm(run: &mut Run, reader: &Reader) {
     let (damage, more) = reader.harm();
     let damaged = |damage: &_| Limitation::FileDamaged { damage: format!("{damage}") };

@@ -50,7 +50,7 @@ pub struct Rerun {
     pub log_items: u64,
     /// The first difference.
     pub difference: Option<Difference>,
-    /// What of the run is damaged in the file: from there on, nothing could be compared.
+    /// The parts of the run that are damaged in the file. From there on, nothing could be compared.
     pub damage: Vec<Damage>,
 }
 

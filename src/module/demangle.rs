@@ -36,7 +36,7 @@ fn of_cpp(name: &str) -> Option<String> {
         return None;
     }
     let options = ParseOptions::default().recursion_limit(DEMANGLE_DEPTH);
-    // What follows a name in clones and parts of it (`.llvm.123`) stays.
+    // The part after a name in clones and parts of it (`.llvm.123`) stays.
     let (symbol, tail) = BorrowedSymbol::with_tail_and_options(name.as_bytes(), &options).ok()?;
     let options = DemangleOptions::new().recursion_limit(DEMANGLE_DEPTH);
     let text = bounded(|text| symbol.structured_demangle(text, &options))?;

@@ -47,7 +47,7 @@ pub(crate) fn lowered_features() -> WasmFeatures {
     MISSING.iter().fold(engine_features(), |all, &(_, features)| all | features)
 }
 
-/// What components may be made of. What of it nobody answers is seen where it is called.
+/// What components may be made of. An import that nobody answers is seen where it is called.
 pub(super) fn component_features() -> WasmFeatures {
     WasmFeatures::COMPONENT_MODEL
         | WasmFeatures::CM_NESTED_NAMES

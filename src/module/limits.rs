@@ -1,4 +1,4 @@
-//! What bounds reading a module, each with unit and reason.
+//! Limits of reading a module, each with unit and reason.
 
 /// Bytes of a custom section's name looked at: names of toolchains are shorter.
 pub(super) const CUSTOM_NAME: usize = 256;

@@ -150,8 +150,8 @@ impl Module {
         &self.heavy
     }
 
-    /// Validates all of the file but the bodies of heavy functions, with what can be run or written anew.
-    /// What was found valid is not looked at again.
+    /// Validates all of the file but the bodies of heavy functions, with what can be run or written anew. A
+    /// part that was found valid is not looked at again.
     pub(crate) fn validate(&self) -> wasmparser::Result<()> {
         if self.is_valid.get().is_none() {
             self.heavy.validate_around(self.core(), &self.bytes, lowered_features())?;

@@ -82,7 +82,7 @@ fn the_first_way_that_fits_is_taken() {
 #[test]
 fn exceptions_go_over_landing_pads() {
     for (body, expected) in [
-        // What throws nothing has no landing pad, and its handlers are dead.
+        // A body that throws nothing has no landing pad, and its handlers are dead.
         ("try nop catch_all nop end nop", &["try nop -> skip 1", "nop -> end"][..]),
         ("block try_table (catch_all 0) nop end end nop", &["block try_table nop nop -> end"]),
         (

@@ -1,4 +1,4 @@
-//! What validation and translation of function bodies cost, counted before either is begun.
+//! The cost of validation and translation of function bodies, counted before either is begun.
 //!
 //! Both take as many steps as an operator takes and leaves values. One branch of two bytes to a label of a
 //! thousand values is a thousand steps, and in the engine's code a thousand copies. So a file of a megabyte
@@ -44,7 +44,7 @@ impl Heavy {
         Self::of_core(Core::of(wasm))
     }
 
-    /// Counts. What is malformed ends the count where validation ends, too.
+    /// Counts. A malformed part ends the count where it ends validation, too.
     pub(crate) fn of_core(core: Core<'_>) -> Self {
         // A component without a program, which the engine does not run.
         if Parser::is_component(core.bytes) {
@@ -192,7 +192,7 @@ impl Shapes {
         let mut parser = Parser::new(core.offset);
         parser.set_features(WasmFeatures::all());
         for payload in parser.parse_all(core.bytes) {
-            // What follows a broken place is not validated either.
+            // Sections behind a broken place are not validated either.
             let Ok(payload) = payload else { break };
             match payload {
                 Payload::CodeSectionEntry(body) => bodies.push(body),

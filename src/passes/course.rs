@@ -104,7 +104,7 @@ impl Visitor for Follower {
     }
 
     fn grow(&mut self, _: ExecutedBlock<'_>, delta: u64, result: u64) {
-        // What was refused gave -1, in the index type.
+        // A refused growth gave -1, in the index type.
         if i32::try_from(result).is_ok_and(|former| former >= 0) && self.course.grown.len() < COURSE_GROWTHS {
             self.course.grown.push((self.course.total, result.saturating_add(delta)));
         }

@@ -21,7 +21,7 @@ pub struct Detail {
     /// Mnemonic → executions; of the first 100,000 functions that ran.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub opcodes: BTreeMap<&'static str, u64>,
-    /// What calls through tables called, most often first, at most [`MAX_TARGETS`].
+    /// The callees of calls through tables, most often first, at most [`MAX_TARGETS`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub indirect_targets: Vec<Target>,
     /// Calls through tables whose callee is not in `indirect_targets`.

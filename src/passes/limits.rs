@@ -1,4 +1,4 @@
-//! What bounds what passes keep, each with unit and reason.
+//! Limits of what passes keep, each with unit and reason.
 
 /// Slots named for one call: the loader that writes more is named by its first.
 pub(super) const MAX_SLOTS: usize = 8;

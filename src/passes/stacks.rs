@@ -156,7 +156,7 @@ impl Visitor for Tree {
     fn block(&mut self, run: ExecutedBlock<'_>) {
         if self.pending {
             self.pending = false;
-            // What invokes from inside a host call stands on the stack of that call.
+            // A function that the host invokes from inside a host call stands on the stack of that call.
             let caller = self.frames.iter().rev().flatten().next().copied();
             let frame = self.enter(caller, run.function().index());
             self.frames.push(Some(frame));

@@ -1,6 +1,6 @@
 //! The state machine behind the call sequence: functions as states, calls as transitions.
 //!
-//! A transition goes from caller to callee; from a host function to what it called back. What the host calls
+//! A transition goes from caller to callee; from a host function to what it called back. A call by the host
 //! at top level begins a sequence and is no transition. A transition is a back edge when its callee was on
 //! the stack at least once; tail calls that led there count. That is recursion, or dispatch by tail calls.
 //! Hot paths are counted over the sequence of functions entered, whoever called them.

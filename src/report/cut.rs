@@ -11,8 +11,8 @@ use crate::{
     passes::{CallGraph, Coverage, Dynamic, Metrics, StateMachine},
 };
 
-/// Functions and other items of many fields, and items of few, that a list keeps. What an analyst reads is
-/// among the first or found with `--full`.
+/// Functions and other items of many fields, and items of few, that a list keeps. Items that an analyst reads
+/// are among the first, or are found with `--full`.
 const MOST: Lengths = Lengths { large: 1_000, small: 20_000 };
 
 /// The parts of a report that are cut, and how much of each list is left out.

@@ -29,7 +29,7 @@ fn lines(stacks: &Stacks, names: &Names<'_>) -> Vec<String> {
     lines
 }
 
-/// `name [42]`: the index keeps functions of the same name apart. What separates frames and counts does not
+/// `name [42]`: the index keeps functions of the same name apart. Separators of frames and counts do not
 /// occur in it.
 fn frame(func: FuncIndex, names: &Names<'_>) -> String {
     match names.name(func) {

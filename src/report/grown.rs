@@ -18,7 +18,7 @@ pub(super) fn sizes(report: &Report<'_>, run: &Run) -> Vec<(u64, u64)> {
             time = call.time_ns;
         }
         let &Record::Grow { delta, result } = record else { continue };
-        // What was refused gave -1, in the index type.
+        // A refused growth gave -1, in the index type.
         let Ok(former) = i32::try_from(result) else { continue };
         sizes.push((time, u64::from(former.unsigned_abs()).saturating_add(delta)));
     }

@@ -112,7 +112,7 @@ pub struct Report<'a> {
     pub host_calls: Vec<HostCallReport<'a>>,
     /// Host calls that are not in `host_calls`.
     pub host_calls_cut: u64,
-    /// What it did, in the order of virtual time: the log with what says nothing folded.
+    /// The deeds of the sample, in the order of virtual time: the log, folded where it says nothing.
     pub timeline: Vec<TimelineEntry>,
     /// Steps that are not in `timeline`.
     pub timeline_cut: u64,

@@ -5,7 +5,7 @@
 //! 0f3e…64 digits…  npm source-map 0.7.4: package/lib/mappings.wasm
 //! ```
 //!
-//! What is known is told beside the verdict and is no part of it. A list says who published a file, not what
+//! A known file is told beside the verdict, and is no part of it. A list says who published a file, not what
 //! the file does. Of a file with one byte more it says nothing.
 //!
 //! In memory are 40 bytes for each file and all names in one text; a map of names would take twice as much.

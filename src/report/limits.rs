@@ -1,4 +1,4 @@
-//! What bounds what reports show, each with unit and reason.
+//! Limits of what reports show, each with unit and reason.
 
 /// Nesting of evidence that is written; deeper parts are left out of the document and stand in the JSON
 /// report.

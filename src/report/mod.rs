@@ -1,8 +1,8 @@
 //! Reports: an [`Analysis`](crate::analysis::Analysis) as text, JSON, SARIF, CSV, graphs and coverage files.
 //! Same analysis, same bytes.
 //!
-//! [`Report`] holds everything in the shape of the JSON; the other formats are written from it. What a sample
-//! chose (names, strings, paths) goes through [`escape`](crate::text::escape) on every way out.
+//! [`Report`] holds everything in the shape of the JSON; the other formats are written from it. Texts that a
+//! sample chose (names, strings, paths) go through [`escape`](crate::text::escape) on every way out.
 //!
 //! Not here: files, terminals and options (`cli`).
 

@@ -18,7 +18,7 @@ use crate::text::{cut_counted, plural, some};
 /// A reason and what is known of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Why<'r> {
-    /// What it means, in a sentence; of the sample's own texts nothing is in it.
+    /// Its meaning, in a sentence that has none of the sample's own texts.
     pub(crate) sentence: String,
     /// What was found, with figures; absent if the sentence says it.
     pub(crate) evidence: Option<String>,
@@ -85,7 +85,7 @@ impl<'r> Why<'r> {
         Self { sentence: whole_sentence(&sentence), evidence, rule: Some(rule), ..bare }
     }
 
-    /// What its rule's match rests on, where that is less than a deed.
+    /// The grounds of its rule's match, where these are less than a deed.
     pub(crate) fn marks(&self) -> Vec<&'static str> {
         self.rule.map(marks).unwrap_or_default()
     }
@@ -96,7 +96,7 @@ impl<'r> Why<'r> {
     }
 }
 
-/// What a match rests on, where that is less than a deed of the sample's own.
+/// The grounds of a match, where these are less than a deed of the sample's own.
 pub(crate) fn marks(rule: &Match) -> Vec<&'static str> {
     let marks = [
         (rule.attempted, "tried, and failed"),
@@ -126,7 +126,7 @@ fn leaves(evidence: &Evidence, words: &mut Vec<String>, depth: usize) {
     if depth > EVIDENCE_DEPTH || words.len() >= MOST_FOUND {
         return;
     }
-    // What was not found is no evidence to look at.
+    // A statement that was not found is no evidence to look at.
     if evidence.parts.is_empty() && !evidence.statement.starts_with("not") {
         let word = in_words(&evidence.statement, evidence.found.as_deref());
         if !words.iter().any(|other| other.contains(&word)) {

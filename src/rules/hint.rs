@@ -2,7 +2,7 @@
 //! that costs less than compiling the expression, and most expressions of most rules match nothing in most
 //! samples.
 //!
-//! Whatever is not plain gives no hint, and then the expression is asked. Case is never looked at.
+//! An expression that is not plain gives no hint, and then the expression is asked. Case is never looked at.
 //!
 //! Not here: how much is looked at (`pattern`).
 

@@ -1,4 +1,4 @@
-//! What bounds loading and matching rules, each with unit and reason.
+//! Limits of loading and matching rules, each with unit and reason.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! Where data comes from and goes: what the effects of a run say of it beside the bytes themselves.
 //!
 //! Bytes that a call hands out are marked with their origin where that is known: a file and the position in
-//! it, a variable, a socket. Everything else that a host function writes is its own answer. What a call reads
-//! follows from the meaning of its arguments, once, when it begins.
+//! it, a variable, a socket. Everything else that a host function writes is its own answer. The reads of a
+//! call follow from the meaning of its arguments, once, when it begins.
 
 use crate::{
     trace::effects::{Given, Origin},

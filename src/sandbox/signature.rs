@@ -47,7 +47,7 @@ pub(super) struct Param {
     pub(super) is_wide: bool,
 }
 
-/// Reads the text. What is not in the table above counts as no kind; a test walks all tables.
+/// Reads the text. A word that is not in the table above counts as no kind; a test walks all tables.
 pub(super) fn parse(text: &'static str) -> Vec<Param> {
     let param = |word: &'static str| {
         let (name, kind) = word.split_once(':').unwrap_or((word, ""));

@@ -1,4 +1,4 @@
-//! What bounds a batch and its workers, each with its reason.
+//! Limits of a batch and its workers, each with its reason.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What bounds evaluations, each with unit and reason.
+//! Limits of evaluations, each with unit and reason.
 
 /// Different calls that rules are made of at most, by name: there are 46 of WASI.
 pub(super) const MAX_CALLS: usize = 64;

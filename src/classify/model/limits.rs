@@ -1,4 +1,4 @@
-//! What bounds models read from files, each with unit and reason.
+//! Limits of models read from files, each with unit and reason.
 
 /// Stumps read from a file at most: training makes 50, and each costs time in every prediction.
 pub(super) const MAX_STUMPS: usize = 10_000;

@@ -59,7 +59,7 @@ pub(super) fn serve(
     while let Some(message) = read(&mut input)? {
         let request: Request = match serde_json::from_slice(&message) {
             Ok(request) => request,
-            // What is no request is passed over: there is nobody to answer.
+            // A message that is no request is passed over: there is nobody to answer.
             Err(_) => continue,
         };
         if !adapter.answer(&request)? {

@@ -2,8 +2,8 @@
 //! disassembler.
 //!
 //! A line for each instruction, of what is another than in the line before. Tenet knows the registers of
-//! processors only, so those of amd64 stand for what WebAssembly has (`docs/values.md`). What the host or a
-//! segment wrote stands in the line of the instruction after it.
+//! processors only, so those of amd64 stand for what WebAssembly has (`docs/values.md`). Bytes that the host
+//! or a segment wrote stand in the line of the instruction after it.
 
 use std::{
     collections::BTreeMap,
@@ -182,7 +182,7 @@ impl<W: Write> Visitor for Lines<'_, W> {
     }
 
     fn written(&mut self, event: u64, memory: u32, bytes: &[u8], address: u64, len: u64) {
-        // What the host and segments write is told of below.
+        // Writes of the host and of segments are told below.
         let Some((access, written)) = self.accesses.last_mut().filter(|(access, _)| access.is_write) else {
             return;
         };

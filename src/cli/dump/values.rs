@@ -235,7 +235,7 @@ impl Visitor for Window<'_> {
 
     fn host_return(&mut self, _: bool, results: &[u64]) {
         let left = self.frames.pop();
-        // What an atomic operator asks is no call of the sample's.
+        // A question of an atomic operator is no call of the sample's.
         if left.is_some_and(|key| self.trace.is_meeting(key)) {
             return;
         }

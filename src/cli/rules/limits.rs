@@ -1,4 +1,4 @@
-//! What bounds `spoor rules`, each with unit and reason.
+//! Limits of `spoor rules`, each with unit and reason.
 
 /// Benign files that a suggestion is tried on: each is searched for all strings.
 pub(super) const BENIGN_FILES: usize = 1_000_000;

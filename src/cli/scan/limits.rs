@@ -1,4 +1,4 @@
-//! What bounds `spoor scan`, each with unit and reason.
+//! Limits of `spoor scan`, each with unit and reason.
 
 /// Workers at a time at most: each has a thread, some descriptors and its own memory.
 pub(in crate::cli) const MAX_JOBS: u16 = 256;

@@ -242,7 +242,7 @@ pub(super) fn on_interrupt(interrupted: Arc<AtomicBool>) -> Result<(), Failure> 
 /// Files and folders as they are; what is not there may be a pattern.
 fn roots(paths: &[PathBuf]) -> Result<Vec<Root>, Failure> {
     let root = |path: &PathBuf| {
-        // What is there by that name, even a link to nothing, is no pattern.
+        // A thing that is there by that name, even a link to nothing, is no pattern.
         if path.symlink_metadata().is_ok() {
             return Ok(Root::path(path));
         }

@@ -1,5 +1,5 @@
-//! Files of other programs than this one. What an earlier one wrote is read and written byte for byte
-//! (`tests/file/recordings.rs` records it again). What a later one writes is read as far as it is known.
+//! Files of other programs than this one. A file of an earlier one is read and written byte for byte
+//! (`tests/file/recordings.rs` records it again). A file of a later one is read as far as it is known.
 
 use std::{
     fs::{self, File},

@@ -1,7 +1,7 @@
 //! The instances of a component: its definitions carried out in their order, those of components in it too.
 //!
-//! Each definition names earlier ones only, so there are no circles. What is instantiated twice is carried
-//! out twice, which a budget bounds.
+//! Each definition names earlier ones only, so there are no circles. A component that is instantiated twice
+//! is carried out twice, which a budget bounds.
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -1,4 +1,4 @@
-//! What bounds reading a component, each with unit and reason.
+//! Limits of reading a component, each with unit and reason.
 
 /// Components within one another at most: toolchains write three.
 pub(super) const MAX_DEPTH: u32 = 8;

@@ -57,7 +57,7 @@ pub(super) struct Outline<'a> {
 impl<'a> Outline<'a> {
     pub(super) fn of(file: &'a [u8], module: Range<usize>) -> Self {
         let mut outline = Self::default();
-        // What could be read up to an error is what is known.
+        // The sections up to an error are known.
         _ = outline.read(file.get(module.clone()).unwrap_or_default(), module.start as u64);
         outline
     }

@@ -3,7 +3,8 @@
 //! DWARF of a module of WebAssembly stands in custom sections, its addresses count from the contents of the
 //! code section. It is read once, as far as a budget of steps allows that follows its length. Entries and
 //! sections may refer to the same bytes again and again, so reading them all could take the square of the
-//! file. What is not read has no lines, as if it had been stripped. Whoever made a sample chose all of it.
+//! file. Code whose information is not read has no lines, as if it had been stripped. Whoever made a sample
+//! chose all of it.
 //!
 //! Read with gimli. Not with addr2line, which is made for files that one trusts: it follows every list of
 //! ranges of every entry, whatever that takes.

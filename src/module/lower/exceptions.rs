@@ -1,8 +1,9 @@
 //! Exceptions in code that has none.
 //!
-//! What is thrown is kept in globals behind the sample's own. `pending` is the number of the tag plus 1, or 0
-//! when nothing is thrown. `exception` is what a reference to it holds (`tags`). Operands that find no room
-//! there are in *slots*, globals of each type. All tags share them, since one exception at most is under way.
+//! A thrown exception is kept in globals behind the sample's own. `pending` is the number of the tag plus 1,
+//! or 0 when nothing is thrown. `exception` is what a reference to it holds (`tags`). Operands that find no
+//! room there are in *slots*, globals of each type. All tags share them, since one exception at most is under
+//! way.
 //!
 //! ```text
 //! (func …                               (func …
@@ -16,7 +17,7 @@
 //!                                         ) return) zeros)
 //! ```
 //!
-//! Each `try` has one landing pad, which goes on to that around it, so the code stays linear. What is added
+//! Each `try` has one landing pad, which goes on to that around it, so the code stays linear. The added code
 //! decides nothing for the recorder, but for two things. A catch that leads to a loop records that it does,
 //! so that nothing goes round in silence. What throws an exception again says which.
 //!

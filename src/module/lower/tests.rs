@@ -69,7 +69,7 @@ fn what_is_written_does_not_multiply() {
     let (len, lowered) = lower(&nested);
     let lowered = lowered.unwrap();
     assert!(lowered.wasm.len() < 16 * len, "{len} to {}", lowered.wasm.len());
-    // What is known of the code takes no more than it.
+    // The facts known of the code take no more room than it.
     let made = lowered.made.unwrap();
     let made: usize = made.operators.iter().map(|operators| operators.len()).sum();
     assert!(made + lowered.sites.size() < lowered.wasm.len(), "{made} and {}", lowered.sites.size());

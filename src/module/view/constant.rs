@@ -53,8 +53,8 @@ impl Constant {
     }
 }
 
-/// Evaluates an expression; `globals` are those declared so far. What cannot be known without linking is
-/// unknown, never guessed.
+/// Evaluates an expression; `globals` are those declared so far. A value that cannot be known without linking
+/// is unknown, never guessed.
 pub(super) fn evaluate(expression: &ConstExpr<'_>, globals: &[Global], uses: &mut Uses) -> Constant {
     let mut reader = expression.get_operators_reader();
     let mut stack: Vec<Constant> = Vec::new();

@@ -71,8 +71,8 @@ impl<'a> Memory<'a> {
         String::from_utf8(bytes).ok().filter(|name| !name.is_empty() && name.len() < GO_NAME)
     }
 
-    /// The names of a table; `None` if it is none. What is read of it is taken from `room`, which all tables
-    /// share.
+    /// The names of a table; `None` if it is none. Bytes that are read of it are taken from `room`, which all
+    /// tables share.
     fn table(&self, table: u64, functions: usize, room: &mut usize) -> Option<HashMap<u32, String>> {
         let word = |at: u64| self.word::<8>(table + at);
         let count = usize::try_from(word(FUNCTIONS)).ok().filter(|count| (1..=functions).contains(count))?;

@@ -1,4 +1,4 @@
-//! What bounds the static view, each with unit and reason.
+//! Limits of the static view, each with unit and reason.
 
 /// Indirect edges kept in `CallGraph::edges`: callers times entries of a
 /// table may be billions.

@@ -235,7 +235,7 @@ fn what_is_referenced_is_not_dead() {
     }
 }
 
-/// What the program puts into a table while it runs is named, and is no edge.
+/// A function that the program puts into a table while it runs is named, and is no edge.
 #[test]
 fn segments_and_initial_values_resolve_and_references_do_not() {
     let callees = |module: &str| {

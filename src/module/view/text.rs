@@ -3,7 +3,7 @@
 //!
 //! A string xored with one byte keeps the differences of neighbouring bytes, whatever the key. So one search
 //! over the differences finds every needle under all 255 keys at once, and plain where it is the signature of
-//! a file. What is decoded is decoded once, not again and again.
+//! a file. A text is decoded once, not again and again.
 //!
 //! Every string is searched for indicators, those beyond [`MAX_STRINGS`] too: only the list is cut. Time is
 //! linear in the bytes.

@@ -5,8 +5,8 @@ use std::fmt;
 use super::webcil;
 use crate::text::text_in_json;
 
-/// Part of the file that a cap or its format kept the view from. What is listed in part and was looked at in
-/// whole is none.
+/// Part of the file that a cap or its format kept the view from. A list that is kept in part, but was looked
+/// at in whole, is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unread {

@@ -1,10 +1,11 @@
-//! What bounds what a replay counts, each with unit and reason.
+//! Limits of what a replay counts, each with unit and reason.
 
 /// Pairs of call site and callee kept for calls through tables, of imports, and by the host. Calls beyond are
 /// counted only.
 pub(in crate::passes) const CALL_SITES: usize = 1 << 20;
 
-/// Different sequences kept, 24 bytes each. What comes later and is not among them is counted only.
+/// Different sequences kept, 24 bytes each. A sequence that comes later and is not among them is counted
+/// only.
 pub(super) const MAX_PATHS: usize = 100_000;
 
 /// Frames of a stack that are marked one by one when threads change: hardly any is deeper.

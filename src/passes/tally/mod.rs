@@ -2,8 +2,8 @@
 //!
 //! Keeps a few counters for each block of the functions that ran and one for each label of a table, the
 //! callees of each call site, and the call stack. So memory grows with the code, and beyond that by
-//! documented caps; never with the length of the trace. What is counted is exact; ways between blocks
-//! too, where an invocation was cut short.
+//! documented caps; never with the length of the trace. Counts are exact; ways between blocks too, where an
+//! invocation was cut short.
 //!
 //! Each thing that is counted has a small visitor of its own ([`Blocks`], [`Growth`], [`Ends`]). A call means
 //! something to several of them ([`Stack`], [`Sites`], [`Paths`], [`Entries`]); that is said here.

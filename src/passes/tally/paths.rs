@@ -30,7 +30,7 @@ impl Default for Paths {
 }
 
 impl Paths {
-    /// What follows has nothing to do with what came before.
+    /// The next calls have nothing to do with those before.
     pub(super) fn restart(&mut self) {
         self.last = [State::NONE; 2];
     }

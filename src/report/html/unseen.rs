@@ -1,4 +1,4 @@
-//! What was not seen: what did not run, what was made up, what limits the result.
+//! The parts that were not seen: code that did not run, answers that were made up, limits of the result.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,4 @@
-//! What bounds what the text report shows, each with unit and reason.
+//! Limits of what the text report shows, each with unit and reason.
 
 /// Places of a rule printed below the highest level, the rest counted: a few lines.
 pub(super) const SHOWN_PLACES: usize = 10;

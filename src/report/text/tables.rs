@@ -412,7 +412,7 @@ fn constants<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
 fn iocs<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let list = printer.report.iocs;
     let rows = list.iter().map(|ioc| {
-        // What a sample made while it ran stands nowhere in the file.
+        // A text that a sample made while it ran stands nowhere in the file.
         let place = if ioc.seen == Seen::Run { "run".to_owned() } else { format!("{:#x}", ioc.offset) };
         vec![ioc.kind.to_string(), ioc.value.clone(), place, ioc.encoding.to_string()]
     });

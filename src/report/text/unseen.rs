@@ -30,7 +30,7 @@ pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()
 
 type Fact = (&'static str, String);
 
-/// What did not run, was made up, or is not in the log.
+/// Code that did not run, answers that were made up, and calls that are not in the log.
 pub(crate) fn unseen(report: &Report<'_>) -> Vec<Fact> {
     [code(report), entries(report), answers(report), log(report)].into_iter().flatten().collect()
 }

@@ -1,4 +1,4 @@
-//! What bounds an evaluation, each with unit and reason.
+//! Limits of an evaluation, each with unit and reason.
 
 /// Steps of one rule, on all instances of both columns: a fifth of those of all, so that no rule starves the
 /// others.

@@ -487,7 +487,7 @@ fn places_of(evidence: &Evidence) -> Vec<Place> {
     places
 }
 
-/// A text of the sample in quotes. What could deceive a reader in it is escaped where it is printed.
+/// A text of the sample in quotes. Characters that could deceive a reader are escaped where it is printed.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", shorten(text))
 }

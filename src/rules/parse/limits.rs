@@ -1,4 +1,4 @@
-//! What bounds a rule, each with unit and reason.
+//! Limits of a rule, each with unit and reason.
 
 /// Bytes of a `bytes` feature at most: it becomes a regular expression of four times the length.
 pub(in crate::rules) const MAX_BYTES: usize = 256;

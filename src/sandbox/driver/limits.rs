@@ -1,4 +1,4 @@
-//! What bounds the driver, each with unit and reason.
+//! Limits of the driver, each with unit and reason.
 
 /// Exports driven early because their type is that of one that makes an object: each takes its time of the
 /// run.

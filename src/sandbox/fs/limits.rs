@@ -1,4 +1,4 @@
-//! What bounds the tree, each with its reason.
+//! Limits of the tree, each with its reason.
 
 /// Bytes of all files together: a quarter of what the memory of a sample may take.
 pub(super) const TOTAL_BYTES: u64 = 64 << 20;

@@ -1,4 +1,4 @@
-//! What bounds calls of WASI, each with unit and reason.
+//! Limits of calls of WASI, each with unit and reason.
 
 /// Descriptors open at a time: as many as a system allows.
 pub(super) const OPEN_DESCRIPTORS: usize = 1024;

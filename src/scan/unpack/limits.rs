@@ -1,4 +1,4 @@
-//! What bounds unpacking, each with unit and reason.
+//! Limits of unpacking, each with unit and reason.
 
 /// Headers that claim too much within which others are looked for: each may mean a walk over sections without
 /// number.

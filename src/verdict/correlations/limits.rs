@@ -1,4 +1,4 @@
-//! What bounds the search for correlations, each with unit and reason.
+//! Limits of the search for correlations, each with unit and reason.
 
 /// Bytes searched of distinct texts of host calls: each string of the sample is looked for in them.
 pub(super) const MAX_TEXT_BYTES: usize = 1 << 20;

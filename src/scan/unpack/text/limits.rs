@@ -1,4 +1,4 @@
-//! What bounds the search for modules in texts, each with unit and reason.
+//! Limits of the search for modules in texts, each with unit and reason.
 
 /// Bytes of a line of a dump: tools write 16, some 32.
 pub(super) const MAX_LINE: u64 = 64;

@@ -132,7 +132,7 @@ pub struct Run {
     pub stderr: Vec<u8>,
     /// What it did to files.
     pub files: Vec<FileChange>,
-    /// What became of the contents of files that were there before.
+    /// Damage to the contents of files that were there before.
     pub damage: Vec<super::damage::Damage>,
     /// The arguments it was given, its own name left out: a file that they name was asked for.
     pub asked: Vec<String>,

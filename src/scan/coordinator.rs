@@ -1,7 +1,7 @@
 //! The scan itself: files in, one worker process for each sample, rows out.
 //!
-//! One thread walks the files, and `jobs` others take them one by one and attend to one worker at a time.
-//! What a worker finds inside a file goes into the same queue. If that is full, the thread that got it
+//! One thread walks the files, and `jobs` others take them one by one and attend to one worker at a time. A
+//! module that a worker finds inside a file goes into the same queue. If that is full, the thread that got it
 //! analyses it at once. So nothing waits for ever, and memory stays bounded: the bytes of samples are held
 //! once, and counted (`room`). Of a finished sample, only hashes and sketches stay in memory.
 //!
@@ -443,7 +443,7 @@ impl<'a> Scan<'a> {
         !state.known.samples.contains(&sha256) && state.under_way.insert(sha256)
     }
 
-    /// Writes the rows of a sample. What a worker says of itself is taken; whose rows they are is not.
+    /// Writes the rows of a sample. A worker's word on itself is taken; whose rows they are is not.
     fn finish(&self, mut outcome: SampleRows, path: &rows::Path, time_ms: u64, sha256: [u8; 32]) {
         let name = crate::hex::hex(&sha256);
         let SampleRows { sample, functions, host_calls, findings } = &mut outcome;

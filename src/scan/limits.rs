@@ -175,7 +175,7 @@ pub(super) const LABEL_BYTES: u64 = 4 << 10;
 /// Bytes of memory for unpacking besides twice the file: a member, its source and a dictionary.
 pub(super) const UNPACK_MEMORY: u64 = 2 << 30;
 
-/// How long is waited before a worker is started again. What is short now, such as processes or memory, may
-/// not be so later.
+/// How long is waited before a worker is started again. A shortage of now, such as of processes or memory,
+/// may be over later.
 pub(super) const PAUSES: [Duration; 3] =
     [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1600)];

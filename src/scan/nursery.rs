@@ -183,7 +183,7 @@ impl Drop for Nursery {
 ///
 /// When the socket fails; in a worker, those of `work`.
 pub fn run(mut work: impl FnMut(Task) -> io::Result<()>) -> io::Result<()> {
-    // What a kernel lacks is found out before anything stands on it.
+    // The lacks of a kernel are found out before anything stands on it.
     let able = pidfd_open(getpid(), PidfdFlags::empty());
     let (kind, number) = able.map_or_else(|error| (FAILED, error.raw_os_error()), |_| (READY, 0));
     say(kind, number)?;

@@ -181,7 +181,7 @@ fn counted<'a>(title: &str, counts: impl Iterator<Item = (&'a str, u64)>) -> Mar
 
 fn samples(worst: &Worst) -> Markup {
     let more = worst.left_out;
-    // What is folded is neither styled nor laid out until it is asked for.
+    // A folded row is neither styled nor laid out until it is asked for.
     let (first, rest) = worst.rows.split_at(worst.rows.len().min(OVERVIEW_OPEN));
     html! {
         p.dim { "The worst first. " code { "spoor run FILE --html -o report.html" } " makes the page of one." }

@@ -1,7 +1,7 @@
 //! Jobs that wait for a thread, and when there will be no more of them.
 //!
 //! A thread that takes a job may add others while it has it. So the end is when no job waits and no thread
-//! has one. Whatever happens to a thread, even a panic, it has its job no longer: nobody waits for it.
+//! has one. A thread has its job no longer whatever happens to it, even a panic: nobody waits for it.
 
 use std::{
     collections::VecDeque,

@@ -45,7 +45,7 @@ impl Builder {
             let borrowed = (0..BINS)
                 .map(|far| (far as u64, self.bins[(at + far) % BINS]))
                 .find(|&(_, bin)| bin != u64::MAX);
-            // What is borrowed from afar differs from what stands there.
+            // A hash that is borrowed from afar differs from the hash of that place.
             borrowed.map_or(0, |(far, hash)| mix(hash.wrapping_add(far)) as u16)
         };
         Some(Sketch(std::array::from_fn(kept)))

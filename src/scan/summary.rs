@@ -39,7 +39,7 @@ pub struct Slow {
     pub place: String,
 }
 
-/// What a scan adds up to. What an earlier part of the scan found is in it.
+/// What a scan adds up to. It has the finds of an earlier part of the scan, too.
 #[derive(Debug, Default, Serialize)]
 pub struct Summary {
     /// Distinct samples.

@@ -124,7 +124,7 @@ impl Analyst {
             _ => return Ok(()),
         };
         let sha256 = hex::sha256(&sample);
-        // What the bytes say is known before the sample runs, whatever becomes of this process then.
+        // The facts of the bytes are known before the sample runs, whatever becomes of this process then.
         let analysis = Analysis::before_run(&sample, &self.rules);
         send(output, message::BYTES, &describe::outcome(&analysis, &sha256))?;
         let analysis = self.then_run(analysis);

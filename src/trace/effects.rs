@@ -10,7 +10,8 @@
 //! which bytes a host function read ([`Effect::Read`]), and what it wrote them from ([`Effect::Given`]).
 //!
 //! Objects (memories, tables, globals) are numbered in the order in which they were made, the host's and the
-//! instances' together. What would not fit is left out from some record on, and [`Effects::ends_at`] says so.
+//! instances' together. Effects that would not fit are left out from some record on, and [`Effects::ends_at`]
+//! says so.
 
 use serde::{Deserialize, Serialize};
 
@@ -219,7 +220,7 @@ impl Effects {
         self.ends_at = Some(self.ends_at.map_or(record, |end| end.min(record)));
     }
 
-    /// Notes that bytes were read. What was read piece by piece, one after the other, is one effect.
+    /// Notes that bytes were read. Bytes that were read piece by piece, one after the other, are one effect.
     pub fn read(&mut self, record: u64, memory: u32, address: u64, len: u64) {
         if let Some((at, Effect::Read { memory: same, address: start, len: before })) =
             self.entries.last_mut()

@@ -256,7 +256,7 @@ impl Caller<'_> {
     pub(crate) fn grow_memory(&mut self, len: u64) -> bool {
         let Some(memory) = self.caller.data().memory else { return false };
         let page = page_size(&memory, &self.caller);
-        // What it declares and is not there counts as there, and does not grow.
+        // A part that it declares and that is not there counts as there, and does not grow.
         let missing = len.saturating_sub(memory.size(&self.caller).saturating_mul(page));
         let pages = missing.div_ceil(page);
         if missing > 0 && memory.grow(&mut self.caller, pages).is_err() {

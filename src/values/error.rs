@@ -61,10 +61,10 @@ pub enum ValuesErrorKind {
     /// The trace holds nothing of what the host did.
     #[error("what the host did was not recorded")]
     NoEffects,
-    /// What the host did is known only up to here.
+    /// The acts of the host are known only up to here.
     #[error("what the host did is recorded only up to here")]
     EffectsEnd,
-    /// What the host did does not fit the module or the trace.
+    /// The acts of the host do not fit the module or the trace.
     #[error("what the host did does not fit: {0}")]
     Effects(&'static str),
     /// A module is not valid, or needs what the engine lacks.

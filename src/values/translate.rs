@@ -164,7 +164,7 @@ pub(super) fn places(
 ) -> Result<Places> {
     let translator = translate_until(wasm, layout, linked, func, offset)?;
     let locals = translator.locals.iter().map(|local| (local.ty, Place::Slot(local.slot))).collect();
-    // What a handler keeps to throw it again is none of the sample's.
+    // An exception that a handler keeps to throw it again is none of the sample's.
     let is_kept = |entry: &&Entry| translator.controls.iter().any(|control| control.kept == Some(entry.home));
     let own = translator.stack.iter().filter(|entry| !is_kept(entry));
     let operands = own.map(|entry| (entry.ty, translator.place(*entry), entry.home)).collect();

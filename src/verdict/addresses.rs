@@ -90,7 +90,7 @@ impl Walk {
         self.locals.clear();
     }
 
-    /// What is taken here is an address, and so is what it was made of.
+    /// A value that is taken here is an address, and so is what it was made of.
     fn address(&mut self) {
         let mut next = Vec::from_iter(self.stack.pop());
         while let Some(node) = next.pop().and_then(|at| self.nodes.get_mut(at as usize)) {

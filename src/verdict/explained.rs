@@ -82,7 +82,7 @@ pub(super) fn is_explained(facts: &Facts<'_>, module: &Module, function: &view::
     {
         return true;
     }
-    // What is multiplied or rotated besides is no sum of entries any more.
+    // A value that is multiplied or rotated besides is no sum of entries any more.
     if !by_table || uses.products * 2 > uses.lookups.values().sum::<u64>() {
         return false;
     }

@@ -95,7 +95,7 @@ fn searches(code: &Code<'_>, module: &Module, known: &BTreeSet<FuncIndex>) -> bo
     for Place { function, offset } in loops.map(|of| of.place) {
         in_loops.entry(function).and_modify(|first| *first = offset.min(*first)).or_insert(offset);
     }
-    // What a hash does inside compares how full a buffer is.
+    // Comparisons inside a hash ask how full a buffer is.
     let mut hashing: BTreeMap<FuncIndex, Hashing> = BTreeMap::new();
     for edge in facts.dynamic.call_graph.edges.iter().filter(|edge| near.contains(&edge.callee)) {
         let (Some(caller), Some(&first)) = (edge.caller, edge.sites.first()) else { continue };

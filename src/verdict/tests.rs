@@ -621,7 +621,7 @@ fn weak_evidence_of_one_kind_does_not_add_up() {
         .collect();
     let verdict = case.verdict();
     assert!(verdict.class < Class::Malicious && verdict.score < 75, "{} {:?}", verdict.score, verdict.class);
-    // What every program does never counts, whatever its severity.
+    // A deed of every program never counts, whatever its severity.
     case.rules = (0..50).map(|n| rule(&format!("hash {n}"), "data-manipulation/hashing", 3, true)).collect();
     assert_eq!(case.verdict().class, Class::Clean);
     // Many different weak kinds stay below SUSPICIOUS too.

@@ -4,7 +4,7 @@
 //! nested in a host call goes on in the same streams. Handlers push decisions into a 64-bit window. A full
 //! window becomes a word of the current chunk, and full chunks go to the [`Sink`], which copies what it
 //! keeps. The chunk is reused, so recording stays in a few warm cache lines. Rare events go to the sink as
-//! they happen. What is pushed when, and the layout of a word, is `docs/trace-stream.md`.
+//! they happen. `docs/trace-stream.md` says what is pushed when, and the layout of a word.
 //!
 //! Silence is bounded, since the sink is asked whether to go on ([`Sink::poll`]). It is asked at least every
 //! [`WORDS_PER_POLL`] words, every [`CALLS_PER_POLL`] direct calls, at every bulk operation, and every

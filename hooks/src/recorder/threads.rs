@@ -2,8 +2,8 @@
 //! its own.
 //!
 //! A host function suspends the invocation that called it by failing with [`Suspended`]. It has no
-//! `HostReturn` then; that comes when it is resumed, with the results that it is given. What runs in between
-//! stands between the two, behind a [`Event::Switch`].
+//! `HostReturn` then; that comes when it is resumed, with the results that it is given. The records of what
+//! runs in between stand between the two, behind a [`Event::Switch`].
 
 use std::fmt;
 

@@ -17,7 +17,7 @@ vocabulary! {
     pub enum Harm {
         /// Its parts stand in another order.
         Scrambled = "scrambled",
-        /// What says of which format it is was overwritten.
+        /// The head that says of which format it is was overwritten.
         Beheaded = "beheaded",
         /// A good part of it is filler.
         Padded = "padded",

@@ -124,7 +124,7 @@ impl Driver<'_> {
             if is_new {
                 let module = self.session.module();
                 let ranking = ranking.get_or_insert_with(|| Ranking::new(module));
-                // What it calls says more than what calls it.
+                // The function that it calls says more than the one that calls it.
                 let called = told.context.and_then(|index| self.session.table_function(index.into())?.func);
                 let func = called.unwrap_or(func);
                 let (reach, compared) = (ranking.reach(func), ranking.compared(func));
@@ -231,8 +231,8 @@ impl Told {
         !self.done.insert(key)
     }
 
-    /// Constructors come first, then what needs no object, then members. What is only known to have been
-    /// handed over follows. Members of classes that no object was made of come last.
+    /// Constructors come first, then what needs no object, then members. Functions that are only known to
+    /// have been handed over follow. Members of classes that no object was made of come last.
     fn order(&self, target: &Target) -> (u8, Reverse<(bool, u64, u64)>) {
         let group = match target.told.owner {
             Owner::Makes(_) => 0,

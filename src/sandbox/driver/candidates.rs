@@ -48,7 +48,8 @@ pub(super) fn all(session: &Session) -> Vec<Candidate> {
         let results = module.func_type(func)?.results();
         let gives = results == [ValType::I32];
         let (name, role) = (export.name.to_string(), names::role(&export.name));
-        // What takes something else is what a page calls when it begins, and knows what with.
+        // A `main` that takes something else is what a page calls when it begins, and the page knows what
+        // with.
         let is_program = params.is_empty() || params == [Type::I32; 2];
         let role = if role == Role::Main && !is_program { Role::Other } else { role };
         Some(Candidate {

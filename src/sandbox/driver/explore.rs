@@ -4,9 +4,9 @@
 //! inputs that the sample knows ([`super::inputs`]). Mixtures follow that the seed of the run decides.
 //! Functions that the sample told its host of are treated as exports are. A call that showed new code stays,
 //! so those after it find what it left; half of them are near to it ([`super::plan`]). Any other call is
-//! undone, some only after the call that follows: one gives room, the next reads what is in it. What a call
-//! wrote is an input of later ones: what was packed can be unpacked. A buffer that a call gave is filled with
-//! input, as its host would ([`super::handing`]).
+//! undone, some only after the call that follows: one gives room, the next reads what is in it. The output of
+//! a call is an input of later ones: what was packed can be unpacked. A buffer that a call gave is filled
+//! with input, as its host would ([`super::handing`]).
 //!
 //! Only where much of the code has not run, and while there is news of it.
 
@@ -379,7 +379,7 @@ impl Driver<'_> {
         wide.truncate(EXPLORE_CANDIDATES);
         let (mut given, mut written) = (0..exploration.given, exploration.given);
         loop {
-            // What was written goes before what is left of the files and texts.
+            // Written texts go before the files and texts that are left.
             let is_written = written < exploration.inputs.len();
             let Some(input) = (if is_written { Some(written) } else { given.next() }) else { return };
             written += usize::from(is_written);

@@ -135,7 +135,7 @@ impl Driver<'_> {
         }
     }
 
-    /// What lies there is an input from now on, if it is something.
+    /// The bytes there are an input from now on, if they are something.
     fn take_input(&mut self, address: u32, len: u32, exploration: &mut Exploration) {
         let memory = self.session.host_memory_bytes().unwrap_or_default();
         let start = address as usize;

@@ -94,8 +94,8 @@ pub(super) const EXPLORE_MIXED: u64 = 20_000_000;
 /// Calls that do not come to an end after which one is not made any more.
 pub(super) const EXPLORE_STOPS: u64 = 6;
 
-/// Host calls of all such calls: a quarter of those that are logged. What makes an eighth of them at once is
-/// not called again.
+/// Host calls of all such calls: a quarter of those that are logged. A call that makes an eighth of them at
+/// once is not made again.
 pub(super) const EXPLORE_LOGGED: u64 = 50_000;
 
 /// Host calls of one such call.

@@ -142,7 +142,7 @@ impl<'o> Driver<'o> {
         (self.session, Driven { entries: self.entries, status, limitations: self.limitations })
     }
 
-    /// The exported functions. What begins threads is the toolchain's, whatever its name.
+    /// The exported functions. An export that begins threads is the toolchain's, whatever its name.
     fn candidates(&self) -> Vec<Candidate> {
         let mut candidates = candidates::all(&self.session);
         let threads = self.threads(&candidates);
@@ -201,8 +201,8 @@ impl<'o> Driver<'o> {
         self.call(candidate, EntryKind::Main, args, made_up && !candidate.params.is_empty());
     }
 
-    /// Drives the exports that were not called yet. Whatever the program did, what it exports besides may be
-    /// what its page calls.
+    /// Drives the exports that were not called yet. Its other exports may be what its page calls, whatever
+    /// the program did.
     fn others(&mut self, is_all: bool, most: usize) {
         // A start function that is exported too is called again, as a page would.
         let called =
@@ -235,7 +235,7 @@ impl<'o> Driver<'o> {
         let returned = self.returning.spent() - returned;
         self.each(&last, &mut driven, is_all, (began + after - before, returned));
         let rest = others.iter().chain(&last).skip(driven).map(|one| one.name.clone());
-        // What is only called for a thread is not left out.
+        // An export that is only called for a thread is not left out.
         let threads = self.threads(&self.candidates);
         let left = left.into_iter().chain(rest).filter(|name| !threads.has(name));
         let left: Vec<_> = left.collect();

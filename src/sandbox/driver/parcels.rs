@@ -47,7 +47,7 @@ impl Driver<'_> {
         self.material.parcels = [last.next(), last.next()];
     }
 
-    /// What a call that came to its end was given is not at hand any more.
+    /// A piece that was given to a call that came to its end is not at hand any more.
     pub(super) fn spend(&mut self) {
         let given = self.material.parcels;
         self.parcels.ready.retain(|piece| !given.contains(&Some(*piece)));

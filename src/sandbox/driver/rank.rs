@@ -18,8 +18,8 @@ use crate::{
     sandbox::glob,
 };
 
-/// Imports by which a sample does something to others, without leading underscores. What only prints is none:
-/// all code of a C library leads there.
+/// Imports by which a sample does something to others, without leading underscores. A function that only
+/// prints is none: all code of a C library leads there.
 const EFFECTS: &[&str] = &[
     "path_open",
     "path_unlink_file",
@@ -123,7 +123,7 @@ pub(super) struct Hints {
 }
 
 impl Ranking {
-    /// Reads the code. What is not well-formed counts nothing: the engine has refused it before.
+    /// Reads the code. A function that is not well-formed counts nothing: the engine has refused it before.
     pub(super) fn new(module: &Module) -> Self {
         let imported = module.imported_functions();
         let mut ranking = Self { imported, ..Self::default() };

@@ -2,7 +2,7 @@
 //!
 //! One instance serves all entry points. So a call with made-up arguments that traps half-way would leave a
 //! heap behind on which whatever follows fails as well. The sandbox goes back too: descriptors, standard
-//! input, numbers of objects. What the sample did to files stays: it happened.
+//! input, numbers of objects. Changes that the sample made to files stay: they happened.
 
 use std::{
     ops::Range,
@@ -28,8 +28,8 @@ pub(super) struct Returning {
 }
 
 impl Returning {
-    /// Keeps the state of now, after so many entries. What is too large to be kept leaves nothing to return
-    /// to.
+    /// Keeps the state of now, after so many entries. A state that is too large to be kept leaves nothing to
+    /// return to.
     pub(super) fn keep(&mut self, session: &mut Session, state: &Mutex<State>, entries: usize) {
         self.entries = entries;
         let snapshot = if self.spent < RETURN_BYTES { session.snapshot() } else { None };

@@ -45,7 +45,7 @@ impl Driver<'_> {
         }
     }
 
-    /// Results of exports that may be objects in memory, the last first, one of each export first. What lies
+    /// Results of exports that may be objects in memory, the last first, one of each export first. An address
     /// among the data of the module is a text or a table.
     pub(super) fn objects(&self, most: usize) -> Vec<i32> {
         let (mut objects, mut givers) = (Vec::new(), BTreeSet::new());

@@ -126,7 +126,7 @@ impl Answers {
 impl Driver<'_> {
     /// Asks exports that give something for what they may spell.
     pub(super) fn spell(&mut self, chosen: &[Candidate]) {
-        // What a component gives has a type of its own.
+        // The results of a component have a type of their own.
         if self.session.module().component().is_some() {
             return;
         }
@@ -134,7 +134,7 @@ impl Driver<'_> {
         let (mut left, until) = (SPELLED_CALLS, began + SPELLED_INSTRUCTIONS);
         let places = Places::of(self.session.module().core());
         let questions = self.questions(chosen, &places);
-        // What the program left stays where nothing is asked.
+        // The state that the program left stays where nothing is asked.
         if !questions.is_empty() {
             self.undo();
         }
@@ -156,7 +156,7 @@ impl Driver<'_> {
         let (mut plain, mut others) = (Vec::new(), Vec::new());
         for candidate in chosen.iter().filter(|one| gives_numbers(one) && self.may_spell(one)) {
             let plainly = Question { candidate, position: 0, first: 0, step: None, global: None };
-            // What is asked for stands first, or after whom it is asked of.
+            // The number that is asked for stands first, or after the object that is asked.
             plain.push(plainly);
             if candidate.params.len() > 1 {
                 plain.push(Question { position: candidate.params.len() - 1, ..plainly });
@@ -174,12 +174,12 @@ impl Driver<'_> {
         plain.into_iter().chain(others).collect()
     }
 
-    /// Whether an answer of an export so far may be of a text, or says that there is none at that place. What
-    /// calls its host hands over there what it has, or does something.
+    /// Whether an answer of an export so far may be of a text, or says that there is none at that place. An
+    /// export that calls its host hands over there what it has, or does something.
     fn may_spell(&self, candidate: &Candidate) -> bool {
         let is_own = |entry: &Entry| entry.func == Some(candidate.func);
         let fits = |value: &Value| match *value {
-            // What is greater than a byte is a size sooner than a character.
+            // A number that is greater than a byte is a size sooner than a character.
             Value::I32(256..=0xffff) => false,
             value => is_nothing(&value) || Spelled::default().push(&value) || is_small(&value),
         };
@@ -208,7 +208,7 @@ impl Driver<'_> {
     fn ask_on(&mut self, question: Question<'_>, most: usize, until: u64) -> usize {
         let Question { candidate, position, first, step, global } = question;
         let mut answers = Answers::default();
-        // What gives one after the other has begun when it was called before.
+        // An export that gives one after the other has begun when it was called before.
         if candidate.params.is_empty() && step.is_none() {
             let given = self.entries.iter().enumerate().filter(|(position, entry)| {
                 entry.func == Some(candidate.func) && !self.returning.is_undone(*position)

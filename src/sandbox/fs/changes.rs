@@ -172,8 +172,8 @@ fn via(mut trail: Vec<String>, first: &str, last: Option<&str>) -> Vec<String> {
     trail
 }
 
-/// Sorts the changes and keeps those that are listed; gives how many are left out. What was there before the
-/// run is what the list is for.
+/// Sorts the changes and keeps those that are listed; gives how many are left out. The list is there for
+/// files that were there before the run.
 fn shorten(changes: &mut Vec<FileChange>) -> u64 {
     let order = |one: &FileChange, other: &FileChange| {
         (&one.path, &one.change, &one.sha256).cmp(&(&other.path, &other.change, &other.sha256))

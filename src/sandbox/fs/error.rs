@@ -1,4 +1,4 @@
-//! Why the tree refuses something. What number a world gives to it is the world's business (`wasi::Errno`).
+//! Why the tree refuses something. A world gives it a number of its own (`wasi::Errno`).
 
 /// Why an operation on the tree failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

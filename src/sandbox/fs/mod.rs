@@ -86,7 +86,7 @@ pub(super) struct Fs {
     deleted: DeletedFiles,
     /// Files of the start that had no room or no place.
     pub(super) left_out: u64,
-    /// What is made from now on was not there at the start.
+    /// A file that is made from now on was not there at the start.
     is_running: bool,
     /// Time of changes.
     pub(super) now_ns: u64,

@@ -3,7 +3,8 @@
 use super::{DeletedFiles, Dir, Error, Free, Fs, Kind, Origin, ROOT, limits::TOTAL_BYTES};
 
 impl Fs {
-    /// A tree of nothing but its top directory. What is put there until [`Fs::begin`] was there at the start.
+    /// A tree of nothing but its top directory. Files that are put there until [`Fs::begin`] were there at
+    /// the start.
     pub(in crate::sandbox) fn empty(now_ns: u64) -> Self {
         let (nodes, free, deleted) = (Vec::new(), Free::default(), DeletedFiles::default());
         let mut fs = Self {
@@ -21,7 +22,7 @@ impl Fs {
         fs
     }
 
-    /// What is made from now on was made by the sample.
+    /// Files that are made from now on were made by the sample.
     pub(in crate::sandbox) fn begin(&mut self) {
         self.is_running = true;
     }

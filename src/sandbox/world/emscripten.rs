@@ -119,7 +119,7 @@ fn resize_heap(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
 
 pub(super) fn copy(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     let (to, from, len) = (ctx.u32(0), ctx.u32(1), ctx.u32(2));
-    // What does not fit would be an exception in JavaScript.
+    // Bytes that do not fit would be an exception in JavaScript.
     let copied = ctx.call.copy_within(to.into(), from.into(), len.into());
     copied.ok_or_else(|| CallEnd::Abort("offset is out of bounds".into()))?;
     ctx.is_inner();

@@ -92,7 +92,7 @@ impl Registered {
             return;
         }
         let args: Vec<Option<u32>> = call.args().iter().map(word).collect();
-        // What else stands in a registration are sizes, flags and what an invoker calls.
+        // Other numbers of a registration are sizes, flags and what an invoker calls.
         if self.signed(call, &args) || self.name_type(call, &args) {
             return;
         }

@@ -78,7 +78,7 @@ impl Unpacker<'_> {
         let mut at = 0;
         for range in &search.starts {
             at = at.max(range.start);
-            // What begins in the range may end behind it.
+            // A module that begins in the range may end behind it.
             let end = range.end.saturating_add(MAGIC.len() - 1).min(bytes.len());
             while let Some(found) = bytes.get(at..end).and_then(|part| finder.find(part)) {
                 let start = at + found;

@@ -126,7 +126,7 @@ pub fn unpack(bytes: &[u8], caps: &Caps, sink: &mut dyn Sink) -> io::Result<()> 
 pub fn embedded(module: &[u8], source: Option<&[u8]>, caps: &Caps, sink: &mut dyn Sink) -> io::Result<()> {
     let mut unpacker = Unpacker::new(caps, sink);
     if zip::is_one(module) {
-        // What comes before the zip is a module without it.
+        // The bytes before the zip are a module without it.
         unpacker.zip(module)?;
     } else {
         unpacker.pieces(module, &Search::within(module))?;

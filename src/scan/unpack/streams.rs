@@ -116,7 +116,7 @@ impl Unpacker<'_> {
         }
         // Of its own magic numbers, the first is that of the stream.
         let mut search = Search { has_streams: false, ..Search::all(bytes) };
-        // What came before the end counts, however it ended.
+        // Bytes that came before the end count, however it ended.
         if self.admit(expanded.len() as u64) {
             self.enter(kind.to_string(), &expanded)?;
             search.seen.extend(verbatim(bytes, 0..bytes.len(), &expanded));
@@ -142,7 +142,7 @@ impl Unpacker<'_> {
                 }
             }
         }
-        // What zlib is known by is too little for anything but a module.
+        // The marks of zlib are too few for anything but a module.
         for range in &search.starts {
             for at in memchr::memchr_iter(0x78, bytes.get(range.clone()).unwrap_or_default()) {
                 let at = range.start + at;

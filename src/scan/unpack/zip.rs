@@ -175,7 +175,7 @@ impl Unpacker<'_> {
         let member = self.expand(name, is_encrypted, archive.by_index_with_options(index, options()))?;
         let Some(Listed { header, data, is_plain, agrees, .. }) = listed else { return Ok(()) };
         match &member {
-            // What its own header says is tried unless it is the same.
+            // The place that its own header gives is tried unless it is the same.
             None if agrees => drop(entered.tried.insert(header)),
             Some(_) if agrees => entered.listed.push(header..data.end),
             _ => {}
@@ -254,7 +254,7 @@ impl Unpacker<'_> {
                 }
                 let descriptors = descriptors.get_or_insert_with(|| Descriptors::of(bytes));
                 let Some(data) = self.local((bytes, left), &header, descriptors, entered)? else { continue };
-                // What is compressed may end before it says, so as to cover others.
+                // A compressed member may end before it says, so as to cover others.
                 at = if header.is_plain() { data.end.max(at) } else { data.start };
             }
         }

@@ -281,7 +281,7 @@ fn failing_host_functions() {
             1,
             "[invoke 3] call [host 0] [host failed] [HostError]",
         ),
-        // Whatever ends a failed invocation, the failure says where.
+        // The failure says where a failed invocation ended, whatever ended it.
         (
             vec![invoke(6), host_call(0), HOST_FAILED, failed(odd)],
             1,

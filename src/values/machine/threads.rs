@@ -34,7 +34,7 @@ impl Machine<'_> {
         self.threads.current()
     }
 
-    /// What globals are now is what they are for each thread that begins.
+    /// The present values of globals are those of each thread that begins.
     pub(super) fn keep_initial_globals(&mut self) {
         self.initial.clone_from(&self.store.globals);
     }

@@ -66,7 +66,7 @@ impl Machine<'_> {
     /// Ends the invocation with a trap, if that is what was recorded.
     #[cold]
     pub(super) fn trap(&mut self, code: Trap, visitor: &mut impl Visitor) -> Result<()> {
-        // What the instruction would have done after its own was not executed.
+        // The part of the instruction after its own operator was not executed.
         if let Some(frame) = self.frames.last()
             && let Some(body) = &self.store.funcs[frame.func as usize].body
         {

@@ -8,8 +8,8 @@
 //! Rules say that a byte *may* depend on another; a byte without label does not, whatever the input. Tests
 //! hold that against runs with one byte changed (`tests/taint.rs`).
 //!
-//! Bounded: see `limits`. What does not fit is counted in [`Taint::lost`], and flows are a part from there
-//! on.
+//! Bounded: see `limits`. A label that does not fit is counted in [`Taint::lost`], and flows are a part from
+//! there on.
 //!
 //! Not here: what a flow means; names of host functions beside those of sources.
 

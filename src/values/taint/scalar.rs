@@ -2,8 +2,8 @@
 //!
 //! These are exact: moves, bit operations with known masks, shifts and rotations by known amounts, extension,
 //! comparison (one byte), and which bytes a carry reaches. A byte of a sum depends on lower ones only if the
-//! carry into it can differ. What mixes (division, floats) labels each byte of the result that can be other
-//! than zero.
+//! carry into it can differ. Operators that mix (division, floats) label each byte of the result that can be
+//! other than zero.
 
 use super::label::{Label, Labels};
 use super::operation::Operation;

@@ -198,7 +198,7 @@ impl Sinks {
             lately = Lately { sink, label, index, with: Label::NONE };
         }
         let (_, received) = &mut self.received[lately.index];
-        // What has the label already is not asked again.
+        // A sink that has the label already is not asked again.
         if received.label != lately.with {
             received.label = labels.union(received.label, label);
             lately.with = received.label;

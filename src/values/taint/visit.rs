@@ -134,7 +134,7 @@ impl Visitor for Taint<'_> {
     }
 
     fn leave(&mut self, results: &[u64]) {
-        // What is above is written before it is read again.
+        // A slot above is written before it is read again.
         self.slots.cut(self.fp + results.len());
         self.leave_to(self.frames.len().saturating_sub(1));
     }

@@ -129,8 +129,8 @@ pub(super) fn mining(facts: &Weighed<'_>, rules: &[Match]) -> Option<Correlation
     ))
 }
 
-/// The functions that mining rules of the bytes name are what the run is busy with. What else ran, and how
-/// much of it was xor, says nothing of them.
+/// The functions that mining rules of the bytes name are what the run is busy with. The rest of the run, and
+/// how much of it was xor, says nothing of them.
 pub(super) fn mining_load(facts: &Weighed<'_>, rules: &[Match]) -> Option<Correlation> {
     let limits = &facts.weights.threshold;
     let total = facts.dynamic.metrics.classes.total;

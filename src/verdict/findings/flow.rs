@@ -23,7 +23,7 @@ pub(super) fn find(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn list(facts: &Facts<'_>, funcs: &[FuncIndex]) -> (String, Vec<Place>) {
-    // What is not shown is not put into words: there may be a million.
+    // A call that is not shown is not put into words: there may be a million.
     let shown = text::some(
         funcs.iter().map(|&func| fmt::from_fn(move |f| f.write_str(&text::function(facts, func)))),
         5,

@@ -2,7 +2,7 @@
 //! ABI, and works on the same files, streams, clock and sockets as preview1.
 //!
 //! A result that does not fit into one value is written to where the last argument points. A byte says which
-//! case it is (0 is success). What belongs to that case follows, where its alignment wants it. Lists lie in
+//! case it is (0 is success). The values of that case follow, where their alignment wants it. Lists lie in
 //! memory that the module's own `cabi_realloc` gives.
 //!
 //! Not here: which function an import of a component's program is (`module::component`).

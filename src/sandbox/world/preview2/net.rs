@@ -91,7 +91,7 @@ pub(super) fn new_thing(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     give(ctx, Some(Resource::Thing))
 }
 
-/// What a body is written to is a connection: it is kept.
+/// The stream that a body is written to is a connection: it is kept.
 pub(super) fn body_stream(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     let socket =
         ctx.state.open_socket().ok().filter(|&fd| ctx.state.connect_socket(fd, "http".into()).is_ok());

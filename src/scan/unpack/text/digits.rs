@@ -92,8 +92,8 @@ fn ends_of_lines(text: &[u8]) -> impl Iterator<Item = usize> {
     ends.into_iter().flatten()
 }
 
-/// Reads base64 from where something known begins in it. What is known by a part of it begins up to three
-/// digits before.
+/// Reads base64 from where something known begins in it. A beginning that is known by a part of it begins up
+/// to three digits before.
 pub(super) fn base64_at(text: &[u8], from: usize, may_join: bool) -> Reading {
     let rest = text.get(from..).unwrap_or_default();
     let before = match rest {

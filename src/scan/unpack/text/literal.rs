@@ -1,8 +1,8 @@
 //! String literals that hold the bytes of a module as characters and escapes.
 //!
-//! A literal ends at the quote that opened it. What an escape or a character beyond ASCII means depends on
-//! the language, which nobody names. So it is read in each way, and the way in which a whole module comes out
-//! is right.
+//! A literal ends at the quote that opened it. The meaning of an escape or of a character beyond ASCII
+//! depends on the language, which nobody names. So it is read in each way, and the way in which a whole
+//! module comes out is right.
 
 use super::{Reading, is_whole, joint::between};
 

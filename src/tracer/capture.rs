@@ -30,7 +30,7 @@ use self::entry::Entry;
 use super::limits::{BATCH_RECORDS, BATCH_WORDS, HANDED_OVER};
 use super::{
     cancel::Cancel,
-    instruction_counter::InstructionCounter,
+    instruction_counter::LateCounter,
     limits::{AtTraceLimit, Limit, Limits},
     sink::{Batch, StreamSink, Timeout},
     told::trap_of,
@@ -100,7 +100,7 @@ pub(super) struct Capture {
     bulk: u64,
     entry: Entry,
     /// Counts instructions, if a budget is in them.
-    instruction_counter: Option<InstructionCounter>,
+    instruction_counter: Option<LateCounter>,
     /// Invocations from the top.
     entries: u64,
     /// What the host does, if that is wanted.
@@ -211,7 +211,7 @@ impl Capture {
     }
 
     /// Counts instructions from the start of the run on.
-    pub(super) fn set_instruction_counter(&mut self, counter: InstructionCounter) {
+    pub(super) fn set_instruction_counter(&mut self, counter: LateCounter) {
         self.instruction_counter = Some(counter);
     }
 
@@ -226,8 +226,8 @@ impl Capture {
     }
 
     /// Instructions counted so far.
-    pub(super) fn instructions(&self) -> u64 {
-        self.instruction_counter.as_ref().map_or(0, InstructionCounter::total)
+    pub(super) fn instructions(&mut self) -> u64 {
+        self.instruction_counter.as_mut().map_or(0, |counter| counter.known().total())
     }
 
     /// The limit of the session that was reached first.
@@ -256,7 +256,8 @@ impl Capture {
         self.mark_quarter();
         self.check(decisions);
         let usual = || decisions.saturating_add(calls).saturating_mul(USUAL);
-        let instructions = self.instruction_counter.as_ref().map_or_else(usual, InstructionCounter::total);
+        let instructions =
+            self.instruction_counter.as_mut().map_or_else(usual, |counter| counter.known().total());
         Moment { record: self.made.saturating_sub(1), instructions, bulk: self.bulk }
     }
 
@@ -425,13 +426,16 @@ impl Capture {
 
     /// Notes the limits in decisions and instructions that were reached.
     fn check(&mut self, decisions: u64) {
-        if let Some(counter) = &self.instruction_counter {
-            let of_entry = counter.of_entry(self.entries);
-            let total = counter.total();
-            if self.limits.instructions.is_some_and(|limit| total >= limit) {
+        if let Some(counter) = &mut self.instruction_counter {
+            let is_over = self.limits.instructions.is_some_and(|limit| counter.reaches(limit));
+            let is_entry_over = self.entry.instructions.is_some_and(|limit| {
+                counter.most_of_entry(self.entries) >= limit
+                    && counter.known().of_entry(self.entries) >= limit
+            });
+            if is_over {
                 self.stop(Limit::Instructions);
             }
-            if self.entry.instructions.is_some_and(|limit| of_entry >= limit) && !self.goes_on() {
+            if is_entry_over && !self.goes_on() {
                 self.entry.stopped_by.get_or_insert(Limit::Instructions);
             }
         }
@@ -457,7 +461,7 @@ impl recorder::Sink for Capture {
         (self.calls, self.words_at) = (calls, self.work);
         self.handed = self.handed.saturating_add(words.len() as u64);
         if let Some(counter) = &mut self.instruction_counter {
-            counter.advance(words);
+            counter.advance(words, calls);
         }
         let bytes = size_of_val(words) as u64;
         // What comes after spilled words is spilled too, however small: else it would be read before them.

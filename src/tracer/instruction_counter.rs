@@ -9,8 +9,9 @@
 //! follows the last decision of an invocation is not counted. A budget need not be that exact; replay is.
 //!
 //! Costs a few nanoseconds for each decision, and less where the same decisions come again at the same place
-//! (`memo`). Not here: limits (`capture`).
+//! (`memo`); nothing while no limit is near (`late`). Not here: limits (`capture`).
 
+mod late;
 mod memo;
 mod seen;
 mod steps;
@@ -29,6 +30,7 @@ use crate::{
         step::{Landed, land, step, thrown},
     },
 };
+pub(super) use late::LateCounter;
 use memo::{Memo, Place, Worth};
 use seen::Seen;
 use steps::{Chunk, Steps};
@@ -173,6 +175,12 @@ impl InstructionCounter {
     /// Instructions counted of the `entries`-th invocation from the top.
     pub(super) fn of_entry(&self, entries: u64) -> u64 {
         if self.entries == entries { self.total() - self.entry_began } else { 0 }
+    }
+
+    /// All that anybody is told of it.
+    #[cfg(test)]
+    fn standing(&self) -> (u64, u64, u64, u64) {
+        (self.total(), self.blocks_seen(), self.entries, self.entry_began)
     }
 
     /// Takes note of the next record, made after so many decisions if it is the end of an invocation; returns

@@ -69,6 +69,17 @@ pub(super) const NEWS: u64 = 32;
 /// News that a host function is worth that was not called before: a program does something else then.
 pub(super) const NEWS_OF_CALL: u64 = 32;
 
+/// Words of decisions that wait for the count of instructions, 32 MiB: some seconds of a run. Then they are
+/// walked through.
+pub(super) const MAX_LATE_WORDS: usize = 1 << 22;
+
+/// Records that come meanwhile.
+pub(super) const MAX_LATE_RECORDS: usize = 1 << 16;
+
+/// Bytes of code of which all is read to know what a decision can stand for at most: a few milliseconds.
+/// Of more code the longest function says it.
+pub(super) const SMALL_CODE: u64 = 1 << 16;
+
 /// Frames that the count of instructions follows; the engine has fewer.
 pub(super) const COUNTED_FRAMES: usize = 1 << 20;
 

@@ -19,7 +19,7 @@ use super::{
     capture,
     capture::Capture,
     host::{self, CallError, Host, HostError},
-    instruction_counter::InstructionCounter,
+    instruction_counter::LateCounter,
     limits::{Budget, Limit, Limits, replay_limits},
     link,
     memory::{self, MemoryError},
@@ -207,7 +207,7 @@ impl Session {
         let is_counting = budget.instructions.is_some() || capture.counts_instructions();
         // It follows the stream from its first decision or not at all.
         if is_counting && !capture.has_run() && !capture.has_instruction_counter() {
-            capture.set_instruction_counter(InstructionCounter::new(module, first_key));
+            capture.set_instruction_counter(LateCounter::new(module, first_key));
         }
         capture.arm(budget);
         if capture.stopped_by().is_none() {

@@ -3,10 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Capture;
-use crate::tracer::{
-    instruction_counter::InstructionCounter,
-    limits::{Budget, Limit, NEWS, NEWS_OF_CALL},
-};
+use crate::tracer::limits::{Budget, Limit, NEWS, NEWS_OF_CALL};
 
 /// The part of a run that has a budget of its own.
 #[derive(Default)]
@@ -37,6 +34,7 @@ impl Entry {
 impl Capture {
     /// Begins an entry with a budget of its own.
     pub(in crate::tracer) fn arm(&mut self, budget: &Budget) {
+        let news = self.news();
         self.entry = Entry {
             deadline: budget.time.map(|time| Instant::now() + time.min(Duration::from_secs(1 << 30))),
             work: budget.work.map(|work| self.work.saturating_add(work)),
@@ -46,33 +44,41 @@ impl Capture {
             budget: budget.clone(),
             began: self.work,
             quarters: 0,
-            news: [self.news(); 3],
+            news: [news; 3],
         };
         self.host_called_at = self.work;
         self.last_place = None;
     }
 
     /// Basic blocks that ran, each once, as far as instructions were counted.
-    pub(in crate::tracer) fn blocks_seen(&self) -> u64 {
-        self.instruction_counter.as_ref().map_or(0, InstructionCounter::blocks_seen)
+    pub(in crate::tracer) fn blocks_seen(&mut self) -> u64 {
+        self.instruction_counter.as_mut().map_or(0, |counter| counter.known().blocks_seen())
     }
 
     /// How much new was seen: code that had not run before, host functions not called before.
-    fn news(&self) -> u64 {
+    fn news(&mut self) -> u64 {
         self.blocks_seen() + NEWS_OF_CALL * self.hosts.len() as u64
     }
 
     /// Whether new things came up in the last two quarters of what the entry was given. Code is known to be
     /// new some hundred thousand decisions after it ran.
-    pub(super) fn is_new(&self) -> bool {
+    pub(super) fn is_new(&mut self) -> bool {
         self.news() >= self.entry.news[0] + NEWS
+    }
+
+    /// Quarters of the entry's budget that are used up: more than before, or none that need be known.
+    fn quarters(&mut self) -> u64 {
+        let (entry, work, entries) = (&self.entry, self.work, self.entries);
+        let Some(counter) = &mut self.instruction_counter else { return entry.quarters(work, 0) };
+        match entry.quarters(work, counter.most_of_entry(entries)) > entry.quarters {
+            true => entry.quarters(work, counter.known().of_entry(entries)),
+            false => 0,
+        }
     }
 
     /// Keeps in mind how much was new when each quarter of the entry's budget began.
     pub(super) fn mark_quarter(&mut self) {
-        let counter = self.instruction_counter.as_ref();
-        let instructions = counter.map_or(0, |counter| counter.of_entry(self.entries));
-        let quarters = self.entry.quarters(self.work, instructions);
+        let quarters = self.quarters();
         if quarters > self.entry.quarters {
             self.entry.quarters = quarters;
             let [_, before, last] = self.entry.news;

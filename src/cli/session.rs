@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use wasmspoor::{InvokeError, Limits, Options, Outcome, Session, Tracer, module::Module};
+use wasmspoor::{InvokeError, Limits, Options, Outcome, Session, Tracer, module::Module, trace::Counting};
 
 use super::{
     Exit, Failure,
@@ -44,8 +44,8 @@ pub(super) fn nothing(module: &Module) -> String {
     }
 }
 
-/// Runs the sample: start function, then the export asked for, or `_start`.
-pub(super) fn run(arguments: &Arguments) -> Result<(Session, Vec<Entry>), Failure> {
+/// Runs the sample: start function, then the export asked for, or `_start`. It is counted meanwhile.
+pub(super) fn run(arguments: &Arguments) -> Result<(Session, Counting, Vec<Entry>), Failure> {
     let bytes = read(&arguments.file).map_err(|error| Failure::new(Exit::Usage, error))?;
     let limits =
         arguments.limits.to_limits(Limits::default()).map_err(|error| Failure::new(Exit::Usage, error))?;
@@ -57,10 +57,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(Session, Vec<Entry>), Failur
     };
     let mut session = tracer.load(&bytes).map_err(refused)?;
     drop(bytes);
+    let counting = session.count_beside();
     let entries = enter(&mut session, arguments.invoke.as_deref())?;
     warn_of_imports(session.module());
     drop(progress);
-    Ok((session, entries))
+    Ok((session, counting, entries))
 }
 
 /// Says on standard error that nobody answers what the module imports: a sample that asks for a file, the

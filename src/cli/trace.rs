@@ -8,7 +8,7 @@ use wasmspoor::{
     Limit, Outcome, Session, Value,
     module::Place,
     text::{self, grouped, line},
-    trace::{Counts, Trace},
+    trace::{Counting, Counts, Trace},
 };
 
 use super::limits::TRACE_ROWS;
@@ -103,9 +103,9 @@ struct HostCalls {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
-    let (session, entries) = session::run(&arguments.run)?;
+    let (session, counting, entries) = session::run(&arguments.run)?;
     let nothing = entries.is_empty().then(|| session::nothing(session.module()));
-    let report = report(session, &entries)?;
+    let report = report(session, counting, &entries)?;
     if arguments.json {
         text::write_json(out, &report)?;
     } else {
@@ -114,10 +114,10 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
-fn report(session: Session, entries: &[Entry]) -> Result<Report, Failure> {
+fn report(session: Session, counting: Counting, entries: &[Entry]) -> Result<Report, Failure> {
     let refused_growth = session.refused_growth();
     let trace = session.finish();
-    let counts = trace.counts()?;
+    let counts = counting.finish(&trace)?;
     let last = entries.last().map(|entry| &entry.outcome);
     let mut report = Report {
         schema: "spoor.trace/1",

@@ -1,8 +1,8 @@
 //! Checkpoints in a file: states of replay from which it can be taken up, and which functions ran between two
 //! of them.
 //!
-//! Made by one replay after the run, which costs about a tenth of it. A checkpoint comes about every
-//! [`EVERY`] instructions, and later ones further apart, so that there are hundreds at most.
+//! Made by one replay beside the run, or after it where there is one processor only. A checkpoint comes about
+//! every [`EVERY`] instructions, and later ones further apart, so that there are hundreds at most.
 
 use std::{io, path::Path, sync::Arc};
 
@@ -10,12 +10,12 @@ use crate::{
     Limits,
     trace::{
         Checkpoint, Event, Events, ExecutedBlock, ExecutedFunction, Level, Replay, ReplayError,
-        ReplayErrorKind, ReplayProgress, Stretch, Trace, Visitor,
+        ReplayErrorKind, ReplayLimits, ReplayProgress, Stretch, Trace, Visitor, growing::Growing,
     },
     tracer::replay_limits,
 };
 
-use super::limits::{CHECKPOINT_HELD, DAMAGED_CHECKPOINTS, MAX_CHECKPOINTS};
+use super::limits::{CHECKPOINT_HELD, CHECKPOINTS_HELD, DAMAGED_CHECKPOINTS, MAX_CHECKPOINTS};
 use super::{
     chunk::Chunk,
     contents::Totals,
@@ -116,6 +116,43 @@ impl CheckpointVisitor {
     }
 }
 
+/// Replays and tells each checkpoint, with the number of instructions before it; gives the number of all, or
+/// `None` if it would take too long. Functions that `tell` gives back go to the next checkpoint.
+fn make(
+    replay: &mut Replay<'_>,
+    mut tell: impl FnMut(&Replay<'_>, u64, StoredCheckpoint) -> io::Result<Vec<u32>>,
+) -> io::Result<Option<u64>> {
+    let (mut visitor, mut functions) =
+        (CheckpointVisitor { pause_at: EVERY, ..CheckpointVisitor::default() }, Vec::new());
+    loop {
+        let progress = replay.run(&mut visitor);
+        functions = merged(functions, visitor.take_functions());
+        match progress {
+            Ok(ReplayProgress::Paused) => {
+                let stored = StoredCheckpoint { checkpoint: replay.checkpoint(), functions };
+                functions = tell(replay, visitor.instructions, stored)?;
+                visitor.pause_at = visitor.instructions + EVERY.max(visitor.instructions / PART);
+            }
+            Ok(ReplayProgress::Done(summary)) => {
+                tell(replay, summary.instructions, StoredCheckpoint { checkpoint: None, functions })?;
+                return Ok(Some(summary.instructions));
+            }
+            Err(error) if matches!(error.kind(), ReplayErrorKind::TooSilent { .. }) => return Ok(None),
+            Err(error) => {
+                return Err(io::Error::other(format!("what was recorded cannot be replayed: {error}")));
+            }
+        }
+    }
+}
+
+/// Both lists of functions as one, in order.
+fn merged(mut functions: Vec<u32>, more: Vec<u32>) -> Vec<u32> {
+    functions.extend(more);
+    functions.sort_unstable();
+    functions.dedup();
+    functions
+}
+
 /// Replays the streams that were written and writes checkpoints; gives the number of instructions, or `None`
 /// if nothing could be started, or it would take too long.
 pub(super) fn write(
@@ -130,34 +167,52 @@ pub(super) fn write(
     let mut trace = recorded::trace(&Arc::new(reader), wasm, Level::Flow, Some(totals));
     trace.limits = replay_limits(Some(limits), totals.decisions);
     let Ok(mut replay) = Replay::new(&trace, trace.limits) else { return Ok(None) };
-    let (mut visitor, mut functions) =
-        (CheckpointVisitor { pause_at: EVERY, ..CheckpointVisitor::default() }, Vec::new());
-    loop {
-        let progress = replay.run(&mut visitor);
-        functions.extend(visitor.take_functions());
-        functions.sort_unstable();
-        functions.dedup();
-        match progress {
-            Ok(ReplayProgress::Paused) => {
-                let stored = StoredCheckpoint { checkpoint: replay.checkpoint(), functions };
-                // One that could not be written: its functions go to the next.
-                functions = write_checkpoint(sink, visitor.instructions, false, stored)?;
-                visitor.pause_at = visitor.instructions + EVERY.max(visitor.instructions / PART);
+    make(&mut replay, |_, instructions, stored| {
+        write_checkpoint(sink, instructions, stored.checkpoint.is_none(), stored)
+    })
+}
+
+/// The checkpoints of a run, made while it was recorded.
+#[derive(Debug)]
+pub(super) struct Made {
+    checkpoints: Vec<(u64, StoredCheckpoint)>,
+    instructions: u64,
+}
+
+impl Made {
+    /// Makes them of what comes through `growing`; `trace` is of the run before it began. `None` if they take
+    /// too much memory, or there is an error: then they are made of the file.
+    pub(super) fn of(trace: &Trace, growing: &Growing) -> Option<Self> {
+        let mut replay = Replay::growing(trace, growing.clone(), ReplayLimits::default()).ok()?;
+        let (mut checkpoints, mut held) = (Vec::new(), 0);
+        let instructions = make(&mut replay, |replay, instructions, stored| {
+            let frames = stored.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.frames.len());
+            held += stored.functions.len() + frames + 1;
+            checkpoints.push((instructions, stored, replay.open_invocations()));
+            match held > CHECKPOINTS_HELD {
+                true => Err(io::Error::other("too much")),
+                false => Ok(Vec::new()),
             }
-            Ok(ReplayProgress::Done(summary)) => {
-                write_checkpoint(
-                    sink,
-                    summary.instructions,
-                    true,
-                    StoredCheckpoint { checkpoint: None, functions },
-                )?;
-                return Ok(Some(summary.instructions));
-            }
-            Err(error) if matches!(error.kind(), ReplayErrorKind::TooSilent { .. }) => return Ok(None),
-            Err(error) => {
-                return Err(io::Error::other(format!("what was recorded cannot be replayed: {error}")));
-            }
+        });
+        let instructions = instructions.ok()??;
+        // Where the invocations end that were open is known by now.
+        let filled = checkpoints.into_iter().map(|(instructions, mut stored, open)| {
+            let places = stored.checkpoint.iter_mut().flat_map(|checkpoint| &mut checkpoint.open);
+            places.zip(open).for_each(|(invocation, number)| invocation.place = growing.cut(number));
+            (instructions, stored)
+        });
+        Some(Self { checkpoints: filled.collect(), instructions })
+    }
+
+    /// Writes them; gives the number of instructions.
+    pub(super) fn write(self, sink: &mut ChunkWriter) -> io::Result<u64> {
+        let mut left = Vec::new();
+        for (instructions, stored) in self.checkpoints {
+            let functions = merged(left, stored.functions);
+            let stored = StoredCheckpoint { functions, ..stored };
+            left = write_checkpoint(sink, instructions, stored.checkpoint.is_none(), stored)?;
         }
+        Ok(self.instructions)
     }
 }
 

@@ -22,6 +22,10 @@ pub(super) const DAMAGED_CHECKPOINTS: usize = 16;
 /// hundred.
 pub(super) const MAX_CHECKPOINTS: usize = 4096;
 
+/// Frames and functions of all checkpoints that wait for the end of a run, 16 MiB: if there are more, they
+/// are made after it.
+pub(super) const CHECKPOINTS_HELD: usize = 1 << 20;
+
 /// Bytes of a checkpoint in memory at most: of a chunk full of the smallest entries of a call stack, and
 /// more.
 pub(super) const CHECKPOINT_HELD: usize = 32 * MAX_CHUNK;

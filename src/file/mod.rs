@@ -9,6 +9,7 @@
 //!
 //! Not here: what a trace means (`trace`), how a run is made (`sandbox`).
 
+mod beside;
 mod bits;
 mod checkpoints;
 mod chunk;

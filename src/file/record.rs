@@ -10,11 +10,13 @@ use std::{
 
 use crate::{
     Limit, LoadError, hex,
+    module::{self, Module},
     sandbox::{self, EntryEnd, Recorder, Run, RunOptions, Status},
     trace::Level,
 };
 
 use super::{
+    beside::Beside,
     checkpoints,
     contents::{Header, Outcome, Rest, Totals},
     effects,
@@ -110,28 +112,33 @@ fn record_as(
         .map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, problem))?;
     let begun = Instant::now();
     let is_regular = file.metadata()?.is_file();
-    let binary = crate::module::to_binary(sample.bytes).ok();
+    let binary = module::to_binary(sample.bytes).ok();
     let from_text = matches!(binary, Some(std::borrow::Cow::Owned(_)));
     let wasm = binary.unwrap_or(sample.bytes.into());
     let options = &options.clone().seeded(&wasm);
     let header = header(sample, &wasm, from_text, options);
     let header = objects::header_to_bytes(header).map_err(io::Error::other)?;
-    let module = crate::module::Module::parse(&wasm[..]);
-    let has_threads = module.is_ok_and(|module| module.is_threaded());
+    let module = Module::parse(&wasm[..]).ok().map(Arc::new);
+    let has_threads = module.as_ref().is_some_and(|module| module.is_threaded());
     let threads = if has_threads { THREADS | THREAD_BLOCKS } else { 0 };
     let features = if with_effects { EFFECTS } else { 0 } | threads;
     let recording = Recording::begin(file, features)?;
     let writer = recording.writer();
+    let beside = Arc::new(Beside::new(Arc::clone(&writer), module.filter(|_| is_regular)));
     let mut goes_on = writer.object(ChunkKind::Header, &header);
     if sample.is_embedded {
         goes_on &= writer.object(ChunkKind::Sample, &wasm);
     }
     // Without a run the file takes no more, and `recording.end()` says why.
-    let ran = if goes_on { run(&writer, &wasm, options, with_effects)? } else { Ran::default() };
+    let ran = if goes_on { run(&beside, &writer, &wasm, options, with_effects)? } else { Ran::default() };
     let mut sink = recording.end()?;
     let took = begun.elapsed();
-    let instructions = match ran.totals {
-        Some(totals) if is_regular => checkpoints::write(&mut sink, path, &wasm, &options.limits, totals),
+    let made = beside.end(ran.totals);
+    let instructions = match (made, ran.totals) {
+        (Some(made), _) => made.write(&mut sink).map(Some),
+        (None, Some(totals)) if is_regular => {
+            checkpoints::write(&mut sink, path, &wasm, &options.limits, totals)
+        }
         _ => Ok(None),
     };
     let bytes = sink.end()?;
@@ -168,8 +175,14 @@ impl Default for Ran {
 }
 
 /// Runs the sample into the file.
-fn run(writer: &Arc<TraceWriter>, wasm: &[u8], options: &RunOptions, with_effects: bool) -> io::Result<Ran> {
-    let recorder: Arc<dyn Recorder> = Arc::clone(writer) as _;
+fn run(
+    beside: &Arc<Beside>,
+    writer: &TraceWriter,
+    wasm: &[u8],
+    options: &RunOptions,
+    with_effects: bool,
+) -> io::Result<Ran> {
+    let recorder: Arc<dyn Recorder> = Arc::clone(beside) as _;
     let manner = sandbox::Manner { recorder: Some(recorder), timeouts: None, effects: with_effects };
     let (outcome, ran, done) = match sandbox::run_with(wasm, options, manner) {
         Ok(mut run) => {

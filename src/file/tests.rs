@@ -109,6 +109,70 @@ const THREADED: &str = r#"(module
     (drop (call $spawn (i32.const 0)))))"#;
 
 /// The checkpoints of an earlier program count other blocks: they are passed over.
+/// Invocations from the host that end in all ways, one of them with a host call open, and much between.
+const ENDS: &str = r#"(module
+  (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+  (memory (export "memory") 1)
+  (func $work (local $i i32)
+    (loop $l (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 9000)))))
+  (func $deep (param i32) (call $work) (drop (call $yield))
+    (if (local.get 0) (then (call $deep (i32.sub (local.get 0) (i32.const 1))) (nop)) (else (unreachable))))
+  (func (export "a") (call $work))
+  (func (export "b") (call $deep (i32.const 5)))
+  (func (export "c") (call $work) (drop (i32.load (i32.const -1))) (nop))
+  (func (export "d") (call $work) (call_indirect (i32.const 7)))
+  (func (export "e") (loop $l (br $l)))
+  (func (export "f") (call $f))
+  (func $f (drop (call $yield)) (call $f))
+  (table 1 funcref))"#;
+
+/// A thread that the program waits for; both run long.
+const THREADS: &str = r#"(module
+  (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+  (memory (export "memory") 1 1 shared)
+  (func $work (local $i i32)
+    (loop $l (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 9000)))))
+  (func (export "wasi_thread_start") (param i32 i32)
+    (call $work)
+    (drop (i32.atomic.rmw.add (i32.const 8) (i32.const 1)))
+    (drop (memory.atomic.notify (i32.const 8) (i32.const -1))))
+  (func (export "_start")
+    (call $work)
+    (drop (call $spawn (i32.const 0)))
+    (drop (memory.atomic.wait32 (i32.const 8) (i32.const 0) (i64.const -1)))
+    (call $work)))"#;
+
+/// The checkpoints of a sample that is recorded, and whether they were made beside the run.
+fn checkpoints_of(bytes: &[u8], is_off: bool) -> (Vec<Vec<u8>>, bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.spoor");
+    let sample = Sample { name: "x", bytes, is_embedded: true };
+    let before = beside::MADE.get();
+    beside::IS_OFF.set(is_off);
+    record(File::create_new(&path).unwrap(), &path, &sample, &RunOptions::default()).unwrap();
+    beside::IS_OFF.set(false);
+    let reader = Reader::open(&path).unwrap();
+    let of_kind = reader.of_kind(ChunkKind::Checkpoint);
+    (of_kind.map(|position| reader.read(position).unwrap()).collect(), beside::MADE.get() > before)
+}
+
+#[test]
+fn checkpoints_made_beside_a_run_are_those_made_after_it() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let texts = ["wasi-ransomware", "ransomware-thrown"].map(|name| corpus.join(name).with_extension("wat"));
+    let texts =
+        texts.iter().map(|path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{path:?}: {error}")));
+    let mut checkpoints = 0;
+    for text in texts.chain([SAMPLE, ENDS, THREADS].map(str::to_owned)) {
+        let (beside, is_beside) = checkpoints_of(text.as_bytes(), false);
+        let (after, is_after) = checkpoints_of(text.as_bytes(), true);
+        assert!(is_beside && !is_after, "{text}");
+        assert!(beside == after, "{text}");
+        checkpoints += after.len();
+    }
+    assert!(checkpoints > 40, "{checkpoints}");
+}
+
 #[test]
 fn checkpoints_of_other_blocks_are_passed_over() {
     let folder = tempfile::tempdir().unwrap();

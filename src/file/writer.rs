@@ -189,6 +189,11 @@ impl TraceWriter {
         self.lock().records
     }
 
+    /// Writes a batch; returns whether the file takes more.
+    pub(super) fn take_batch(&self, batch: &Batch) -> bool {
+        self.lock().take(batch)
+    }
+
     /// Writes what is left of the log.
     pub(super) fn end_log(&self) {
         self.lock().flush_items();
@@ -283,7 +288,7 @@ impl StreamSink for TraceWriter {
     }
 
     fn take(&self, batch: Batch) -> bool {
-        self.lock().take(&batch)
+        self.take_batch(&batch)
     }
 
     fn timeout(&self, timeout: Timeout) {

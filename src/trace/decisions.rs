@@ -18,6 +18,8 @@ use std::{borrow::Cow, fmt};
 
 use wasmspoor_hooks::recorder::stream;
 
+use super::growing::{Growing, Grown};
+
 /// Words of a decision stream, chunk by chunk, oldest first. A chunk is borrowed from a trace in memory or
 /// owned if it was read from a file.
 pub type Chunks<'t> = Box<dyn Iterator<Item = Cow<'t, [u64]>> + Send + 't>;
@@ -160,6 +162,14 @@ pub(super) struct Source<'t> {
     rest: Window,
     /// A word was 0.
     is_corrupt: bool,
+    /// More may come.
+    growing: Option<Box<Grows>>,
+}
+
+/// A stream that is still recorded, and the number of the invocation that is read.
+struct Grows {
+    growing: Growing,
+    invocation: Option<u64>,
 }
 
 impl fmt::Debug for Source<'_> {
@@ -175,9 +185,17 @@ impl<'t> Source<'t> {
     /// Returns the source and its first window.
     pub(super) fn new(chunks: Chunks<'t>) -> (Self, Window) {
         let (chunk, rest) = (Cow::Borrowed(&[][..]), Window::SPENT);
-        let mut source = Self { chunks, chunk, next: 0, end: 0, barrier: u64::MAX, rest, is_corrupt: false };
+        let (barrier, is_corrupt) = (u64::MAX, false);
+        let mut source = Self { chunks, chunk, next: 0, end: 0, barrier, rest, is_corrupt, growing: None };
         let window = source.next_window();
         (source, window)
+    }
+
+    /// Of a stream that is still recorded. Nothing is read before the first barrier is set.
+    pub(super) fn growing(growing: Growing) -> Self {
+        let (mut source, _) = Self::new(Box::new(std::iter::empty()));
+        source.growing = Some(Box::new(Grows { growing, invocation: None }));
+        source
     }
 
     /// As [`Self::new`], of chunks that begin with decision number `first`, from decision number `position`
@@ -285,7 +303,12 @@ impl<'t> Source<'t> {
 
     fn next_window(&mut self) -> Window {
         while self.end != self.barrier && !self.is_corrupt {
-            let Some(word) = self.next_word() else { break };
+            let Some(word) = self.next_word() else {
+                if self.grow() {
+                    continue;
+                }
+                break;
+            };
             self.is_corrupt = word == 0;
             if word > 1 {
                 return self.clip(Window::of(word));
@@ -302,6 +325,31 @@ impl<'t> Source<'t> {
             }
             self.chunk = self.chunks.next()?;
             self.next = 0;
+        }
+    }
+
+    /// The invocation that is read from now on; the barrier is set next.
+    pub(super) fn set_invocation(&mut self, number: Option<u64>) {
+        if let Some(grows) = &mut self.growing {
+            grows.invocation = number;
+        }
+    }
+
+    /// Waits for more of a stream that is still recorded. Whether there is, or is a barrier now.
+    #[cold]
+    fn grow(&mut self) -> bool {
+        let Some(grows) = &self.growing else { return false };
+        match grows.growing.wait(grows.invocation, self.end) {
+            Grown::Words(words, barrier) => {
+                self.barrier = barrier.unwrap_or(self.barrier);
+                (self.chunk, self.next) = (Cow::Owned(words), 0);
+                true
+            }
+            Grown::Cut => {
+                self.barrier = self.end;
+                true
+            }
+            Grown::Over => false,
         }
     }
 

@@ -4,7 +4,11 @@ use std::fmt;
 
 use crate::module::{CodeOffset, FuncIndex, ParseError};
 
-use super::{DecisionError, DecisionErrorKind, FuncKey, InstanceIndex};
+use super::{
+    DecisionError, DecisionErrorKind, FuncKey, InstanceIndex,
+    cuts::Excess,
+    limits::{MAX_CUTS, MAX_THREADS},
+};
 
 /// A trace and its modules do not fit together. Holds where replay was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,5 +200,15 @@ pub enum ReplayErrorKind {
 impl From<DecisionError> for ReplayErrorKind {
     fn from(error: DecisionError) -> Self {
         Self::Decision(error.kind)
+    }
+}
+
+impl From<Excess> for ReplayErrorKind {
+    fn from(excess: Excess) -> Self {
+        match excess {
+            Excess::Frames(limit) => Self::TooDeep { limit },
+            Excess::Threads => Self::TooManyThreads { limit: MAX_THREADS },
+            Excess::Cuts => Self::TooManyCuts { limit: MAX_CUTS },
+        }
     }
 }

@@ -9,11 +9,14 @@
 //!
 //! Not here: how a trace is recorded (`tracer`), how it is stored in a file (`file`).
 
+mod beside;
 mod counts;
+mod cuts;
 mod decisions;
 pub mod effects;
 mod error;
 mod events;
+pub(crate) mod growing;
 mod limits;
 mod map;
 mod record;
@@ -28,6 +31,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+pub use beside::Counting;
 pub use counts::{Counter, Counts, FuncCounts};
 pub(crate) use decisions::Window;
 pub use decisions::{Chunks, DecisionError, DecisionErrorKind, DecisionReader};

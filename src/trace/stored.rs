@@ -4,7 +4,7 @@
 
 use std::{borrow::Cow, fmt, slice, sync::Arc, vec};
 
-use super::{Chunks, Record, Trace};
+use super::{Chunks, Record, Trace, growing::Growing};
 
 /// The two streams of a trace, kept in chunks outside of memory. A chunk that cannot be read is `None`, as if
 /// the stream ended there, and [`Self::gap`] says so from then on.
@@ -49,10 +49,16 @@ pub struct RecordStream<'t> {
 #[derive(Debug)]
 enum Source<'t> {
     Memory(slice::Iter<'t, Record>),
+    Growing(Growing),
     Stored { streams: Arc<dyn Streams>, chunk: vec::IntoIter<Record>, next: usize },
 }
 
 impl<'t> RecordStream<'t> {
+    /// Those of a trace that is still recorded, as far as they are known.
+    pub(super) fn growing(growing: Growing) -> Self {
+        Self { source: Source::Growing(growing) }
+    }
+
     /// From record number `first` on.
     pub(super) fn new(trace: &'t Trace, first: u64) -> Self {
         let Some(streams) = &trace.stored else {
@@ -79,6 +85,7 @@ impl<'t> Iterator for RecordStream<'t> {
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.source {
             Source::Memory(records) => records.next().map(Cow::Borrowed),
+            Source::Growing(growing) => growing.record().map(Cow::Owned),
             Source::Stored { streams, chunk, next } => loop {
                 if let Some(record) = chunk.next() {
                     return Some(Cow::Owned(record));

@@ -23,6 +23,7 @@ use crate::{
     trace::{
         End, FuncKey, Record, TracePosition, Trap, Words,
         effects::{Effect, Effects},
+        growing::Ended,
     },
 };
 
@@ -30,6 +31,7 @@ use self::entry::Entry;
 use super::limits::{BATCH_RECORDS, BATCH_WORDS, HANDED_OVER};
 use super::{
     cancel::Cancel,
+    feeder::Feeder,
     instruction_counter::LateCounter,
     limits::{AtTraceLimit, Limit, Limits},
     sink::{Batch, StreamSink, Timeout},
@@ -65,6 +67,9 @@ pub(super) struct Capture {
     records: Vec<Record>,
     /// Takes words and records away, if they are not to stay in memory.
     sink: Option<Arc<dyn StreamSink>>,
+    /// Gives the streams to a replay beside the run too, and how many of the records it has.
+    feeder: Option<Feeder>,
+    fed: usize,
     /// Bytes of words that count as in memory, wherever they are.
     word_bytes: u64,
     /// Records so far.
@@ -138,6 +143,8 @@ impl Capture {
             words: Words::default(),
             records: Vec::new(),
             sink,
+            feeder: None,
+            fed: 0,
             word_bytes: 0,
             made: 0,
             pending: Vec::new(),
@@ -213,6 +220,11 @@ impl Capture {
     /// Counts instructions from the start of the run on.
     pub(super) fn set_instruction_counter(&mut self, counter: LateCounter) {
         self.instruction_counter = Some(counter);
+    }
+
+    /// Gives what is recorded from the start of the run on to a replay beside it.
+    pub(super) fn set_feeder(&mut self, feeder: Feeder) {
+        self.feeder = Some(feeder);
     }
 
     /// Whether a limit of the session needs the counter.
@@ -336,7 +348,10 @@ impl Capture {
     }
 
     /// The streams, or what the sink left of them.
-    pub(super) fn into_streams(mut self) -> (Words, Vec<Record>) {
+    pub(super) fn into_streams(mut self, ended: Ended) -> (Words, Vec<Record>) {
+        if let Some(feeder) = self.feeder.take() {
+            feeder.end(&self.records[self.fed..], ended);
+        }
         self.hand_over();
         (self.words, self.records)
     }
@@ -345,6 +360,7 @@ impl Capture {
     fn hand_over(&mut self) {
         self.handed_at = self.work;
         let Some(sink) = &self.sink else { return };
+        self.fed = 0;
         let batch = Batch {
             words: std::mem::take(&mut self.pending),
             records: std::mem::take(&mut self.records),
@@ -462,6 +478,10 @@ impl recorder::Sink for Capture {
         self.handed = self.handed.saturating_add(words.len() as u64);
         if let Some(counter) = &mut self.instruction_counter {
             counter.advance(words, calls);
+        }
+        if let Some(feeder) = &mut self.feeder {
+            feeder.take(words, &self.records[self.fed..]);
+            self.fed = self.records.len();
         }
         let bytes = size_of_val(words) as u64;
         // What comes after spilled words is spilled too, however small: else it would be read before them.

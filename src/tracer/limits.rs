@@ -23,6 +23,10 @@ pub(super) const SNAPSHOT_BYTES: usize = 128 << 20;
 /// Words that make a batch full: half a MiB.
 pub(super) const BATCH_WORDS: usize = 1 << 16;
 
+/// Words that a replay beside the run gets at once, 32 KiB: a few milliseconds of the run, so that it is not
+/// far behind when the run ends.
+pub(super) const FED_WORDS: usize = 1 << 12;
+
 /// Records that make a batch full: half a MiB.
 pub(super) const BATCH_RECORDS: usize = 1 << 13;
 

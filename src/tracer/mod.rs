@@ -8,6 +8,7 @@
 
 mod cancel;
 mod capture;
+mod feeder;
 mod host;
 mod instruction_counter;
 mod limits;

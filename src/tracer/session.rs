@@ -4,6 +4,7 @@ use std::{
     any::Any,
     fmt,
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -12,12 +13,17 @@ use wasmspoor_hooks as engine;
 
 use crate::{
     module::{CodeOffset, FuncIndex, FuncType, Module, Place, tags::places, weight::Heavy},
-    trace::{Callee, FuncKey, Trace, Trap, effects::Effect},
+    trace::{
+        Callee, Counting, FuncKey, Trace, Trap,
+        effects::Effect,
+        growing::{Ended, Growing},
+    },
 };
 
 use super::{
     capture,
     capture::Capture,
+    feeder::Feeder,
     host::{self, CallError, Host, HostError},
     instruction_counter::LateCounter,
     limits::{Budget, Limit, Limits, replay_limits},
@@ -213,6 +219,33 @@ impl Session {
         if capture.stopped_by().is_none() {
             self.store.recorder_mut().resume();
         }
+    }
+
+    /// Counts what is executed while it runs, on another core: [`Counting::finish`] then says what
+    /// [`Trace::counts`] says of the trace. To be called before anything runs; later, and on one processor,
+    /// it is counted afterwards.
+    ///
+    /// ```
+    /// use wasmspoor::{Options, Tracer};
+    ///
+    /// let sample = r#"(module (func (export "main") (local i32)
+    ///     (loop (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 9))))))"#;
+    /// let mut session = Tracer::new(Options::default()).load(sample.as_bytes())?;
+    /// let counting = session.count_beside();
+    /// session.start()?;
+    /// session.invoke("main", &[])?;
+    /// let trace = session.finish();
+    /// assert_eq!(counting.finish(&trace)?, trace.counts()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn count_beside(&mut self) -> Counting {
+        let has_cores = thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
+        if self.capture().has_run() || !has_cores {
+            return Counting::later();
+        }
+        let (growing, sender) = Growing::new();
+        self.capture().set_feeder(Feeder::new(sender));
+        Counting::begin(Trace { calls: u64::MAX, ..self.trace.clone() }, growing)
     }
 
     /// Whether the module is instantiated.
@@ -421,7 +454,7 @@ impl Session {
         // The sink is the one that `load` installed: nothing else here installs one.
         if let Ok(mut capture) = sink.downcast::<Capture>() {
             self.trace.effects = capture.take_effects().map(Arc::new);
-            let (words, records) = capture.into_streams();
+            let (words, records) = capture.into_streams(Ended { decisions, calls });
             self.trace.words = words;
             self.trace.records = records;
             self.trace.decisions = decisions;

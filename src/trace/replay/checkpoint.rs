@@ -80,7 +80,7 @@ impl<'t> Replay<'t> {
         let open = self
             .invocations
             .iter()
-            .map(|open| CheckpointInvocation { place: open.place, host: open.host.map(host) });
+            .map(|open| CheckpointInvocation { place: self.place_of(open), host: open.host.map(host) });
         Some(Checkpoint {
             instructions: self.cursor.instructions,
             decisions: self.source.position(self.cursor.window),
@@ -93,6 +93,11 @@ impl<'t> Replay<'t> {
             frames: self.frames.iter().map(frame).collect(),
             open: open.collect(),
         })
+    }
+
+    /// The numbers of the invocations that are open, outermost first.
+    pub(crate) fn open_invocations(&self) -> Vec<u64> {
+        self.invocations.iter().map(|open| open.number).collect()
     }
 
     /// Takes up a replay where another left it. Reads the records from there on, and no decision before.
@@ -156,7 +161,8 @@ impl<'t> Replay<'t> {
                 Some(None) => Some(AfterHost::Return),
                 Some(Some(place)) => Some(AfterHost::Next(number(&mut map, place)?)),
             };
-            invocations.push(Invocation { place: open.place, base, host });
+            // Its number is asked for only where its place is not known.
+            invocations.push(Invocation { number: u64::MAX, place: open.place, base, host });
         }
         let state = match (from.next, invocations.last()) {
             (Some(_), None | Some(Invocation { host: Some(_), .. })) => {
@@ -197,6 +203,7 @@ impl<'t> Replay<'t> {
             invoked,
             host_calls,
             memo: None,
+            growing: None,
         })
     }
 }

@@ -26,11 +26,12 @@ use std::mem;
 
 use super::decisions::{Chunks, DecisionErrorKind, Source, Window};
 use super::error::Inner;
+use super::growing::{Ended, Growing};
 use super::limits::{MAX_PARKED_FRAMES, MAX_THREADS, ReplayLimits};
 use super::map::{CodeMap, Destination, FlatBlock, FlatExit};
 use super::{
-    CallKind, End, ExecutedBlock, ExecutedFunction, FuncKey, HostCall, Record, ReplayError, ReplayErrorKind,
-    Threads, Trace, TracePosition, Visitor,
+    CallKind, End, ExecutedBlock, ExecutedFunction, FuncKey, HostCall, Record, RecordStream, ReplayError,
+    ReplayErrorKind, Threads, Trace, TracePosition, Visitor,
 };
 pub use checkpoint::{Checkpoint, CheckpointFrame, CheckpointInvocation};
 use memo::Memo;
@@ -86,6 +87,8 @@ pub struct Replay<'t> {
     host_calls: u64,
     /// What it remembers, once it looks for something.
     memo: Option<Box<Memo>>,
+    /// The trace is still recorded.
+    growing: Option<Growing>,
 }
 
 /// What changes from block to block.
@@ -118,7 +121,9 @@ enum State {
 
 #[derive(Debug)]
 struct Invocation {
-    /// Where it is cut short.
+    /// How many were begun before it.
+    number: u64,
+    /// Where it is cut short, if that was known when it began.
     place: Option<TracePosition>,
     /// Frames below its own.
     base: usize,
@@ -165,9 +170,33 @@ impl<'t> Replay<'t> {
             let inner = Inner { kind, decisions: 0, record: 0, site: None };
             ReplayError { inner: Box::new(inner) }
         };
-        let map = CodeMap::new(trace).map_err(failed)?;
         let cuts = Cuts::of(trace.record_stream(), 0, 0).map_err(failed)?;
-        let (source, window) = Source::new(chunks);
+        Self::of(trace, limits, Source::new(chunks), (cuts, Pull::new(trace.record_stream(), 0)))
+            .map_err(failed)
+    }
+
+    /// A replay of a run that is still recorded: it waits for what it does not know yet. `trace` has the
+    /// modules, instances and hosts; its streams are empty, and its calls as many as there can be.
+    pub(crate) fn growing(
+        trace: &'t Trace,
+        growing: Growing,
+        limits: ReplayLimits,
+    ) -> Result<Self, ReplayErrorKind> {
+        let source = (Source::growing(growing.clone()), Window::SPENT);
+        let records = Pull::new(RecordStream::growing(growing.clone()), 0);
+        let mut replay = Self::of(trace, limits, source, (Cuts::growing(growing.clone()), records))?;
+        replay.growing = Some(growing);
+        replay.set_barrier()?;
+        Ok(replay)
+    }
+
+    fn of(
+        trace: &'t Trace,
+        limits: ReplayLimits,
+        (source, window): (Source<'t>, Window),
+        (cuts, records): (Cuts, Pull<'t>),
+    ) -> Result<Self, ReplayErrorKind> {
+        let map = CodeMap::new(trace)?;
         let last = Target { key: FuncKey(0), destination: None };
         Ok(Self {
             trace,
@@ -185,11 +214,12 @@ impl<'t> Replay<'t> {
             invocations: Vec::new(),
             threads: Threads::default(),
             cuts,
-            records: Pull::new(trace.record_stream(), 0),
+            records,
             state: State::Outside,
             invoked: 0,
             host_calls: 0,
             memo: None,
+            growing: None,
         })
     }
 
@@ -237,6 +267,7 @@ impl<'t> Replay<'t> {
 
     /// Does what the walk could not, and says where to go on.
     fn halt(&mut self, visitor: &mut impl Visitor, halt: Halt) -> Result<State, ReplayErrorKind> {
+        self.refresh();
         match halt {
             Halt::Paused(number) => Ok(State::At(number)),
             Halt::Returned => self.end(visitor, How::Returned),
@@ -292,6 +323,7 @@ impl<'t> Replay<'t> {
 
     /// Pulls the next record while the host runs.
     fn outside(&mut self, visitor: &mut impl Visitor) -> Result<State, ReplayErrorKind> {
+        self.refresh();
         let after = self.invocations.last().and_then(|invocation| invocation.host);
         match (self.records.peek(), after) {
             (Some(&Record::Invoke { func }), _) => self.invoke(visitor, func),
@@ -334,14 +366,16 @@ impl<'t> Replay<'t> {
         if self.cursor.instructions > limit {
             return Err(ReplayErrorKind::TooLong { limit });
         }
-        let place = self.cuts.of_invocation(self.invoked);
+        let number = self.invoked;
+        let place = self.cuts.of_invocation(number);
         self.records.take();
         self.invoked += 1;
         visitor.invoke(func);
         let base = self.frames.len();
         push(&mut self.frames, BOTTOM)?;
-        self.invocations.push(Invocation { place, base, host: None });
+        self.invocations.push(Invocation { number, place, base, host: None });
         self.set_barrier()?;
+        let place = self.invocations.last().and_then(|invocation| self.place_of(invocation));
         if place.is_some_and(|place| place.depth == 0) {
             self.due().ok_or(ReplayErrorKind::OtherEnd { how: "began", recorded: "an end before that" })?;
             return self.end(visitor, How::Cut);
@@ -421,6 +455,7 @@ impl<'t> Replay<'t> {
 
     /// Ends the last invocation; its `End` must be next.
     fn end(&mut self, visitor: &mut impl Visitor, how: How) -> Result<State, ReplayErrorKind> {
+        self.refresh();
         // Records are pulled in their order, so an `End` is that of the last invocation.
         let Some(Record::End(end)) = self.records.peek() else { return Err(self.unexpected("End")) };
         let fits = match how {
@@ -451,7 +486,9 @@ impl<'t> Replay<'t> {
 
     /// Lets decisions be read up to where the last invocation is cut short.
     fn set_barrier(&mut self) -> Result<(), ReplayErrorKind> {
-        let place = self.invocations.last().and_then(|invocation| invocation.place);
+        let last = self.invocations.last();
+        let place = last.and_then(|invocation| self.place_of(invocation));
+        self.source.set_invocation(last.map(|invocation| invocation.number));
         let barrier = place.map_or(u64::MAX, |place| place.bits);
         self.cursor.window = self.source.set_barrier(self.cursor.window, barrier)?;
         Ok(())
@@ -464,8 +501,13 @@ impl<'t> Replay<'t> {
         }
         let (calls, decisions) =
             (self.trace.calls - self.cursor.calls_left, self.source.position(self.cursor.window));
+        let Trace { decisions: all, calls: all_calls, .. } = *self.trace;
+        let recorded = match &self.growing {
+            None => Ended { decisions: all, calls: all_calls },
+            Some(growing) => growing.ended().ok_or(ReplayErrorKind::LeftOver)?,
+        };
         for (what, replayed, recorded) in
-            [("decisions", decisions, self.trace.decisions), ("calls", calls, self.trace.calls)]
+            [("decisions", decisions, recorded.decisions), ("calls", calls, recorded.calls)]
         {
             if replayed != recorded {
                 return Err(ReplayErrorKind::Total { what, replayed, recorded });
@@ -479,6 +521,27 @@ impl<'t> Replay<'t> {
             invocations: self.invoked,
             host_calls: self.host_calls,
         })
+    }
+
+    /// Decisions read and records pulled so far.
+    #[cfg(test)]
+    pub(super) fn standing(&self) -> (u64, u64) {
+        (self.source.position(self.cursor.window), self.records.position)
+    }
+
+    /// Where an invocation is cut short, as far as that is known.
+    fn place_of(&self, invocation: &Invocation) -> Option<TracePosition> {
+        match &self.growing {
+            None => invocation.place,
+            Some(_) => invocation.place.or_else(|| self.cuts.of_invocation(invocation.number)),
+        }
+    }
+
+    /// Records may have come since the last was looked for.
+    fn refresh(&mut self) {
+        if self.growing.is_some() {
+            self.records.refresh();
+        }
     }
 
     #[cold]
@@ -496,7 +559,8 @@ impl<'t> Replay<'t> {
             (run.function().instance(), run.function().index(), offset)
         });
         let decisions = self.source.position(self.cursor.window);
-        let kind = self.or_truncated(kind);
+        let excess = self.growing.as_ref().and_then(Growing::excess);
+        let kind = excess.map_or_else(|| self.or_truncated(kind), ReplayErrorKind::from);
         ReplayError {
             inner: Box::new(Inner { kind, decisions, record: self.records.position as usize, site }),
         }

@@ -15,7 +15,7 @@ impl Replay<'_> {
     /// The invocation, where it is cut short, if no decision is left before that.
     pub(super) fn due(&self) -> Option<(&Invocation, TracePosition)> {
         let invocation = self.invocations.last()?;
-        let place = invocation.place?;
+        let place = self.place_of(invocation)?;
         let position = self.source.position(Window::default());
         (position == place.bits).then_some((invocation, place))
     }
@@ -37,7 +37,8 @@ impl Replay<'_> {
     /// if it is not in this block.
     #[cold]
     #[inline(never)]
-    pub(super) fn cut_in(&self, number: u32, calls_left: u64) -> Option<u32> {
+    pub(super) fn cut_in(&mut self, number: u32, calls_left: u64) -> Option<u32> {
+        self.refresh();
         if self.is_at_gap() || self.due()?.1.site.is_none() {
             return Some(0);
         }

@@ -3,8 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::super::limits::{MAX_CUTS, MAX_FRAMES, MAX_PARKED_FRAMES, MAX_THREADS};
-use super::super::{Record, RecordStream, ReplayErrorKind, Threads, TracePosition};
+use super::super::{Record, RecordStream, ReplayErrorKind, TracePosition, cuts::CutsNoted, growing::Growing};
 
 /// The records, the next of them in sight.
 #[derive(Debug)]
@@ -26,6 +25,13 @@ impl<'t> Pull<'t> {
         self.next.as_deref()
     }
 
+    /// Looks again for a next record, of a trace that grows.
+    pub(super) fn refresh(&mut self) {
+        if self.next.is_none() {
+            self.next = self.stream.next();
+        }
+    }
+
     pub(crate) fn take(&mut self) -> Option<Cow<'t, Record>> {
         let next = self.stream.next();
         self.position += u64::from(self.next.is_some());
@@ -35,7 +41,11 @@ impl<'t> Pull<'t> {
 
 /// Where invocations are cut short other than by a host function, by their number.
 #[derive(Debug, Default)]
-pub(crate) struct Cuts(Vec<(u64, TracePosition)>);
+pub(crate) struct Cuts {
+    known: Vec<(u64, TracePosition)>,
+    /// Those that are not known yet.
+    growing: Option<Growing>,
+}
 
 impl Cuts {
     /// Looks through records. `open` invocations, the last of them before number `begun`, were begun before
@@ -43,47 +53,27 @@ impl Cuts {
     pub(crate) fn of<'r>(
         records: impl Iterator<Item = Cow<'r, Record>>,
         open: usize,
-        mut begun: u64,
+        begun: u64,
     ) -> Result<Self, ReplayErrorKind> {
-        let (mut cuts, mut stack, mut failed) = (Vec::new(), vec![None; open], false);
-        let mut threads = Threads::default();
+        let (mut known, mut noted) = (Vec::new(), CutsNoted::at(open, begun));
         for record in records {
-            match &*record {
-                Record::Invoke { .. } if stack.len() >= MAX_FRAMES => {
-                    return Err(ReplayErrorKind::TooDeep { limit: MAX_FRAMES });
-                }
-                Record::Invoke { .. } => {
-                    stack.push(Some(begun));
-                    begun = begun.saturating_add(1);
-                }
-                Record::End(end) => {
-                    if let (Some(Some(number)), Some(place), false) = (stack.pop(), end.place(), failed) {
-                        cuts.push((number, *place));
-                    }
-                }
-                Record::Switch { thread } => {
-                    threads.leave(*thread, &mut stack, Vec::is_empty);
-                    if threads.len() > MAX_THREADS {
-                        return Err(ReplayErrorKind::TooManyThreads { limit: MAX_THREADS });
-                    }
-                    if threads.parked().map(Vec::len).sum::<usize>() > MAX_PARKED_FRAMES {
-                        return Err(ReplayErrorKind::TooDeep { limit: MAX_PARKED_FRAMES });
-                    }
-                }
-                _ => {}
-            }
-            if cuts.len() > MAX_CUTS {
-                return Err(ReplayErrorKind::TooManyCuts { limit: MAX_CUTS });
-            }
-            failed = matches!(*record, Record::HostReturn { failed: true });
+            known.extend(noted.note(&record, known.len())?);
         }
-        cuts.sort_unstable_by_key(|cut| cut.0);
-        Ok(Self(cuts))
+        known.sort_unstable_by_key(|cut| cut.0);
+        Ok(Self { known, growing: None })
+    }
+
+    /// Of a trace that is still recorded.
+    pub(super) fn growing(growing: Growing) -> Self {
+        Self { known: Vec::new(), growing: Some(growing) }
     }
 
     /// Where invocation `number` is cut short.
     pub(crate) fn of_invocation(&self, number: u64) -> Option<TracePosition> {
-        let position = self.0.binary_search_by_key(&number, |cut| cut.0).ok()?;
-        self.0.get(position).map(|cut| cut.1)
+        if let Some(growing) = &self.growing {
+            return growing.cut(number);
+        }
+        let position = self.known.binary_search_by_key(&number, |cut| cut.0).ok()?;
+        self.known.get(position).map(|cut| cut.1)
     }
 }

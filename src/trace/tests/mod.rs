@@ -2,6 +2,7 @@
 
 mod cuts;
 mod flow;
+mod grown;
 mod hostile;
 mod speed;
 
@@ -57,8 +58,12 @@ pub(super) fn offset(module: &Module, func: u32, mnemonic: &str, nth: usize) -> 
 /// What happened, in short: mnemonics, with `name:what` where control went somewhere, and `[..]` for the
 /// rest.
 pub(super) fn story(trace: &Trace) -> Result<String, ReplayError> {
+    story_of(trace.events())
+}
+
+fn story_of(events: Events<'_>) -> Result<String, ReplayError> {
     let mut words = Vec::new();
-    for event in trace.events() {
+    for event in events {
         words.push(match event? {
             Event::Op(op) => format!("{}{}", op.opcode.mnemonic(), deed(op.kind)),
             Event::Leave => "[leave]".to_owned(),
@@ -105,6 +110,7 @@ pub(super) fn tell(trace: &Trace) -> String {
     assert_eq!(counts.per_opcode[..], counted[..], "counts and events differ");
     assert_eq!(counts.total, counted.iter().sum::<u64>());
     assert_eq!(counts.per_function.iter().map(|function| function.total).sum::<u64>(), counts.total);
+    grown::check(trace, &story);
     story
 }
 

@@ -64,8 +64,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(Session, Counting, Vec<Entry
     Ok((session, counting, entries))
 }
 
-/// Says on standard error that nobody answers what the module imports: a sample that asks for a file, the
-/// time or an argument goes another way than in the sandbox.
+/// Says on standard error that nobody answers the module's imports. A sample that asks for a file, the time
+/// or an argument goes another way than in the sandbox.
 fn warn_of_imports(module: &Module) {
     let count = module.imported_functions();
     if count > 0 {

@@ -27,7 +27,7 @@ thread_local! {
     pub(super) static MADE: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
-/// What a run records to: a file, and the thread that makes checkpoints of what it records.
+/// The receiver of what a run records: a file, and the thread that makes checkpoints of it.
 #[derive(Debug)]
 pub(super) struct Beside {
     writer: Arc<TraceWriter>,

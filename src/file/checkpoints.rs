@@ -29,7 +29,7 @@ use super::{
 
 /// Instructions between two checkpoints at least.
 const EVERY: u64 = if cfg!(test) { 1 << 12 } else { 1 << 24 };
-/// The part of what was replayed so far after which the next checkpoint comes, if that is more.
+/// The next checkpoint comes after this part of what was replayed so far, if that is more.
 const PART: u64 = 64;
 
 /// A moment of the replay.
@@ -37,8 +37,8 @@ const PART: u64 = 64;
 pub(super) struct StoredCheckpoint {
     /// The state of replay; `None` at the end of the trace.
     pub(super) checkpoint: Option<Checkpoint>,
-    /// Functions (index in the function space) that ran since the checkpoint before, in order; none if they
-    /// are too many, so that any may have run.
+    /// Functions (index in the function space) that ran since the checkpoint before, in order. None if they
+    /// are too many; then any may have run.
     pub(super) functions: Vec<u32>,
 }
 
@@ -116,7 +116,7 @@ impl CheckpointVisitor {
     }
 }
 
-/// Replays and tells each checkpoint, with the number of instructions before it; gives the number of all, or
+/// Replays and tells each checkpoint, with the number of instructions before it. Gives the number of all, or
 /// `None` if it would take too long. Functions that `tell` gives back go to the next checkpoint.
 fn make(
     replay: &mut Replay<'_>,
@@ -153,7 +153,7 @@ fn merged(mut functions: Vec<u32>, more: Vec<u32>) -> Vec<u32> {
     functions
 }
 
-/// Replays the streams that were written and writes checkpoints; gives the number of instructions, or `None`
+/// Replays the streams that were written and writes checkpoints. Gives the number of instructions, or `None`
 /// if nothing could be started, or it would take too long.
 pub(super) fn write(
     sink: &mut ChunkWriter,
@@ -249,10 +249,9 @@ impl Recorded {
         instructions(&self.reader)
     }
 
-    /// The events from that before which `from` instructions were executed up to that before which `to` were,
-    /// with their numbers: how many instructions were executed before each. Begins at the last checkpoint
-    /// before `from`. With `function`, stretches in which that function does not run are passed over as
-    /// far as checkpoints say so.
+    /// The events from `from` on and before `to`, each with its number. A number is how many instructions
+    /// were executed before the event. Begins at the last checkpoint before `from`. With `function`,
+    /// stretches in which that function does not run are passed over as far as checkpoints say so.
     ///
     /// # Errors
     ///
@@ -317,8 +316,8 @@ enum Told {
 }
 
 impl<'t> Telling<'t> {
-    /// Goes on at a checkpoint if that is later than where it is; begins there, or at the begin of the trace,
-    /// if it has not begun.
+    /// Goes on at a checkpoint if that is later than where it is. If it has not begun, it begins there, or at
+    /// the begin of the trace.
     fn go_on<'a>(
         telling: &'a mut Option<Self>,
         trace: &'t Trace,

@@ -14,15 +14,15 @@ pub(super) const MAX_LOG_HELD: usize = 320 << 20;
 /// Entry points known of by their calls alone, at most: a file of ours has none.
 pub(super) const MAX_UNNAMED: usize = 1000;
 
-/// Stored checkpoints tried, backwards, for one that is whole, at most: of more in a row that are damaged,
-/// the beginning is replayed.
+/// Stored checkpoints tried, backwards, for one that is whole, at most. If more in a row are damaged, the run
+/// is replayed from its beginning.
 pub(super) const DAMAGED_CHECKPOINTS: usize = 16;
 
 /// Checkpoints that are read at most; what comes after the last is one stretch. A file of ours has a few
 /// hundred.
 pub(super) const MAX_CHECKPOINTS: usize = 4096;
 
-/// Frames and functions of all checkpoints that wait for the end of a run, 16 MiB: if there are more, they
+/// Frames and functions of all checkpoints that wait for the end of a run, 16 MiB. If there are more, they
 /// are made after it.
 pub(super) const CHECKPOINTS_HELD: usize = 1 << 20;
 
@@ -37,18 +37,18 @@ pub(super) const UNKNOWN_TOLD: usize = 5;
 pub(super) const MAX_SAMPLE: usize = 1 << 30;
 
 /// Bytes of the header, the outcome and the links at most, in the file and in memory each. An outcome of ours
-/// has 64 MiB of files, less than four times as much with their names and what was deleted, sent and carved;
-/// links are names of imports. Tests are content with less.
+/// has 64 MiB of files, and less than four times as much with their names and what was deleted, sent and
+/// carved. Links are names of imports. Tests are content with less.
 pub(super) const MAX_HEADER: usize = if cfg!(test) { 18 << 20 } else { 256 << 20 };
 
 /// Bytes of the outcome at most, in the file and in memory each: as of the header.
 pub(super) const MAX_OUTCOME: usize = if cfg!(test) { 4 << 20 } else { 256 << 20 };
 
-/// Bytes of what the host did at most, in the file: what is recorded of it in memory at most takes no more as
-/// it is written.
+/// Bytes of what the host did at most, in the file. The part that is recorded in memory takes no more when it
+/// is written.
 pub(super) const MAX_EFFECTS_OBJECT: usize = 256 << 20;
 
-/// Bytes that it takes in memory at most: it is held twice while it is read, and each entry takes the room of
+/// Bytes that it takes in memory at most. It is held twice while it is read, and each entry takes the room of
 /// the largest.
 pub(super) const MAX_EFFECTS_HELD: usize = if cfg!(test) { 16 << 20 } else { 1 << 30 };
 

@@ -1,8 +1,8 @@
 //! Trace files (`.spoor`): a run that lasts. The format is `docs/trace-format.md`.
 //!
-//! Writing: [`record`] runs a sample whose streams, cut into chunks, leave for a thread that compresses and
-//! writes them while the run goes on. Reading: [`Recorded`] is the run as it was, its streams read chunk by
-//! chunk when a pass needs them; what is damaged or cut off is named, and the rest is read.
+//! Writing: [`record`] runs a sample and cuts its streams into chunks. A thread compresses and writes them
+//! while the run goes on. Reading: [`Recorded`] is the run as it was. Its streams are read chunk by chunk
+//! when a pass needs them. Damage and a cut are named, and the rest is read.
 //!
 //! A file is hostile: every length is checked before anything is reserved for it, and what is decoded has a
 //! budget (`decode`).

@@ -65,8 +65,8 @@ fn stopped(run: &Run) -> Vec<(String, Limit)> {
 ///
 /// # Errors
 ///
-/// If the file cannot be written, or cannot hold the options (`InvalidInput`; see [`super::check_options`]),
-/// or what was written cannot be replayed: a fault of this program; the file stays.
+/// If the file cannot be written, or cannot hold the options (`InvalidInput`; see [`super::check_options`]).
+/// Also if what was written cannot be replayed: that is a fault of this program, and the file stays.
 pub fn record(file: File, path: &Path, sample: &Sample<'_>, options: &RunOptions) -> io::Result<Written> {
     record_as(file, path, sample, options, false).map(|(written, _)| written)
 }

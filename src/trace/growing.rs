@@ -1,7 +1,7 @@
 //! A trace that is replayed while it is recorded.
 //!
 //! The run sends what it records in parts, in order. Replay waits where it has used up all decisions that it
-//! knows: so it never goes ahead of the run, and whenever it goes on it knows all records before the next
+//! knows. So it never goes ahead of the run. Whenever it goes on, it knows all records before the next
 //! decision, and where the invocation ends if that is before it.
 //!
 //! Not here: who records and sends (`tracer`, `file`).

@@ -29,7 +29,7 @@ pub const MAX_CUTS: usize = 1 << 23;
 /// Parts of a run on their way to its replay: some 4 MiB.
 pub(super) const PARTS_ON_THE_WAY: usize = 8;
 
-/// Bytes of all that the host did in a run, as far as it is recorded: a program that reads a file of this
+/// Bytes of all that the host did in a run, as far as it is recorded. A program that reads a file of this
 /// size has read it whole.
 pub const MAX_EFFECT_BYTES: u64 = 256 << 20;
 
@@ -79,8 +79,8 @@ pub struct ReplayLimits {
     /// so it may be overrun by the blocks between.
     pub max_instructions: u64,
     /// Most steps that leave nothing in the streams: direct calls, blocks that lead to one other only, and
-    /// landing pads that an exception passes.
-    /// What else replay does is bounded by the length of the streams, so this bounds its time.
+    /// landing pads that an exception passes. Everything else that replay does is bounded by the length of
+    /// the streams, so this bounds its time.
     pub max_silent: u64,
     /// Bytes of a memory that were there when it was made, whatever it declared.
     pub memory_bytes: u64,

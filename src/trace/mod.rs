@@ -1,8 +1,8 @@
 //! Traces: what is recorded of a run, and how it is replayed.
 //!
 //! A [`Trace`] holds the modules, the decision stream and the record stream; what they mean is
-//! `docs/trace-stream.md`. [`Trace::replay`] walks the code block by block and tells a [`Visitor`];
-//! [`Trace::events`] gives every executed instruction in turn; [`Counts`] is the visitor that counts opcodes.
+//! `docs/trace-stream.md`. [`Trace::replay`] walks the code block by block and tells a [`Visitor`].
+//! [`Trace::events`] gives every executed instruction in turn. [`Counts`] is the visitor that counts opcodes.
 //!
 //! A trace is never trusted: one that does not fit its modules gives an error, and replay ends within its
 //! limits.
@@ -222,8 +222,8 @@ impl Trace {
         self.stored.as_ref()?.gap()
     }
 
-    /// Whether the file that it is read from was ended and is as it was written, as far as it was read; also
-    /// if there is none.
+    /// Whether the file that it is read from was ended and is as it was written, as far as it was read. True
+    /// if there is no file.
     pub fn is_whole(&self) -> bool {
         self.stored.as_ref().is_none_or(|stored| stored.is_whole())
     }

@@ -1,8 +1,8 @@
 //! What the recorder hands over while a session runs, and when that must end.
 //!
-//! Decision words are copied out of the recorder's chunk (a few percent of a bit for each instruction, so
-//! copying costs nothing that shows); records are kept as they come. Past the trace limit words go to an
-//! unnamed temporary file, if that was asked for.
+//! Decision words are copied out of the recorder's chunk. They are a few percent of a bit for each
+//! instruction, so copying costs nothing that shows. Records are kept as they come. Past the trace limit
+//! words go to an unnamed temporary file, if that was asked for.
 //!
 //! Not here: what an entry may use up (`entry`), what the numbers mean (`limits`), reading any of it back
 //! (`trace`).
@@ -115,7 +115,7 @@ pub(super) struct Capture {
     sites: Option<(Sites, FuncKey)>,
     /// How exceptions are thrown in that code.
     exceptions: Option<Exceptions>,
-    /// What left the invocation that ended last, and what a host function did not go on for.
+    /// The exception that left the invocation that ended last, and for which a host function did not go on.
     thrown: Option<recorder::Thrown>,
     escaped: Option<recorder::Thrown>,
     /// Why the invocation that ended last trapped.
@@ -290,7 +290,7 @@ impl Capture {
         self.is_deadlock = true;
     }
 
-    /// Where an invocation ended by a wait that nobody could end, once.
+    /// The place where an invocation ended by a wait that nobody could end, once.
     pub(super) fn take_deadlock(&mut self) -> Option<(u32, u32)> {
         self.deadlock.take()
     }
@@ -326,7 +326,7 @@ impl Capture {
         }
     }
 
-    /// Leads the place at which an invocation ends to the sample's own code; gives why it stops there, if the
+    /// Leads the place at which an invocation ends to the sample's own code. Gives why it stops there, if the
     /// engine does not say.
     fn lead_back(&self, place: &mut recorder::Place) -> Option<Stop> {
         let (sites, first_key) = self.sites.as_ref()?;
@@ -484,7 +484,7 @@ impl recorder::Sink for Capture {
             self.fed = self.records.len();
         }
         let bytes = size_of_val(words) as u64;
-        // What comes after spilled words is spilled too, however small: else it would be read before them.
+        // Words after spilled ones are spilled too, however small: else they would be read before them.
         let is_beyond = self.limits.at_trace_limit == AtTraceLimit::Spill
             && (self.words.is_spilled() || self.bytes() + bytes > self.limits.trace_bytes);
         if !is_beyond {

@@ -1,15 +1,15 @@
 //! Counts executed instructions while a sample runs, so that a budget can be in instructions.
 //!
 //! A decision may stand for two instructions or for eight thousand, so decisions bound neither time nor work.
-//! The counter walks the code as replay does, a chunk of decisions at a time, when the recorder hands one
-//! over (about every quarter of a million decisions). It keeps its place between two chunks, so each decision
-//! is walked once.
+//! The counter walks the code as replay does, a chunk of decisions at a time. It does so when the recorder
+//! hands one over, about every quarter of a million decisions. It keeps its place between two chunks, so each
+//! decision is walked once.
 //!
 //! It never goes ahead of the run: it moves only while it knows a decision that is still to come. So what
 //! follows the last decision of an invocation is not counted. A budget need not be that exact; replay is.
 //!
 //! Costs a few nanoseconds for each decision, and less where the same decisions come again at the same place
-//! (`memo`); nothing while no limit is near (`late`). Not here: limits (`capture`).
+//! (`memo`). It costs nothing while no limit is near (`late`). Not here: limits (`capture`).
 
 mod late;
 mod memo;
@@ -183,7 +183,7 @@ impl InstructionCounter {
         (self.total(), self.blocks_seen(), self.entries, self.entry_began)
     }
 
-    /// Takes note of the next record, made after so many decisions if it is the end of an invocation; returns
+    /// Takes note of the next record, made after so many decisions if it is the end of an invocation. Returns
     /// whether it begins one from the top.
     pub(super) fn note(&mut self, record: &Record, decisions: u64) -> bool {
         let position = self.noted;
@@ -376,7 +376,7 @@ impl InstructionCounter {
         Some(FuncIndex(module.imported_functions() + position))
     }
 
-    /// The record of the call need not be there yet: it is passed over, and what follows it is looked at when
+    /// The record of the call need not be there yet. It is passed over, and the next one is looked at when
     /// there are more decisions.
     fn enter_host(&mut self, after: AfterHost) -> Result<(), Stop> {
         self.invocations.last_mut().ok_or(Stop::Lost)?.after_host = Some(after);

@@ -1,8 +1,7 @@
 //! Limits: everything that bounds a run, in one place.
 //!
-//! A sample is hostile, so each limit has a default. Some stop the run (and say so in
-//! [`crate::Outcome::Stopped`]); growth beyond a limit is refused as an engine would refuse it, and the
-//! sample goes on.
+//! A sample is hostile, so each limit has a default. Some stop the run, and [`crate::Outcome::Stopped`] says
+//! so. Growth beyond a limit is refused as an engine would refuse it, and the sample goes on.
 //!
 //! Not here: limits of parsing (`module`) and what replay holds (`trace`).
 
@@ -23,8 +22,8 @@ pub(super) const SNAPSHOT_BYTES: usize = 128 << 20;
 /// Words that make a batch full: half a MiB.
 pub(super) const BATCH_WORDS: usize = 1 << 16;
 
-/// Words that a replay beside the run gets at once, 32 KiB: a few milliseconds of the run, so that it is not
-/// far behind when the run ends.
+/// Words that a replay beside the run gets at once, 32 KiB. That is a few milliseconds of the run, so that it
+/// is not far behind when the run ends.
 pub(super) const FED_WORDS: usize = 1 << 12;
 
 /// Records that make a batch full: half a MiB.
@@ -51,7 +50,7 @@ pub(super) const LONGEST_TURN: u64 = 128;
 /// Atomic operators between two questions whether there is somebody to give way to, of a thread that is
 /// alone: they cost nothing then.
 pub(super) const TURN_ALONE: u64 = 1024;
-/// Rounds of loops that may wait after which a thread gives way at least: one that computes is asked so
+/// Rounds of loops that may wait after which a thread gives way at least. One that computes is asked so
 /// seldom that it costs nothing that shows.
 pub(super) const LEAST_ROUNDS: u64 = 1 << 10;
 /// Rounds after which it does at most: one that spins for another wastes no more instructions than that.
@@ -59,15 +58,15 @@ pub(super) const MOST_ROUNDS: u64 = 1 << 13;
 /// Rounds between two questions of a thread that is alone.
 pub(super) const ROUNDS_ALONE: u64 = 1 << 16;
 
-/// Times that the clock goes on for threads that wait or sleep after the entry point has ended: enough for
-/// what is left to do, and not for one that sleeps in a loop for ever.
+/// Times that the clock goes on for threads that wait or sleep after the entry point has ended. They are
+/// enough for what is left to do, and not for one that sleeps in a loop for ever.
 pub(super) const WAKES_AFTER_MAIN: u32 = 64;
 
 /// Deadlocks of a session that are told: those after are alike.
 pub(super) const DEADLOCKS_KEPT: usize = 8;
 
-/// New basic blocks that a part of an entry must have shown for the entry to go on beyond its budget: a few
-/// are found by any loop that runs long.
+/// New basic blocks that a part of an entry must have shown for the entry to go on beyond its budget. Any
+/// loop that runs long finds a few.
 pub(super) const NEWS: u64 = 32;
 
 /// News that a host function is worth that was not called before: a program does something else then.
@@ -116,8 +115,8 @@ pub struct Limits {
     /// the run. Default: none.
     pub decisions: Option<u64>,
     /// Executed instructions. Counted when a chunk of decisions is full (about every quarter of a million),
-    /// always at the same place, so a run goes beyond by what one chunk stands for. Reaching it stops
-    /// the run. Default: none, and then nothing is counted.
+    /// always at the same place. So a run goes beyond by what one chunk stands for. Reaching it stops the
+    /// run. Default: none, and then nothing is counted.
     pub instructions: Option<u64>,
     /// Calls of host functions. Reaching it stops the run. Default 10 million.
     pub host_calls: Option<u64>,
@@ -126,10 +125,10 @@ pub struct Limits {
     pub trace_bytes: u64,
     /// What happens there. Default: the run stops.
     pub at_trace_limit: AtTraceLimit,
-    /// Bytes of all linear memories together, in pages of 64 KiB. Growth beyond is refused; of a memory that
-    /// starts with more so much is there, from address 0 on, and what lies beyond is out of bounds. Pages
-    /// that nobody touches take no room. Default 4096 (256 MiB), so that one bulk operation over all of it
-    /// stays below 100 ms.
+    /// Bytes of all linear memories together, in pages of 64 KiB. Growth beyond is refused. Of a memory that
+    /// starts with more, so much is there, from address 0 on; anything beyond is out of bounds. Pages that
+    /// nobody touches take no room. Default 4096 (256 MiB), so that one bulk operation over all of it stays
+    /// below 100 ms.
     pub memory_pages: u64,
     /// Elements of all tables together. Growth beyond is refused; a module that starts with more is not run.
     /// Default 10 million.
@@ -139,8 +138,8 @@ pub struct Limits {
     /// keeps of a frame beside its values.
     pub call_depth: usize,
     /// Bytes of the engine's value stack, where each frame takes 8 for each of its locals and operands; more
-    /// is the same trap. What ends a deep recursion, as in a native engine: a frame of many locals comes
-    /// less deep than a small one. Default 16 MiB.
+    /// is the same trap. It ends a deep recursion, as in a native engine: a frame of many locals comes less
+    /// deep than a small one. Default 16 MiB.
     pub stack_bytes: usize,
 }
 
@@ -161,9 +160,9 @@ impl Default for Limits {
     }
 }
 
-/// The largest limits that a run takes whose limits come from elsewhere than the one who runs it, and that
-/// the command line takes: beyond them a sample can use up the machine. Pages: 4 GiB. Elements: 0.8 GiB.
-/// Replay follows no more calls than that.
+/// The largest limits of a run whose limits come from elsewhere than the one who runs it; the command line
+/// takes no more. Beyond them a sample can use up the machine. Pages: 4 GiB. Elements: 0.8 GiB. Replay
+/// follows no more calls than that.
 const MOST: [(&str, u64); 4] = [
     ("memory_pages", 1 << 16),
     ("table_elements", 100_000_000),
@@ -199,7 +198,8 @@ pub struct LimitError {
     pub most: u64,
 }
 
-/// What one entry point may use of a session; when it is used up, the session goes on with the next.
+/// The share that one entry point may use of a session. When it is used up, the session goes on with the
+/// next.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Budget {
     /// Time on the wall.
@@ -267,7 +267,7 @@ const SILENT_EACH: u64 = 1024;
 /// decision: it is looked at now and then only.
 const BEYOND: u64 = 1_000_000_000;
 
-/// How long the replay may be of a run that made so many decisions, within these limits if they are known. A
+/// The bounds of the replay of a run that made so many decisions, within these limits if they are known. A
 /// file of a kilobyte may stand for 2^60 calls: sixty functions that call the next one twice. A hundred
 /// thousand empty blocks before each decision may stand for days. A run within its limits cannot have made so
 /// many, nor does a long run make many and decide nothing.

@@ -1,7 +1,7 @@
 //! The tracer: links a sample to host functions and runs it on the hooked engine.
 //!
-//! [`Tracer`] holds what outlives a sample (options, host functions); [`Session`] is one sample being run,
-//! from its start function to its last invocation; [`Session::finish`] gives the [`Trace`]. No type of the
+//! [`Tracer`] holds what outlives a sample (options, host functions). [`Session`] is one sample being run,
+//! from its start function to its last invocation. [`Session::finish`] gives the [`Trace`]. No type of the
 //! engine appears here: an embedder needs this crate alone.
 //!
 //! Not here: what a trace is (`trace`), what a sample sees of the world beyond single functions (`sandbox`).

@@ -200,7 +200,7 @@ impl Session {
 
     /// Basic blocks that ran so far, each once, as far as the count of instructions has come.
     pub(crate) fn blocks_seen(&mut self) -> u64 {
-        // So that what was executed up to here can be counted.
+        // So that the instructions up to here can be counted.
         self.store.recorder_mut().drain();
         self.capture().blocks_seen()
     }

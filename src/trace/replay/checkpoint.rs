@@ -50,7 +50,7 @@ pub enum CheckpointFrame {
 pub struct CheckpointInvocation {
     /// Where it is cut short.
     pub place: Option<TracePosition>,
-    /// While it is in a host call: the block that called, or `None` inside if its frame is gone.
+    /// The state in a host call: the block that called, or `None` inside if its frame is gone.
     pub host: Option<Option<(FuncKey, u32)>>,
 }
 
@@ -115,7 +115,7 @@ impl<'t> Replay<'t> {
         begin().map_err(|kind| failed(kind, from))
     }
 
-    /// Goes on from a later moment of the same trace, if it is one: no decision is read again, and the
+    /// Goes on from a later moment of the same trace, if it is one. No decision is read again, and the
     /// records from where this replay began are not looked through again. Whether it was later; if it was
     /// not, or there is an error, all is as before.
     ///

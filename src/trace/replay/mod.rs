@@ -1,12 +1,12 @@
 //! The replay engine: walks the code, pulls decisions and records, tells a visitor.
 //!
 //! Two loops. [`Replay::walk`] goes from block to block inside one invocation and handles everything that
-//! costs only decisions; whatever pulls a record, ends an invocation or pauses goes back to [`Replay::run`],
-//! which goes on from there. The state between two blocks is small (a block number and a [`Cursor`]), so a
-//! replay can pause after any block.
+//! costs only decisions. If a step pulls a record, ends an invocation or pauses, it goes back to
+//! [`Replay::run`], which goes on from there. The state between two blocks is small (a block number and a
+//! [`Cursor`]), so a replay can pause after any block.
 //!
-//! Where an invocation is cut short is found without looking at each block: its place sets a barrier in the
-//! decision stream, and only when the window is spent are block and place compared.
+//! The place where an invocation is cut short is found without looking at each block. It sets a barrier in
+//! the decision stream. Only when the window is spent are block and place compared.
 //!
 //! A hostile trace cannot keep it going. Every cycle of blocks reads a decision. Direct calls are counted
 //! against the trace's own count, and they and the blocks between decisions against the limit of silent
@@ -566,7 +566,7 @@ impl<'t> Replay<'t> {
         }
     }
 
-    /// What is missing where the streams end before the run did is no fault of the trace.
+    /// A part that is missing where the streams end before the run did is no fault of the trace.
     fn or_truncated(&self, kind: ReplayErrorKind) -> ReplayErrorKind {
         let is_want = match &kind {
             ReplayErrorKind::Decision(kind) => *kind == DecisionErrorKind::Exhausted,

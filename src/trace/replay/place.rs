@@ -33,8 +33,8 @@ impl Replay<'_> {
         agrees.then_some((place, CodeOffset(offset)))
     }
 
-    /// How many instructions of block `number`, which is next, run before the invocation is cut short; `None`
-    /// if it is not in this block.
+    /// How many instructions of block `number`, which is next, run before the invocation is cut short. `None`
+    /// if that is not in this block.
     #[cold]
     #[inline(never)]
     pub(super) fn cut_in(&mut self, number: u32, calls_left: u64) -> Option<u32> {

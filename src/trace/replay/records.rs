@@ -1,5 +1,5 @@
-//! The records as replay needs them: the next one in sight, and where invocations are cut short, which must
-//! be known when they begin.
+//! The records as replay needs them: the next one in sight, and the places where invocations are cut short.
+//! These must be known when the invocations begin.
 
 use std::borrow::Cow;
 
@@ -39,7 +39,7 @@ impl<'t> Pull<'t> {
     }
 }
 
-/// Where invocations are cut short other than by a host function, by their number.
+/// The places where invocations are cut short other than by a host function, by their number.
 #[derive(Debug, Default)]
 pub(crate) struct Cuts {
     known: Vec<(u64, TracePosition)>,

@@ -15,8 +15,8 @@ pub(super) struct Entry {
     /// Host calls of the session at which it is over.
     pub(super) host_calls: Option<u64>,
     pub(super) stopped_by: Option<Limit>,
-    /// What it was given, work when it began, quarters of that which are used up, and news when the last
-    /// three of them began.
+    /// The budget that it was given, and the work when it began. Then the quarters of the budget that are
+    /// used up, and the news when the last three of them began.
     pub(super) budget: Budget,
     began: u64,
     quarters: u64,

@@ -1,8 +1,8 @@
 //! A counter that walks late: words wait until somebody must know how many instructions there were.
 //!
-//! A limit need not be looked at before it can be reached, and how many instructions so many decisions and
-//! calls can stand for at most is known without a walk. So a run that comes nowhere near its limit is not
-//! walked at all. What is known once it was walked is the same, whenever that was.
+//! A limit need not be looked at before it can be reached. How many instructions so many decisions and calls
+//! can stand for at most is known without a walk. So a run that comes nowhere near its limit is not walked at
+//! all. What is known once it was walked is the same, whenever that was.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Honeytokens: who touched the bait of a persona, and where its bytes went.
 //!
 //! Bytes are looked for from when they were first handed out on: before that, the sample cannot have them
-//! from the sandbox. The argument of a call is searched as far as `import` reads it, plain, in hexadecimal
-//! digits and in base64. At the end files, streams and connections are searched as well.
+//! from the sandbox. Everything that a call is handed is searched as far as `import` reads it, plain, in
+//! hexadecimal digits and in base64. At the end files, streams and connections are searched as well.
 //!
 //! Bounded: [`TOKEN_SCANNED`] bytes of calls, [`TOKEN_LEAKS`] places for a token.
 

@@ -1,5 +1,5 @@
-//! A worker confines itself before it reads the first byte of a sample: it gives up the limits of its
-//! process, and nearly all of the kernel.
+//! A worker confines itself before it reads the first byte of a sample: its process gets limits, and it gives
+//! up nearly all of the kernel.
 //!
 //! Everything is one way: none of it can be taken back. A limit that a kernel does not offer is left out and
 //! reported as not in force, so that a scan says what it stood on. Not here: the limits of a run

@@ -115,7 +115,8 @@ pub(super) struct Capture {
     sites: Option<(Sites, FuncKey)>,
     /// How exceptions are thrown in that code.
     exceptions: Option<Exceptions>,
-    /// The exception that left the invocation that ended last, and for which a host function did not go on.
+    /// The exception that left the invocation that ended last, and the one for which a host function did not
+    /// go on.
     thrown: Option<recorder::Thrown>,
     escaped: Option<recorder::Thrown>,
     /// Why the invocation that ended last trapped.

@@ -1,5 +1,5 @@
 //! An array of bytes as AssemblyScript's functions take it: three words. The first two say where the bytes
-//! lie and the third how many they are. The sample's own allocator makes both.
+//! lie and the third how many they are. The sample's own allocator makes the words and the bytes.
 
 use super::{Driver, candidates::Candidate};
 use crate::{

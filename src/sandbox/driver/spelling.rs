@@ -1,5 +1,5 @@
 //! Asking an export for one number after another: a page may be given a text so. It comes letter by letter,
-//! or several letters at a time. The page asks for a place each time, or calls once after the other.
+//! or several letters at a time. The page asks for a place each time, or makes one call after the other.
 //!
 //! An export is asked on only as long as its answers may be text, or begin as a program does. At first it may
 //! give nothing for a while. Most give something else at once, so that it costs them a call or two. The

@@ -70,7 +70,7 @@ pub struct TaintOptions {
     pub addresses: bool,
     /// Whether values are followed that are computed only if a condition on a source holds.
     pub control: bool,
-    /// Only the control of a `select`: it took a value because of a source.
+    /// Whether the control of a `select` is followed: it took a value because of a source.
     pub(crate) choices: bool,
     /// Whether it is followed how much a function gave that reads, though it may have given nothing.
     pub(crate) counts: bool,

@@ -202,7 +202,7 @@ fn base64_in_its_disguises() {
     }
 }
 
-/// Digits in lines below, whose letters are digits too, are no part of it.
+/// Text in lines below, whose letters are digits too, is no part of it.
 #[test]
 fn digits_end_where_their_lines_do() {
     for more in 0..6 {

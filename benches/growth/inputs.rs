@@ -8,7 +8,7 @@ pub(crate) const SIZES: [usize; 2] = [1000, 2000];
 /// Name of an input, and how it is made.
 type Input = (&'static str, fn(usize) -> String);
 
-const MODULES: [Input; 15] = [
+const MODULES: [Input; 17] = [
     ("blocks", blocks),
     ("loops", loops),
     ("nested", nested),
@@ -25,6 +25,8 @@ const MODULES: [Input; 15] = [
     ("files", |size| files(2 * size)),
     ("host_calls", host_calls),
     ("texts", texts),
+    ("mixing", mixing),
+    ("lookups", lookups),
 ];
 
 /// Writes the inputs whose name holds `wanted`.
@@ -199,6 +201,24 @@ fn texts(size: usize) -> String {
         format!("https://host{index}.example/a curl a wget 10.1.{}.{}:80\\00", index / 250, index % 250)
     });
     main_of("", "(nop)", &format!("(data \"{}\")", text.replace('\n', "")))
+}
+
+/// One caller of functions that mix bits, none of which runs.
+fn mixing(size: usize) -> String {
+    let one = "(local.set 0 (i32.rotl (i32.xor (local.get 0) (i32.const 3)) (i32.const 5)))".repeat(25);
+    let rest = repeat(size / 10, |index| format!("(func $f{index} (local i32) {one})"));
+    let calls = repeat(size / 10, |index| format!("(call $f{index})"));
+    let fill = repeat(size * 100, |_| "nop".to_owned());
+    main_of("(local i32)", &format!("(if (local.get 0) (then {calls})) {fill}"), &rest)
+}
+
+/// As many tables that are looked up as segments, in code that mixes bits and does not run.
+fn lookups(size: usize) -> String {
+    let mixes = "(local.set 0 (i32.rotl (i32.xor (local.get 0) (i32.const 3)) (i32.const 5)))".repeat(60);
+    let looks = repeat(size, |index| format!("(drop (i32.load offset={} (i32.const 0)))", 64 + 4 * index));
+    let segments = repeat(size, |index| format!("(data (i32.const {}) \"s\")", 1024 + index % 7));
+    let rest = format!("(func $f (local i32) {mixes} {looks}) {segments}");
+    main_of("(local i32)", "(if (local.get 0) (then (call $f)))", &rest)
 }
 
 fn persona(size: usize) -> String {

@@ -380,7 +380,7 @@ fn invoke(bytes: &[u8], words: &[String]) -> anyhow::Result<Option<(String, Vec<
     let Some((export, words)) = words.split_first() else { return Ok(None) };
     let Ok(binary) = wat::parse_bytes(bytes) else { return Ok(None) };
     let Ok(module) = Module::parse(&*binary) else { return Ok(None) };
-    let found = module.exports().iter().find(|found| *found.name == **export).and_then(|found| found.func);
+    let found = module.export(export).and_then(|found| found.func);
     let ty = found.and_then(|func| module.func_type(func));
     let known = || names::exported(&names::exports(&module));
     let ty = ty.with_context(|| format!("there is no exported function `{export}`; {}", known()))?;

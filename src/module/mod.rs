@@ -97,6 +97,8 @@ pub struct Module {
     heavy: Heavy,
     /// Set when its bytes were found valid.
     is_valid: OnceLock<()>,
+    /// Positions of exports, by their names.
+    exports_sorted: OnceLock<Box<[usize]>>,
 }
 
 /// The code of a function that was asked for.
@@ -141,8 +143,20 @@ impl Module {
         let functions = sections.imports.iter().filter(|import| import.is_function());
         let is_threaded =
             threads::begins_threads(functions.map(|import| &*import.name), sections.imports_shared);
-        let (names, is_valid) = (OnceLock::new(), OnceLock::new());
-        Ok(Self { bytes, sections, imported, codes, tags, is_threaded, names, component, heavy, is_valid })
+        let (names, is_valid, exports_sorted) = Default::default();
+        Ok(Self {
+            bytes,
+            sections,
+            imported,
+            codes,
+            tags,
+            is_threaded,
+            names,
+            component,
+            heavy,
+            is_valid,
+            exports_sorted,
+        })
     }
 
     /// The functions that nobody validates.
@@ -229,6 +243,18 @@ impl Module {
     /// All exports in order.
     pub fn exports(&self) -> &[Export] {
         &self.sections.exports
+    }
+
+    /// The export of a name: a search among names that are sorted at the first call.
+    pub(crate) fn export(&self, name: &str) -> Option<&Export> {
+        let exports = self.exports();
+        let sorted = self.exports_sorted.get_or_init(|| {
+            let mut sorted: Vec<usize> = (0..exports.len()).collect();
+            sorted.sort_by(|&a, &b| exports[a].name.cmp(&exports[b].name));
+            sorted.into()
+        });
+        let at = sorted.partition_point(|&position| *exports[position].name < *name);
+        exports.get(*sorted.get(at)?).filter(|export| *export.name == *name)
     }
 
     /// The start function.

@@ -246,6 +246,8 @@ fn what_the_sections_say() {
     assert_eq!(module.start(), Some(FuncIndex(3)));
     let exports: Vec<_> = module.exports().iter().map(|export| (&*export.name, export.func)).collect();
     assert_eq!(exports, [("main", Some(FuncIndex(2))), ("mem", None)]);
+    let func = |name| module.export(name).map(|export| export.func);
+    assert_eq!(["main", "mem", "", "n"].map(func), [Some(Some(FuncIndex(2))), Some(None), None, None]);
     assert_eq!(module.imports().iter().filter(|import| !import.is_function()).count(), 2);
     for func in [0, 1, 4, u32::MAX] {
         let error = module.code(FuncIndex(func)).unwrap_err();

@@ -4,7 +4,9 @@
 //! Such a file is not destroyed by the sample. Nor is it known what its host would have typed, so half of it
 //! counts as gone, which forbids `CLEAN`. The seed decides what is typed: no sample can have it with it.
 
-use super::{damage::Damage, fs::FileChange, random::Random};
+use std::collections::HashSet;
+
+use super::{damage::Damage, fs::FileChange, limits::DAMAGE_ORDERED, random::Random};
 
 /// Letters that the driver hands over one after another.
 const LETTERS: usize = 64;
@@ -33,23 +35,24 @@ pub(super) fn excuse(damage: &mut Damage, before: &[u8], change: &FileChange, se
 }
 
 /// Whether next to all that is new in a file was typed, whatever its case, and with zeros or ends of lines
-/// between.
+/// between. Nobody types as much as is looked at.
 fn is_typed(before: &[u8], after: &[u8], seed: u64) -> bool {
-    let text = letters(seed).into_iter().cycle().take(LETTERS + WINDOW).collect::<Vec<_>>();
-    let is_between = |byte: &u8| matches!(byte, 0 | b'\r' | b'\n');
-    let (places, kept): (Vec<usize>, Vec<u8>) = after
-        .iter()
-        .enumerate()
-        .filter(|(_, byte)| !is_between(byte))
-        .map(|(at, byte)| (at, byte.to_ascii_lowercase()))
-        .unzip();
+    if after.len() > DAMAGE_ORDERED {
+        return false;
+    }
+    let text: Vec<u8> = letters(seed).into_iter().cycle().take(LETTERS + WINDOW).collect();
+    let typed: HashSet<&[u8]> = text.windows(WINDOW).collect();
+    let is_between = |byte: u8| matches!(byte, 0 | b'\r' | b'\n');
+    let places: Vec<u32> =
+        (0..).zip(after).filter(|(_, byte)| !is_between(**byte)).map(|(at, _)| at).collect();
+    let kept: Vec<u8> = after.iter().filter(|byte| !is_between(**byte)).map(u8::to_ascii_lowercase).collect();
     let mut is_new = vec![false; after.len()];
-    for (at, window) in kept.windows(WINDOW).enumerate() {
-        if memchr::memmem::find(&text, window).is_some() {
-            places[at..at + WINDOW].iter().for_each(|&place| is_new[place] = true);
+    for (window, places) in kept.windows(WINDOW).zip(places.windows(WINDOW)) {
+        if typed.contains(window) {
+            places.iter().for_each(|&place| is_new[place as usize] = true);
         }
     }
-    for (at, byte) in after.iter().enumerate().skip(1) {
+    for (at, &byte) in after.iter().enumerate().skip(1) {
         is_new[at] |= is_between(byte) && is_new[at - 1];
     }
     let typed = is_new.iter().filter(|is_new| **is_new).count();
@@ -75,5 +78,7 @@ mod tests {
         for other in [&[b'x'; 84][..], b"", &before[1..], b"0123456789abcdef0123456789abcdef"] {
             assert!(!is_typed(before, other, 7));
         }
+        let long: Vec<u8> = letters(7).iter().copied().cycle().take(DAMAGE_ORDERED + 1).collect();
+        assert!(is_typed(before, &long[..1 << 16], 7) && !is_typed(before, &long, 7));
     }
 }

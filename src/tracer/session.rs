@@ -344,8 +344,7 @@ impl Session {
             engine::ExternType::Func(ty) => ty,
             _ => return None,
         };
-        let named = self.module().exports().iter().find(|found| *found.name == *export);
-        let declared = named.and_then(|export| self.module().func_type(export.func?));
+        let declared = self.module().export(export).and_then(|export| self.module().func_type(export.func?));
         Some(Type::all(ty.params(), declared.map(FuncType::params)))
     }
 

@@ -6,7 +6,9 @@
 //!
 //! Not here: vectors (`mixing`); what is computed over several statements with a branch between.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use hashbrown::HashMap;
 
 use wasmparser::Operator;
 

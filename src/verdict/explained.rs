@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wasmparser::{MemArg, Operator};
 
-use super::operators::for_each_operator;
+use super::{operators::for_each_operator, seen::Code};
 use crate::{
     module::{
         Module,
@@ -54,7 +54,7 @@ const WIDE_HASHES: [(&str, &[u32]); 4] = [
 /// Bits by which SipHash does, which hash maps of Rust use.
 const SIPHASH: [u32; 5] = [13, 16, 17, 21, 32];
 
-type Table = [u32; ENTRIES];
+pub(super) type Table = [u32; ENTRIES];
 
 /// What a function looks up, and by how much it rotates.
 #[derive(Debug, Default)]
@@ -71,7 +71,8 @@ struct Uses {
 }
 
 /// Whether it is known what a function mixes bits for, and it is no proof of work.
-pub(super) fn is_explained(facts: &Facts<'_>, module: &Module, function: &view::Function) -> bool {
+pub(super) fn is_explained(code: &Code<'_>, module: &Module, function: &view::Function) -> bool {
+    let facts: &Facts<'_> = code.facts;
     let windows: u64 = function.signatures.values().map(|&windows| u64::from(windows)).sum();
     let only = |names: &[&str]| function.signatures.keys().all(|name| names.contains(&name.as_str()));
     let (by_table, by_rotation) = (only(&BY_TABLE), only(&["arx32"]));
@@ -86,9 +87,9 @@ pub(super) fn is_explained(facts: &Facts<'_>, module: &Module, function: &view::
     if !by_table || uses.products * 2 > uses.lookups.values().sum::<u64>() {
         return false;
     }
-    let known = aes_tables(facts);
+    let known = code.aes.get_or_init(|| aes_tables(facts));
     let is_known = |address: u64| {
-        table_at(facts, address).is_some_and(|table| is_linear(&table) || is_rotated(&table, &known))
+        table_at(facts, address).is_some_and(|table| is_linear(&table) || is_rotated(&table, known))
     };
     let lookups: u64 =
         uses.lookups.iter().filter(|(address, _)| is_known(**address)).map(|(_, count)| count).sum();
@@ -193,21 +194,8 @@ fn is_siphash(facts: &Facts<'_>, uses: &Uses) -> bool {
 /// The words that lie at an address before anything runs, if any do. A byte that no segment covers is zero,
 /// and tools leave such bytes out.
 fn table_at(facts: &Facts<'_>, address: u64) -> Option<Table> {
-    let end = address.checked_add(4 * ENTRIES as u64)?;
     let mut bytes = [0; 4 * ENTRIES];
-    let mut is_there = false;
-    for segment in &facts.view.data {
-        let Some(start) = segment.address else { continue };
-        let (from, to) = (start.max(address), start.saturating_add(segment.size).min(end));
-        if from >= to {
-            continue;
-        }
-        let place = |at: u64, base: u64| usize::try_from(at - base).ok();
-        let offset = usize::try_from(segment.offset).ok()?;
-        let part = facts.wasm.get(offset..)?.get(place(from, start)?..place(to, start)?)?;
-        bytes.get_mut(place(from, address)?..place(to, address)?)?.copy_from_slice(part);
-        is_there = true;
-    }
+    let is_there = facts.view.copy_data(facts.wasm, address, &mut bytes);
     let (words, _) = bytes.as_chunks::<4>();
     let mut table = [0; ENTRIES];
     table.iter_mut().zip(words).for_each(|(entry, word)| *entry = u32::from_le_bytes(*word));

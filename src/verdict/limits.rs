@@ -15,7 +15,7 @@ pub(super) const UNSEEN_TOLD: usize = 3;
 /// Such calls whose branch is looked for: a few are told, and each takes a walk over a function.
 pub(super) const UNSEEN_GUARDED: usize = 64;
 
-/// Functions followed from such a call back to code that ran: the nearest way is the one that helps.
+/// Callers that are asked why they did not call what mixes bits: one says it, or none does.
 pub(super) const UNSEEN_WAY: usize = 64;
 
 /// Functions that a caller may call indirectly for its calls to speak for each of them: dispatchers of a

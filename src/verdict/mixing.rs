@@ -64,7 +64,7 @@ pub(super) fn executed(code: &Code<'_>, limit: u64, has_asked: bool) -> u64 {
         facts.view.function(*func).is_some_and(|function| {
             let is_of = |algorithm: &&str| explained::rotates_as(algorithm, module, function);
             hashes.get(func).is_some_and(|near| near.iter().any(is_of))
-                || explained::is_explained(facts, module, function)
+                || explained::is_explained(code, module, function)
         })
     };
     let known: BTreeSet<_> =

@@ -18,6 +18,7 @@ mod disguised;
 mod explained;
 mod family;
 mod findings;
+mod guards;
 mod kept;
 mod limits;
 mod mixing;

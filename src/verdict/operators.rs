@@ -21,6 +21,21 @@ pub(super) fn for_each_operator(
 fn walk(mut operators: OperatorsReader<'_>, each: &mut impl FnMut(CodeOffset, &Operator<'_>)) {
     while !operators.eof() {
         let Ok((operator, offset)) = operators.read_with_offset() else { return };
+        #[cfg(test)]
+        TOLD.set(TOLD.get() + 1);
         each(CodeOffset(offset as u32), &operator);
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    static TOLD: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// Operators that this thread was told while it did something: how much work that is.
+#[cfg(test)]
+pub(super) fn told_in(work: impl FnOnce()) -> u64 {
+    let before = TOLD.get();
+    work();
+    TOLD.get() - before
 }

@@ -1,90 +1,26 @@
-//! What the run called, who calls whom, and which branch kept code from running.
+//! What the run called, and who calls whom.
 //!
-//! Not here: what such code could do (`unseen`).
+//! Not here: which branch kept code from running (`guards`), and what such code could do (`unseen`).
 
 use std::{
     cell::OnceCell,
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry},
 };
 
 use wasmparser::Operator;
 
 use super::{
-    limits::{UNSEEN_FANOUT, UNSEEN_WAY, UNSEEN_WRAPPED},
+    explained::Table,
+    guards::Guards,
+    limits::{UNSEEN_FANOUT, UNSEEN_WRAPPED},
     operators::for_each_operator,
-    text,
     weights::{Weighed, Weights, listed},
 };
 use crate::{
     module::{CodeOffset, FuncIndex, Module, Place, view},
     rules::Facts,
-    sandbox::{Answer, Call},
-    values::taint::SourceKind,
+    sandbox::Answer,
 };
-
-/// A branch that went one way only.
-#[derive(Debug)]
-pub(super) struct Guard {
-    pub(super) place: Place,
-    /// The comparison before it, with its constant.
-    pub(super) compares: Option<String>,
-    /// The host call before it.
-    pub(super) after: Option<String>,
-    /// What its condition is computed from, as far as values were followed.
-    pub(super) from: BTreeSet<SourceKind>,
-    /// Otherwise it chooses a value.
-    pub(super) is_branch: bool,
-    /// It follows how often the sample came by.
-    pub(super) counts: bool,
-}
-
-impl Guard {
-    pub(super) fn words(&self) -> String {
-        let Self { place, compares, after, is_branch, from, counts } = self;
-        let what = if *is_branch { "behind the branch" } else { "with what is chosen" };
-        let mut words = format!("{what} at func {}:{:#x}", place.function, place.offset.0);
-        if let Some(compares) = compares {
-            words.push_str(&format!(" ({compares})"));
-        }
-        if let Some(after) = after {
-            words.push_str(&format!(" after {after}"));
-        }
-        if *counts {
-            words.push_str(", by a count of what it did before");
-        }
-        let from: Vec<_> = from.iter().map(|kind| kind.as_str()).collect();
-        if !from.is_empty() {
-            words.push_str(&format!(", computed from {}", from.join(" and ")));
-        }
-        words
-    }
-
-    /// Whether the host's word decides: it was computed from that, or a call of it stands before.
-    pub(super) fn is_decided(&self, seen: &Seen) -> bool {
-        !self.from.is_empty() || self.after.as_ref().is_some_and(|host| seen.decides(host))
-    }
-
-    /// Whether the call before it was answered by invention.
-    pub(super) fn is_invented(&self, facts: &Facts<'_>) -> bool {
-        let is_one = |call: &Call| {
-            (call.fabricated || call.answer == Answer::Default) && self.after.as_deref() == Some(&*call.name)
-        };
-        facts.run.is_some_and(|run| run.calls.iter().any(is_one))
-    }
-
-    /// Whether what the host said of the time decides, or of the surroundings.
-    pub(super) fn waits(&self, weights: &Weights, only_time: bool) -> bool {
-        let is_from = |kind: &SourceKind| match kind {
-            SourceKind::Clock => true,
-            SourceKind::Environment => !only_time,
-            _ => false,
-        };
-        let calls = &weights.calls;
-        let is_one =
-            |host: &String| is_named(&calls.clock, host) || !only_time && is_named(&calls.environment, host);
-        self.from.iter().any(is_from) || self.after.as_ref().is_some_and(is_one)
-    }
-}
 
 /// A direct call.
 pub(super) struct Site {
@@ -118,11 +54,14 @@ pub(super) struct Code<'a> {
     module: OnceCell<Option<Module>>,
     seen: OnceCell<Seen>,
     pub(super) unseen: OnceCell<Option<String>>,
+    /// The tables of AES that are in its data.
+    pub(super) aes: OnceCell<Vec<Table>>,
 }
 
 impl<'a> Code<'a> {
     pub(super) fn of(facts: &'a Weighed<'a>) -> Self {
-        Self { facts, module: OnceCell::new(), seen: OnceCell::new(), unseen: OnceCell::new() }
+        let (module, seen, unseen, aes) = Default::default();
+        Self { facts, module, seen, unseen, aes }
     }
 
     /// The module, if it is valid: that of the run, else parsed when first asked for.
@@ -150,7 +89,19 @@ pub(super) struct Seen {
     pub(super) deciding: BTreeMap<FuncIndex, String>,
     /// Functions to which the indirect calls of a function may lead.
     pub(super) fanout: BTreeMap<FuncIndex, usize>,
+    /// Host functions that were answered by invention.
+    pub(super) invented: BTreeSet<String>,
+    pub(super) guards: Guards,
+    /// The host functions among `deciding`.
+    deciders: BTreeSet<String>,
+    /// Where the way to a function that did not run begins.
+    ways: OnceCell<Ways>,
+    /// The same over calls that are meant for what they lead to.
+    ways_asked: OnceCell<Ways>,
 }
+
+/// For each function that did not run, the last that ran on the shortest way to it, and which it would call.
+type Ways = BTreeMap<FuncIndex, (FuncIndex, FuncIndex)>;
 
 impl Seen {
     pub(super) fn of(weights: &Weights, facts: &Facts<'_>) -> Self {
@@ -175,7 +126,22 @@ impl Seen {
         let ran = facts.dynamic.functions.iter().map(|function| function.index).collect();
         let callees = facts.dynamic.call_graph.edges.iter().map(|edge| edge.callee).collect();
         let deciding = deciding(weights, facts, &callers);
-        Self { calls, callees, ran, callers, asking, deciding, fanout: wide }
+        let invented = facts.run.iter().flat_map(|run| &run.calls);
+        let invented = invented.filter(|call| call.fabricated || call.answer == Answer::Default);
+        Self {
+            calls,
+            callees,
+            ran,
+            callers,
+            asking,
+            deciders: deciding.values().cloned().collect(),
+            deciding,
+            fanout: wide,
+            invented: invented.map(|call| call.name.to_string()).collect(),
+            guards: Guards::of(facts),
+            ways: OnceCell::new(),
+            ways_asked: OnceCell::new(),
+        }
     }
 
     /// The host function by which a function says what time it is or what its surroundings are. What is in
@@ -189,7 +155,7 @@ impl Seen {
 
     /// Whether a host function of this name is one by whose answers a program decides.
     pub(super) fn decides(&self, host: &str) -> bool {
-        self.deciding.values().any(|name| name == host)
+        self.deciders.contains(host)
     }
 
     pub(super) fn ran(&self, site: Place, callee: FuncIndex) -> bool {
@@ -199,42 +165,44 @@ impl Seen {
     /// The call in code that ran from which the way to `site` begins. That is the call itself, or the call of
     /// a function on the way to its function.
     pub(super) fn way_to(&self, facts: &Facts<'_>, module: &Module, site: Place) -> Option<Place> {
-        match self.ran.contains(&site.function) {
-            true => Some(site),
-            false => self.way(facts, module, site.function, &self.callers),
+        if self.ran.contains(&site.function) {
+            return Some(site);
         }
+        let ways = self.ways.get_or_init(|| self.ways_over(&self.callers));
+        let (caller, callee) = ways.get(&site.function)?;
+        Some(self.call_of(facts, module, *caller, *callee))
     }
 
     /// The same for a function, over calls that are meant for what they lead to.
     pub(super) fn way_asked(&self, facts: &Facts<'_>, module: &Module, func: FuncIndex) -> Option<Place> {
-        self.way(facts, module, func, &self.asking)
+        let ways = self.ways_asked.get_or_init(|| self.ways_over(&self.asking));
+        let (caller, callee) = ways.get(&func)?;
+        Some(self.call_of(facts, module, *caller, *callee))
     }
 
-    fn way(
-        &self,
-        facts: &Facts<'_>,
-        module: &Module,
-        func: FuncIndex,
-        callers: &BTreeMap<FuncIndex, Vec<FuncIndex>>,
-    ) -> Option<Place> {
-        let mut next = VecDeque::from([func]);
-        let mut known = BTreeSet::from([func]);
-        while let Some(func) = next.pop_front() {
-            for &caller in callers.get(&func).into_iter().flatten() {
-                if self.ran.contains(&caller) {
-                    return Some(call_of(facts, module, caller, func));
-                }
-                if known.len() < UNSEEN_WAY && known.insert(caller) {
-                    next.push_back(caller);
+    /// One walk from all functions that ran, so that each call is looked at once.
+    fn ways_over(&self, callers: &BTreeMap<FuncIndex, Vec<FuncIndex>>) -> Ways {
+        let mut callees: BTreeMap<FuncIndex, Vec<FuncIndex>> = BTreeMap::new();
+        for (&callee, callers) in callers.iter().filter(|(callee, _)| !self.ran.contains(callee)) {
+            callers.iter().for_each(|&caller| callees.entry(caller).or_default().push(callee));
+        }
+        let mut ways = Ways::new();
+        let mut next: VecDeque<_> = self.ran.iter().copied().collect();
+        while let Some(caller) = next.pop_front() {
+            let from = ways.get(&caller).copied();
+            for &callee in callees.get(&caller).into_iter().flatten() {
+                if let Entry::Vacant(vacant) = ways.entry(callee) {
+                    vacant.insert(from.unwrap_or((caller, callee)));
+                    next.push_back(callee);
                 }
             }
         }
-        None
+        ways
     }
 }
 
 /// Whether a list has a name, with or without the underscores before it.
-fn is_named(names: &[String], name: &str) -> bool {
+pub(super) fn is_named(names: &[String], name: &str) -> bool {
     listed(names, name) || listed(names, name.trim_start_matches('_'))
 }
 
@@ -262,53 +230,6 @@ fn deciding(
     deciding
 }
 
-/// The last branch before a place that went one way only.
-pub(super) fn guard(facts: &Facts<'_>, module: &Module, seen: &Seen, at: Place) -> Option<Guard> {
-    let one_way = facts.dynamic.branches.iter().filter(|branch| {
-        branch.place.function == at.function
-            && branch.place.offset < at.offset
-            && (branch.taken == 0) != (branch.not_taken == 0)
-    });
-    let branch = one_way.max_by_key(|branch| branch.place.offset)?;
-    let place = branch.place;
-    let (mut compares, mut after, mut constant) = (None, None, None);
-    for_each_operator(module, at.function, |offset, operator| {
-        if offset >= place.offset {
-            return;
-        }
-        match *operator {
-            Operator::I32Const { value } => constant = Some(i64::from(value)),
-            Operator::I64Const { value } => constant = Some(value),
-            Operator::Call { function_index } => {
-                let callee = FuncIndex(function_index);
-                let import = module.imported_function(callee).map(|import| import.name.to_string());
-                if let Some(host) = import.or_else(|| seen.deciding.get(&callee).cloned()) {
-                    after = Some(host);
-                    (compares, constant) = (None, None);
-                }
-            }
-            ref other => {
-                if let Some(comparison) = comparison(other) {
-                    compares = Some(match constant.take() {
-                        Some(constant) => format!("{comparison} with {constant}"),
-                        None => comparison.to_owned(),
-                    });
-                }
-            }
-        }
-    });
-    let at = (place.function, place.offset.0);
-    let from: Option<&BTreeSet<_>> = facts.flows.and_then(|flows| flows.decided.get(&at));
-    Some(Guard {
-        place,
-        compares,
-        after,
-        from: from.cloned().unwrap_or_default(),
-        is_branch: true,
-        counts: false,
-    })
-}
-
 pub(super) fn comparison(operator: &Operator<'_>) -> Option<&'static str> {
     Some(match operator {
         Operator::I32Eqz | Operator::I64Eqz => "compared with zero",
@@ -320,10 +241,4 @@ pub(super) fn comparison(operator: &Operator<'_>) -> Option<&'static str> {
         Operator::I32GeS | Operator::I32GeU | Operator::I64GeS | Operator::I64GeU => "at least",
         _ => return None,
     })
-}
-
-/// Where `caller` calls `callee`; its beginning, if not directly.
-pub(super) fn call_of(facts: &Facts<'_>, module: &Module, caller: FuncIndex, callee: FuncIndex) -> Place {
-    let site = calls_in(module, caller).into_iter().find(|site| site.callee == callee);
-    site.map_or_else(|| text::place_of(facts, caller), |site| Place { function: caller, offset: site.offset })
 }

@@ -14,10 +14,11 @@ use wasmparser::Operator;
 use super::{
     counters::Counters,
     explained,
+    guards::Guard,
     limits::{UNSEEN_FANOUT, UNSEEN_GUARDED, UNSEEN_TOLD, UNSEEN_WAY},
     mixing,
     operators::for_each_operator,
-    seen::{Code, Guard, Seen, Site, call_of, calls_in, comparison, guard},
+    seen::{Code, Seen, Site, calls_in, comparison},
     text, told,
     weights::{Weights, listed},
 };
@@ -124,7 +125,7 @@ fn effects(code: &Code<'_>) -> Vec<Effect> {
 
 /// The branch that kept a call from running, as far as the run tells.
 fn guarding(facts: &Facts<'_>, module: &Module, seen: &Seen, site: Place) -> Option<Guard> {
-    guard(facts, module, seen, seen.way_to(facts, module, site)?)
+    seen.guard(facts, module, seen.way_to(facts, module, site)?)
 }
 
 /// Calls of functions that have an effect, where the function ran and the call did not. A program that
@@ -157,7 +158,7 @@ fn uses(
             if let Some(guard) = &mut guard {
                 guard.counts = counters.decide(guard.place.function, guard.place.offset.0);
             }
-            let is_open = |guard: &Guard| guard.counts || guard.is_decided(seen) || guard.is_invented(facts);
+            let is_open = |guard: &Guard| guard.counts || guard.is_decided(seen) || guard.is_invented(seen);
             if guard.as_ref().is_some_and(is_open) {
                 uses.push(Effect { kind: kind.clone(), import: import.clone(), site, guard, way: None });
             }
@@ -201,12 +202,12 @@ impl Waiting {
 
     /// Whether a branch before such a call leaves open what it would have done. What a program prints or
     /// opens may well depend on its arguments.
-    fn is_open(self, guard: &Guard, weights: &Weights, facts: &Facts<'_>, seen: &Seen) -> bool {
+    fn is_open(self, guard: &Guard, weights: &Weights, seen: &Seen) -> bool {
         match self {
             Self::Unknown => guard.waits(weights, false),
             Self::Writes => guard.waits(weights, true),
-            Self::Opens => guard.waits(weights, true) || guard.is_invented(facts),
-            Self::Removes => guard.counts || guard.is_decided(seen) || guard.is_invented(facts),
+            Self::Opens => guard.waits(weights, true) || guard.is_invented(seen),
+            Self::Removes => guard.counts || guard.is_decided(seen) || guard.is_invented(seen),
         }
     }
 }
@@ -247,7 +248,7 @@ fn dated(
             }
             let Some(mut guard) = guarding(facts, module, seen, site) else { continue };
             guard.counts = counters.decide(guard.place.function, guard.place.offset.0);
-            if what.is_open(&guard, weights, facts, seen) {
+            if what.is_open(&guard, weights, seen) {
                 let (kind, import) = (what.words().to_owned(), import.clone());
                 effects.push(Effect { kind, import, site, guard: Some(guard), way: None });
             }
@@ -484,12 +485,12 @@ fn unseen_mixing(code: &Code<'_>) -> Option<String> {
     };
     let alive = || facts.view.functions.iter().filter(|function| !dead.contains(&function.index));
     let unseen = |function: &&view::Function| !seen.ran.contains(&function.index);
-    let mut found: Vec<_> = alive().filter(mixes).filter(unseen).collect();
+    let mut found: Vec<_> = alive().filter(unseen).filter(mixes).collect();
     if found.is_empty() {
         return None;
     }
     let module = code.module()?;
-    found.retain(|function| !explained::is_explained(facts, module, function));
+    found.retain(|function| !explained::is_explained(code, module, function));
     found.sort_by_key(|function| std::cmp::Reverse(function.classes.total));
     let mixed: u64 = found.iter().map(|function| function.classes.total).sum();
     let all: u64 = alive().map(|function| function.classes.total).sum();
@@ -499,9 +500,10 @@ fn unseen_mixing(code: &Code<'_>) -> Option<String> {
         explained::known_hash(facts, module, function)
             .is_some_and(|hash| explained::rotates_as(hash, module, function))
     };
+    let asked = Asked { facts, module, seen, exports: exports(facts) };
     let mut why = found.iter().map(|function| match is_known(function) {
-        true => told_by_host(facts, module, seen, function.index),
-        false => asked_by(facts, module, seen, function.index),
+        true => asked.told_by_host(function.index),
+        false => asked.by(function.index),
     });
     let told = match is_much {
         true => found.first().map(|function| (function.index, "much of its code is such".to_owned())),
@@ -514,33 +516,53 @@ fn unseen_mixing(code: &Code<'_>) -> Option<String> {
     Some(format!("code that does nothing but mix bits did not run: {func} ({asked}){others}"))
 }
 
-/// The code that may have asked for a function: an export that nobody called, or code that ran and took
-/// another branch, one call or two away. Or a branch that followed what the host said of time, surroundings
-/// or files, any number of calls away.
-fn asked_by(facts: &Facts<'_>, module: &Module, seen: &Seen, func: FuncIndex) -> Option<String> {
-    let callers = |func: FuncIndex| seen.asking.get(&func).into_iter().flatten().copied();
-    let near = callers(func).map(|one| (one, func)).take(UNSEEN_WAY);
-    let far = callers(func).take(UNSEEN_WAY).flat_map(|one| callers(one).map(move |two| (two, one)));
-    let left = |func: FuncIndex| {
-        let is_export =
-            |export: &&view::ExportInfo| export.kind == view::ExternKind::Function && export.index == func.0;
-        let export = facts.view.exports.iter().find(is_export)?;
-        (!seen.ran.contains(&func))
-            .then(|| format!("the export {} was not called", text::quoted(&export.name)))
-    };
-    let decided = |(caller, callee): (FuncIndex, FuncIndex)| {
-        let at = seen.ran.contains(&caller).then(|| call_of(facts, module, caller, callee))?;
-        guard(facts, module, seen, at).map(|guard| guard.words())
-    };
-    left(func)
-        .or_else(|| callers(func).take(UNSEEN_WAY).find_map(left))
-        .or_else(|| near.chain(far.take(UNSEEN_WAY)).find_map(decided))
-        .or_else(|| told_by_host(facts, module, seen, func))
+/// Exported functions, each with the first name that it is exported under.
+fn exports<'f>(facts: &Facts<'f>) -> BTreeMap<FuncIndex, &'f str> {
+    let mut exports = BTreeMap::new();
+    let functions = facts.view.exports.iter().filter(|export| export.kind == view::ExternKind::Function);
+    functions.for_each(|export| _ = exports.entry(FuncIndex(export.index)).or_insert(&*export.name));
+    exports
 }
 
-/// The branch before the way to a function, if it followed what the host said.
-fn told_by_host(facts: &Facts<'_>, module: &Module, seen: &Seen, func: FuncIndex) -> Option<String> {
-    let at = seen.way_asked(facts, module, func)?;
-    let guard = guard(facts, module, seen, at)?;
-    guard.is_decided(seen).then(|| guard.words())
+/// What may have asked for a function that mixes bits.
+struct Asked<'f, 'c> {
+    facts: &'c Facts<'f>,
+    module: &'c Module,
+    seen: &'c Seen,
+    exports: BTreeMap<FuncIndex, &'f str>,
+}
+
+impl Asked<'_, '_> {
+    /// The code that may have asked for a function: an export that nobody called, or code that ran and took
+    /// another branch, one call or two away. Or a branch that followed what the host said of time,
+    /// surroundings or files, any number of calls away.
+    fn by(&self, func: FuncIndex) -> Option<String> {
+        let callers = |func: FuncIndex| self.seen.asking.get(&func).into_iter().flatten().copied();
+        let near = callers(func).map(|one| (one, func)).take(UNSEEN_WAY);
+        let far = callers(func).take(UNSEEN_WAY).flat_map(|one| callers(one).map(move |two| (two, one)));
+        self.left(func)
+            .or_else(|| callers(func).take(UNSEEN_WAY).find_map(|one| self.left(one)))
+            .or_else(|| near.chain(far.take(UNSEEN_WAY)).find_map(|call| self.decided(call)))
+            .or_else(|| self.told_by_host(func))
+    }
+
+    /// An export that was not called.
+    fn left(&self, func: FuncIndex) -> Option<String> {
+        let name = self.exports.get(&func).filter(|_| !self.seen.ran.contains(&func))?;
+        Some(format!("the export {} was not called", text::quoted(name)))
+    }
+
+    /// The branch before a call in code that ran.
+    fn decided(&self, (caller, callee): (FuncIndex, FuncIndex)) -> Option<String> {
+        let (facts, module) = (self.facts, self.module);
+        let at = self.seen.ran.contains(&caller).then(|| self.seen.call_of(facts, module, caller, callee))?;
+        Some(self.seen.guard(facts, module, at)?.words())
+    }
+
+    /// The branch before the way to a function, if it followed what the host said.
+    fn told_by_host(&self, func: FuncIndex) -> Option<String> {
+        let at = self.seen.way_asked(self.facts, self.module, func)?;
+        let guard = self.seen.guard(self.facts, self.module, at)?;
+        guard.is_decided(self.seen).then(|| guard.words())
+    }
 }

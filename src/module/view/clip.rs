@@ -67,6 +67,7 @@ impl View {
             iocs_cut: self.iocs_cut,
             limitations: self.limitations.clone(),
             dwarf: self.dwarf.clone(),
+            laid: std::sync::OnceLock::new(),
         }
     }
 

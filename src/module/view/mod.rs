@@ -25,6 +25,7 @@ mod go;
 mod ioc;
 mod items;
 mod kinds;
+mod laid;
 mod libraries;
 mod limits;
 mod near;
@@ -37,7 +38,10 @@ mod validity;
 mod wallet;
 mod webcil;
 
-use std::{borrow::Cow, sync::Arc};
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
 
 use hashbrown::HashMap;
 use schemars::JsonSchema;
@@ -50,6 +54,7 @@ use self::{
     crypto::Immediates,
     fingerprint::{Fingerprints, Space as Shapes},
     function::BodyReader,
+    laid::Laid,
     section::{Anomalies, Frame, Frames},
     text::{Source, Texts},
 };
@@ -144,6 +149,9 @@ pub struct View {
     /// Lines and inlined calls, if the module has debug information; not part of the JSON.
     #[serde(skip)]
     pub dwarf: Option<Arc<Dwarf>>,
+    /// Where `data` lies.
+    #[serde(skip)]
+    laid: OnceLock<Laid>,
 }
 
 impl View {
@@ -168,10 +176,30 @@ impl View {
 
     /// The data segment that is put at an address before anything runs, and the place of the address in it.
     pub(crate) fn segment_at(&self, address: u64) -> Option<(&DataSegment, u64)> {
-        self.data.iter().find_map(|segment| {
-            let at = address.checked_sub(segment.address?).filter(|at| *at < segment.size)?;
-            Some((segment, at))
-        })
+        let segment = self.data.get(self.laid().at(address)?)?;
+        Some((segment, address.checked_sub(segment.address?)?))
+    }
+
+    fn laid(&self) -> &Laid {
+        self.laid.get_or_init(|| Laid::of(&self.data))
+    }
+
+    /// Copies what is put at an address before anything runs; `false` if nothing is. A byte that no segment
+    /// covers stays as it is.
+    pub(crate) fn copy_data(&self, wasm: &[u8], address: u64, into: &mut [u8]) -> bool {
+        let mut is_there = false;
+        for (from, to, segment) in self.laid().within(address, address.saturating_add(into.len() as u64)) {
+            let part = self.data.get(segment).and_then(|segment| {
+                let at = segment.offset.checked_add(from - segment.address?)?;
+                wasm.get(range(at, to - from)?)
+            });
+            let target = range(from - address, to - from).and_then(|range| into.get_mut(range));
+            if let (Some(part), Some(target)) = (part, target) {
+                target.copy_from_slice(part);
+                is_there = true;
+            }
+        }
+        is_there
     }
 
     /// The data at an address before anything runs, up to the end of its segment; `wasm` is the sample.
@@ -248,6 +276,7 @@ impl View {
             iocs,
             iocs_cut,
             dwarf,
+            laid: OnceLock::new(),
         }
     }
 
@@ -292,6 +321,11 @@ impl View {
             None => format!("func {func}").into(),
         }
     }
+}
+
+fn range(from: u64, len: u64) -> Option<std::ops::Range<usize>> {
+    let from = usize::try_from(from).ok()?;
+    Some(from..from.checked_add(usize::try_from(len).ok()?)?)
 }
 
 /// The debug information among custom sections.

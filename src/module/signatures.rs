@@ -15,8 +15,8 @@
 //! | `keccak` | i64 `a ^ (~b & c)` again and again | Keccak, SHA-3, CryptoNight's state |
 //!
 //! None of these alone is a miner: hash libraries have them too, and constant-time swaps of elliptic curves
-//! look like `keccak`. It counts how often they run, and which come together: software AES (`coinhive`) with
-//! `keccak` is CryptoNight.
+//! look like `keccak`. Only how often they run counts, and which come together: software AES (`coinhive`)
+//! with `keccak` is CryptoNight.
 
 use std::sync::LazyLock;
 

@@ -423,7 +423,7 @@ pub fn dynamic(report: &Report<'_>, shown: Shown) -> String {
     graph.finish()
 }
 
-/// Calls of the code that the run did not make, between functions that are drawn. Calls of what is folded
+/// Calls of the code that the run did not make, between functions that are drawn. Calls to folded functions
 /// would be a line from nearly every node to one, through all others.
 fn never_taken(graph: &mut Graph, report: &Report<'_>, selection: &Selection) {
     let executed: BTreeSet<_> =

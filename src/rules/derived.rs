@@ -1,9 +1,9 @@
 //! Facts that no pass has on its own, because they join the bytes with what host calls were given.
 //!
-//! *Decoded texts*: a text that a host call was given and that does not stand in the file. But it does under
-//! one key of an exclusive or or of an addition of a byte. Both keep something: the first the xor of
-//! neighbours, the second their difference. So the file is searched once for each text and operation, not
-//! once for each key. *Returned reads*: bytes that a call read from a file and a later call sent away.
+//! *Decoded texts*: a text that a host call was given and that does not stand in the file. It does stand
+//! there under one key of an exclusive or, or of an addition, of a byte. Both keep something: the first the
+//! xor of neighbours, the second their difference. So the file is searched once for each text and operation,
+//! not once for each key. *Returned reads*: bytes that a call read from a file and a later call sent away.
 //!
 //! Costs a pass over the file for each of at most [`MAX_TEXTS`] texts.
 

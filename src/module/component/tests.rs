@@ -230,8 +230,8 @@ fn a_jump_without_an_end_is_left() {
 #[test]
 fn long_names_of_many_are_bounded() {
     let long = "n".repeat(50_000);
-    // One thing stands for many imports or many elements of a table, and for the place where an instance is
-    // exported.
+    // The long name is that of many imports, of many elements of a table, and of the place where an instance
+    // is exported.
     let imports = r#"(import "a" "f" (func))"#.repeat(1000);
     let host = format!(
         r#"(component (import "{long}" (instance $i (export "f" (func))))

@@ -1,7 +1,7 @@
 //! Where `flow` puts what it records: in memory, as the tracer does.
 //!
-//! The work for each word, event and poll is that of `tracer`'s own sink, so that the bench counts it too:
-//! copy, push, look at the clock and at the size. Nothing reads the words again.
+//! The work for each word, event and poll is that of `tracer`'s own sink, so that the bench counts it too. It
+//! is to copy, to push, and to look at the clock and at the size. Nothing reads the words again.
 
 use std::{
     sync::{

@@ -2,8 +2,8 @@
 //! resolved.
 //!
 //! A trace holds the callee of a call through a table and not the slot. So the cause of a call is told from
-//! both sides: by the slots that segments put the callee into, and by the instructions that wrote tables
-//! while the program ran.
+//! both sides. One is the slots that segments put the callee into, the other the instructions that wrote
+//! tables while the program ran.
 
 use std::collections::{BTreeMap, BTreeSet};
 

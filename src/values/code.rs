@@ -258,7 +258,7 @@ pub struct Op {
     /// in their order, and its results begin where its operands did. Locals have the first slots of a frame.
     pub top: u32,
     /// The thing that it names: the slot of a local, the number of a global among all of the run, the number
-    /// of a segment in its module, a lane; else 0.
+    /// of a segment in its module, or a lane. Else 0.
     pub names: u32,
     /// Of a covered operator: its result, or of `drop` its operand.
     pub(super) place: Place,

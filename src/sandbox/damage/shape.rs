@@ -1,5 +1,5 @@
-//! What was done to a file in its place that leaves most of its bytes and makes it useless: blocks in another
-//! order, no head, an end of filler, single bits turned, parts that look random.
+//! Harm to a file in its place that leaves most of its bytes and makes it useless. Its blocks are in another
+//! order, or it has no head or an end of filler. Or single bits are turned, or parts look random.
 //!
 //! Costs a few passes over both contents, and a sort of the pieces that both have.
 
@@ -13,7 +13,7 @@ use super::{
 use crate::{module::view::entropy, text::vocabulary};
 
 vocabulary! {
-    /// What was done to a file in its place that leaves most of its bytes.
+    /// Harm to a file in its place that leaves most of its bytes.
     pub enum Harm {
         /// Its parts stand in another order.
         Scrambled = "scrambled",

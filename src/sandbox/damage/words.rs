@@ -1,5 +1,5 @@
-//! How much of what a text says is left in another: an editor changes cases, separators, line breaks and
-//! order, and keeps the words.
+//! How much of a text is left in another. An editor changes cases, separators, line breaks and order, and
+//! keeps the words.
 //!
 //! Counted are pairs of words that follow each other in a line: words alone would survive being shuffled.
 //! Sorting lines, indenting, upper case and other delimiters keep the pairs; ciphers, blanks and other

@@ -28,9 +28,9 @@ pub(super) struct Material {
     pub(super) parcels: [Option<u32>; 2],
 }
 
-/// The contents of the page. There is a job in hexadecimal digits, which will do as bytes too; the target of
-/// a pool, which is a short text of digits; a text; and an event that hands over that text. All else is
-/// zeros. It is to lie at `address`.
+/// The contents of the page. There is a job in hexadecimal digits, which will do as bytes too. There is the
+/// target of a pool, which is a short text of digits. There are a text, and an event that hands over that
+/// text. All else is zeros. It is to lie at `address`.
 pub(super) fn page(address: u32) -> Vec<u8> {
     let mut page: Vec<u8> = job().iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect();
     page.resize(TARGET as usize, 0);

@@ -246,7 +246,7 @@ impl Module {
     }
 
     /// The export of a name: a search among names that are sorted at the first call.
-    pub(crate) fn export(&self, name: &str) -> Option<&Export> {
+    pub fn export(&self, name: &str) -> Option<&Export> {
         let exports = self.exports();
         let sorted = self.exports_sorted.get_or_init(|| {
             let mut sorted: Vec<usize> = (0..exports.len()).collect();

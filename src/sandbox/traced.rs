@@ -207,7 +207,7 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// That of the entry that was called last: a program that drives a session stops with what ended it.
+/// The status of the entry that was called last: a program that drives a session stops with what ended it.
 fn status(entries: &[Entry]) -> Status {
     match entries.last().map(|entry| &entry.end) {
         None => Status::NothingRan,

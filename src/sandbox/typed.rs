@@ -34,8 +34,8 @@ pub(super) fn excuse(damage: &mut Damage, before: &[u8], change: &FileChange, se
     }
 }
 
-/// Whether next to all that is new in a file was typed, whatever its case, and with zeros or ends of lines
-/// between. Nobody types as much as is looked at.
+/// Whether nearly all that is new in a file was typed. Case does not count, and zeros or ends of lines may
+/// stand between. In a file of more than [`DAMAGE_ORDERED`] bytes it was not: nobody types as much.
 fn is_typed(before: &[u8], after: &[u8], seed: u64) -> bool {
     if after.len() > DAMAGE_ORDERED {
         return false;

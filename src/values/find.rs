@@ -1,5 +1,5 @@
-//! The times at which bytes exist: each place in a memory where they come to stand, from which moment, until
-//! which, and by whose hand. Also the times at which a value is computed.
+//! The times at which bytes exist. Each is a place in a memory where they come to stand, with the moments
+//! between which they stand there, and with what wrote them. Also the times at which a value is computed.
 
 use std::collections::BTreeMap;
 

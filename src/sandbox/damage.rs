@@ -1,9 +1,9 @@
 //! What a run destroyed: how much of each file that was there before survives anywhere afterwards.
 //!
-//! A file survives where its bytes lie at the end: in place, under another name, in a copy, in an archive, in
-//! a form that can be turned back (compressed, zipped, base64, hexadecimal). Of a text in its place what
-//! counts is what it says (`words`). What a program was asked for by its arguments is no damage, and neither
-//! is what it made itself.
+//! A file survives where its bytes lie at the end: in place, under another name, in a copy or in an archive.
+//! They may also lie there in a form that can be turned back (compressed, zipped, base64, hexadecimal). Of a
+//! text in its place what counts is what it says (`words`). No damage is what a program was asked for by its
+//! arguments, nor what happens to a file that it made itself.
 //!
 //! Costs one pass over the contents at the end for all files together.
 //!
@@ -41,8 +41,8 @@ const TIGHT: f64 = 0.95;
 const PACKED: f64 = 0.5;
 /// What survives at least of a text that something was only added to.
 const WHOLE: f64 = 0.98;
-/// A file is no text any more from this many bytes that no text has, and this share of them: a cipher that
-/// takes one block in eight leaves so many.
+/// A file is no text any more if it holds this many bytes that no text has, and they are this share of it. A
+/// cipher that takes one block in eight leaves so many.
 const NOISE: usize = 16;
 const NOISE_SHARE: f64 = 0.04;
 /// Share below which a file counts as destroyed.
@@ -64,13 +64,13 @@ pub struct Damage {
     pub is_overwritten: bool,
     /// Whether next to nothing stands there now: a quarter of its size or less, or one byte again and again.
     pub is_blank: bool,
-    /// Whether a text is none any more: bytes that are no text stand between what is left of it, as after a
-    /// cipher that skips parts to be fast.
+    /// Whether a text is none any more: bytes that are no text stand between what is left of it. A cipher
+    /// leaves that if it skips parts to be fast.
     pub is_garbled: bool,
     /// What was done to it in its place although most of its bytes are there.
     pub harm: Option<Harm>,
-    /// Whether nothing of it was found, and a file of the size of a packed form stands beside it, or it
-    /// looked random and does so still. What that holds is not known.
+    /// Whether it is not known if it survives: little of it was found, but it may be packed in a file beside
+    /// it, which has the size for that. Or it looked random, and what stands in its place does so too.
     pub is_unknown: bool,
     /// Whether it is the user's: what is hidden, temporary or the system's changes all the time, unless it is
     /// bait.
@@ -157,8 +157,8 @@ fn told(changes: &[FileChange]) -> Vec<u8> {
     told
 }
 
-/// What survives of a file that looked random, as what is encrypted does, and that looks random again: a
-/// store of secrets that was written with another key, or not.
+/// What survives of a file that looked random, as what is encrypted does, and that looks random again. It may
+/// be a store of secrets that was written with another key.
 fn sealed_anew(change: &FileChange, before: &[u8]) -> f64 {
     let after = &change.contents;
     let is_near = after.len() <= 2 * before.len() && before.len() <= 2 * after.len();
@@ -253,8 +253,8 @@ fn search<'a>(
     found
 }
 
-/// What survives in a packed form of a file that nobody here can undo: a new file beside it, smaller than it
-/// was and not much smaller than a compressor makes it.
+/// What survives of a file in a packed form that nobody here can undo. That is a new file beside it, smaller
+/// than it was and not much smaller than a compressor makes it.
 fn packed(bytes: &[u8], path: &str, changes: &[FileChange]) -> f64 {
     let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
     let beside = changes.iter().filter(|change| {

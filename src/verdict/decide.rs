@@ -150,8 +150,8 @@ fn is_ended(entry: &Entry) -> bool {
     matches!(entry.end, EntryEnd::Returned | EntryEnd::Exited { .. })
 }
 
-/// What forbids CLEAN although all went well: decisive calls that were answered by invention, long mixing of
-/// bits, and what the code that did not run can do.
+/// What forbids CLEAN although all went well. Examples are decisive calls that were answered by invention,
+/// long mixing of bits, and what the code that did not run can do.
 fn unexplained(code: &Code<'_>) -> Option<String> {
     let facts = code.facts;
     left_out(facts)
@@ -205,8 +205,8 @@ fn invented(facts: &Weighed<'_>) -> Option<String> {
     Some(format!("its call of {} was answered by invention", text::quoted(&call.name)))
 }
 
-/// A call of a function of somebody's own host that runs scripts or programs, in an entry with made-up
-/// arguments: what its host would have told the sample is not known.
+/// A call of a function that runs scripts or programs in somebody's own host, from an entry with made-up
+/// arguments. It is not known what that host would have told the sample.
 fn handed_on(facts: &Weighed<'_>) -> Option<String> {
     let run = facts.run?;
     let is_made_up = |call: &&Call| run.entries.get(call.entry).is_some_and(|entry| entry.made_up);
@@ -223,8 +223,8 @@ fn unlooked(facts: &Weighed<'_>) -> Option<String> {
     Some(format!("not all of it was looked at: {cut}"))
 }
 
-/// A file of the user that is gone, and beside it one that may hold it, in a form that nobody here can undo;
-/// or one of which a good part is gone.
+/// A file of the user that may be lost: whether its contents are kept is not known, or a good part of it is
+/// gone, or it was harmed in its place. Failing that, a page or script in a file that nobody had named.
 fn untold(facts: &Weighed<'_>) -> Option<String> {
     let damage = &facts.run?.damage;
     let gone = damage.iter().find(|one| one.is_users && one.is_unknown).map(|file| {

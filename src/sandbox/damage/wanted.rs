@@ -1,8 +1,9 @@
 //! Which files the arguments ask to go.
 //!
-//! An uninstaller is given a list, a cleaner a folder. What the list names, and what goes of a folder that
-//! keeps most of its files, was asked for, if the program asked for its arguments, read the list or looked
-//! through folders, and left nothing that may hold what went: whoever encrypts or blanks files did more.
+//! An uninstaller is given a list, a cleaner a folder. A file that went was asked for if the list names it
+//! and the program opened the list. It was also asked for if it lay in the folder, the program looked through
+//! folders, and the folder keeps half of its files or more. In both cases the program must have asked for its
+//! arguments, and left nothing that may hold what went: whoever encrypts or blanks files did more.
 
 use std::collections::{HashMap, HashSet};
 
@@ -149,7 +150,7 @@ mod tests {
         Call::of_wasi(name, vec![arg])
     }
 
-    /// What an argument asks to go of what went, and of what was written, with these calls.
+    /// The files that went as an argument asked, in a run with these changes and calls.
     fn of(arg: &str, changes: Vec<FileChange>, calls: &[(&str, &str)]) -> Vec<String> {
         let calls = calls.iter().map(|(name, text)| call(name, text)).collect();
         let run = Run { asked: vec![arg.into()], files: changes, calls, ..Run::default() };

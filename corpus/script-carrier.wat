@@ -1,6 +1,6 @@
 ;; RUN: spoor trace % --json
 ;; WHAT: Exports return a script for the page and a small archive.
-;; EXPECT: verdict=CLEAN|POTENTIALLY_UNWANTED rule=load-code/script norule=impact/ status=exited
+;; EXPECT: verdict=CLEAN|UNDECIDED|POTENTIALLY_UNWANTED rule=load-code/script norule=impact/ status=exited
 (module
   (memory (export "memory") 1)
   (func (export "boot") (result i32)

@@ -187,6 +187,8 @@ vocabulary! {
         Output = "bytes of output were not kept",
         /// Modules that the sample built.
         Carved = "modules built in memory were not kept",
+        /// Places where modules may be.
+        Uncarved = "places that host calls were handed were not looked through for modules",
         /// What exports returned.
         Returned = "things that exports returned were not kept",
         /// Files that the user gave.

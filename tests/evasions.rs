@@ -158,6 +158,24 @@ fn what_is_moved_cut_short_by_a_packer_or_renamed_is_no_damage() {
     not_accused(&[("there and back", each(backup)), ("edited", marked), ("its own file", temporary)]);
 }
 
+/// Nothing is lost, and nobody finds anything.
+#[test]
+fn files_that_change_their_names_are_named() {
+    let moving = |moves: &[(u32, u32, u32, u32)]| {
+        let one = |&(from, from_len, to, to_len): &(u32, u32, u32, u32)| {
+            format!(
+                "(drop (call $rename (i32.const 3) (i32.const {from}) (i32.const {from_len})
+                   (i32.const 3) (i32.const {to}) (i32.const {to_len})))"
+            )
+        };
+        program(&moves.iter().map(one).collect::<String>())
+    };
+    let circle = [(1100, 30, 1220, 6), (1140, 30, 1100, 30), (1180, 29, 1140, 30), (1220, 6, 1180, 29)];
+    let swapped = [("in a circle", moving(&circle))];
+    at_least(Class::Undecided, &swapped);
+    not_accused(&swapped);
+}
+
 /// What is gone may lie in what was written beside it, but nobody can tell.
 /// An editor keeps what a text says, whatever it does to its letters; who cuts much of it away does not.
 #[test]

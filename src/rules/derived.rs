@@ -38,13 +38,17 @@ pub(super) struct Derived {
     pub(super) new_texts: u64,
     /// Those of them that look like a URL, an address with a port, or a path.
     pub(super) new_addresses: u64,
-    /// Calls that sent what an earlier call had read from a file.
+    /// Calls that sent what an earlier call had read from a file that no argument names.
     pub(super) returned_reads: Vec<u32>,
+    /// The position from which on calls may open what no argument names.
+    pub(super) asked: usize,
 }
 
 impl Derived {
-    pub(super) fn of(wasm: &[u8], calls: &[Call]) -> Self {
-        let mut derived = Self { returned_reads: returned_reads(calls), ..Self::default() };
+    /// Of the calls, those before `asked` open and read only what arguments name.
+    pub(super) fn of(wasm: &[u8], calls: &[Call], asked: usize) -> Self {
+        let returned_reads = returned_reads(calls, asked);
+        let mut derived = Self { returned_reads, asked, ..Self::default() };
         let texts: BTreeSet<Cow<'_, str>> =
             calls.iter().flat_map(texts).filter(|text| text.len() >= MIN_TEXT).collect();
         // Most samples give no text that is worth the copies of the file.
@@ -99,12 +103,12 @@ const READS: &[&str] = &["fd_read", "fd_pread", "_fread", "___syscall3", "___sys
 /// Calls that send something away.
 pub(super) const SENDS: &[&str] = &["sock_send", "send", "_send", "sendto", "_sendto", "http_post", "fetch"];
 
-fn returned_reads(calls: &[Call]) -> Vec<u32> {
+fn returned_reads(calls: &[Call], asked: usize) -> Vec<u32> {
     let mut reads: HashSet<[u8; MIN_COMMON]> = HashSet::new();
     let mut returned = Vec::new();
     for (position, call) in calls.iter().enumerate() {
         let name = known_as(call);
-        if READS.contains(&name) && !is_console(call) {
+        if READS.contains(&name) && !is_console(call) && position >= asked {
             let heads = payloads(call).filter_map(|bytes| bytes.first_chunk().copied());
             reads.extend(heads.take(MAX_READS.saturating_sub(reads.len())));
         } else if SENDS.contains(&name)

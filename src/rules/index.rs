@@ -351,6 +351,7 @@ impl<'a> Index<'a> {
 
     /// What takes a search of its own, done when a metric first asks.
     pub(super) fn derived(&self) -> &Derived {
-        self.derived.get_or_init(|| Derived::of(self.facts.wasm, self.all_calls()))
+        let asked = || self.facts.run.map_or(0, Run::first_unasked);
+        self.derived.get_or_init(|| Derived::of(self.facts.wasm, self.all_calls(), asked()))
     }
 }

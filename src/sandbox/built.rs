@@ -1,5 +1,5 @@
-//! Things that a sample put together in its memory and left there: a whole page, a script of a shell, a
-//! program. Its page need only know the address.
+//! What a sample put together in its memory and left there, or had there while it called a host function that
+//! nobody knows: a whole page, a script of a shell, a program. Its page need only know the address.
 //!
 //! It counts if it does not stand so in the file, nor in what the sample was given: only then was it built.
 //! What was written to a file or to standard output is judged there.
@@ -21,10 +21,11 @@ use super::{
     handed::{is_text, text_of},
     layers::{self, Width},
     limits::{
-        BUILT_BEFORE, BUILT_COMPARED, BUILT_HITS, BUILT_KEPT, BUILT_SCANNED, BUILT_SLOW, BUILT_SOUGHT,
-        BUILT_WORDS, RETURNED_SCAN,
+        BUILT_BEFORE, BUILT_COMPARED, BUILT_HITS, BUILT_KEPT, BUILT_PEEKED, BUILT_SCANNED, BUILT_SLOW,
+        BUILT_SOUGHT, BUILT_WAITING, BUILT_WORDS, RETURNED_SCAN,
     },
     returned::Returns,
+    shifted::Shifted,
     types::RunOptions,
 };
 use crate::module::FuncIndex;
@@ -117,10 +118,26 @@ pub(super) struct Built {
     looked: BTreeSet<Option<FuncIndex>>,
     /// How the things began that were looked at: most lie there for long.
     seen: HashSet<Vec<u8>>,
+    /// Bytes looked through between calls.
+    peeked: usize,
+    /// What lay there at a call: whether anybody knows it is asked when the entry ends.
+    waiting: Vec<Whole>,
+    /// Looks for text whose characters are all too large or too small.
+    shifted: Shifted,
     /// Times that there was too much that begins as what is looked for.
     pub(super) cut: u64,
     /// Times that memory was not looked through for want of room.
     pub(super) unlooked: u64,
+}
+
+/// What knows what the sample was given, and takes what it does not know; nothing while a call waits.
+type Asking<'k, 'r> = Option<(&'k Known<'k>, &'r mut Returns)>;
+
+/// A whole thing that lay in memory: its first bytes there, and what it is as text or bytes.
+#[derive(Debug)]
+struct Whole {
+    sample: Vec<u8>,
+    text: Vec<u8>,
 }
 
 /// Bytes that a sample was given, or wrote openly: their length, and whether a thing with these first bytes
@@ -140,6 +157,9 @@ impl Built {
         known: &Known<'_>,
         returns: &mut Returns,
     ) {
+        for whole in std::mem::take(&mut self.waiting) {
+            self.ask(whole, known, returns);
+        }
         let is_first = self.looked.insert(func);
         // Half of the room is for code after which nobody looked yet.
         let room = if is_first { BUILT_COMPARED } else { BUILT_COMPARED / 2 };
@@ -158,7 +178,24 @@ impl Built {
                 self.unlooked += 1;
                 return;
             }
-            if !self.look_through(memory, range, known, returns) {
+            self.shifted.look(&memory[range.clone()]).iter().for_each(|text| returns.take_whole(text));
+            if !self.look_through(memory, range, &mut Some((known, &mut *returns))) {
+                self.cut += 1;
+                return;
+            }
+        }
+    }
+
+    /// Looks through what changed in the memory while the sample waits for a host function that may look
+    /// there, and that nobody knows: what is erased before the entry ends was there.
+    pub(super) fn peek(&mut self, memory: &[u8]) {
+        if self.peeked + memory.len() > BUILT_PEEKED || self.scanned > BUILT_SCANNED / 2 {
+            return;
+        }
+        self.peeked += memory.len();
+        for range in self.changed(memory, memory.len()) {
+            self.used = self.used.max(range.end);
+            if !self.look_through(memory, range, &mut None) {
                 self.cut += 1;
                 return;
             }
@@ -197,13 +234,7 @@ impl Built {
     }
 
     /// Looks through a part of memory, and what it goes on from; whether all of it.
-    fn look_through(
-        &mut self,
-        memory: &[u8],
-        range: Range<usize>,
-        known: &Known<'_>,
-        returns: &mut Returns,
-    ) -> bool {
+    fn look_through(&mut self, memory: &[u8], range: Range<usize>, asking: &mut Asking<'_, '_>) -> bool {
         let start = range.start - before(&memory[..range.start]);
         let end = memory.len().min(range.end + MARGIN);
         let part = &memory[start..end];
@@ -235,7 +266,7 @@ impl Built {
             }
             if found.text.is_some() && found.start >= end {
                 end = found.start + found.len;
-                if !self.judge(memory, found, known, returns) {
+                if !self.take(memory, found, asking) {
                     return false;
                 }
             }
@@ -243,8 +274,8 @@ impl Built {
         true
     }
 
-    /// Hands over a thing that nobody knows; whether there was room to ask.
-    fn judge(&mut self, memory: &[u8], found: Found, known: &Known<'_>, returns: &mut Returns) -> bool {
+    /// Takes a thing that was not there yet; whether there was room for it.
+    fn take(&mut self, memory: &[u8], found: Found, asking: &mut Asking<'_, '_>) -> bool {
         let Found { start, len, text: Some(text) } = found else { return true };
         let bytes = &memory[start..start + len];
         let sample = bytes.get(..SAMPLE).unwrap_or(bytes);
@@ -254,20 +285,29 @@ impl Built {
         if self.seen.contains(sample) {
             return true;
         }
-        if self.seen.len() >= BUILT_HITS {
+        if self.seen.len() >= BUILT_HITS || asking.is_none() && self.waiting.len() >= BUILT_WAITING {
             return false;
         }
-        // A large file holds many beginnings, and costs much to be asked.
-        if self.sought >= BUILT_SOUGHT {
-            self.unlooked += 1;
-            return true;
-        }
         self.seen.insert(sample.to_vec());
-        self.sought += known.len;
-        if !(known.is_known)(sample) {
-            returns.take_whole(&text);
+        let whole = Whole { sample: sample.to_vec(), text };
+        match asking {
+            Some((known, returns)) => self.ask(whole, known, returns),
+            None => self.waiting.push(whole),
         }
         true
+    }
+
+    /// Hands over a thing that nobody knows, if there is room to ask: a large file costs much to be asked.
+    fn ask(&mut self, whole: Whole, known: &Known<'_>, returns: &mut Returns) {
+        if self.sought >= BUILT_SOUGHT {
+            self.seen.remove(&whole.sample);
+            self.unlooked += 1;
+            return;
+        }
+        self.sought += known.len;
+        if !(known.is_known)(&whole.sample) {
+            returns.take_whole(&whole.text);
+        }
     }
 }
 

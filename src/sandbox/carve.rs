@@ -4,8 +4,9 @@
 //! `CARVE_SCAN`, or the first `CARVE_GLANCE`. What is found is measured by its sections, so that only the
 //! module is kept.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::LazyLock};
 
+use memchr::memmem::Finder;
 use sha2::{Digest, Sha256};
 
 use super::limits::{CARVE_SCANNED, CARVED_BYTES, CARVED_MODULES};
@@ -22,6 +23,8 @@ pub(super) struct Carver {
     scanned: u64,
     /// Modules that were not kept because there was no room.
     pub(super) cut: u64,
+    /// Places that were not looked through.
+    pub(super) unlooked: u64,
 }
 
 impl Carver {
@@ -29,11 +32,15 @@ impl Carver {
     /// end.
     pub(super) fn scan(&mut self, bytes: &[u8], window: u64) {
         let window = bytes.len().min(window as usize);
+        // What begins as a module is looked at for longer.
+        let room = if bytes.starts_with(MAGIC) { 2 * CARVE_SCANNED } else { CARVE_SCANNED };
+        if self.scanned > room {
+            self.unlooked += u64::from(window >= MAGIC.len());
+            return;
+        }
         self.scanned += window as u64;
         let mut from = 0;
-        while self.scanned <= CARVE_SCANNED
-            && let Some(at) = bytes.get(from..window).and_then(find)
-        {
+        while let Some(at) = bytes.get(from..window).and_then(|rest| FINDER.find(rest)) {
             let module = &bytes[from + at..];
             let len = extent(module);
             // Measuring and hashing cost as much as looking.
@@ -44,6 +51,10 @@ impl Carver {
                 self.keep(&module[..len]);
             }
             from += at + len.max(MAGIC.len());
+            if self.scanned > CARVE_SCANNED {
+                self.unlooked += u64::from(from + MAGIC.len() <= window);
+                return;
+            }
         }
     }
 
@@ -62,19 +73,8 @@ impl Carver {
     }
 }
 
-/// Position of the magic number.
-fn find(bytes: &[u8]) -> Option<usize> {
-    // PERF: the first byte alone is in nearly every buffer; `m` hardly is.
-    let mut from = 3;
-    while let Some(at) = bytes.get(from..)?.iter().position(|&byte| byte == b'm') {
-        let start = from + at - 3;
-        if bytes[start..].starts_with(MAGIC) {
-            return Some(start);
-        }
-        from += at + 1;
-    }
-    None
-}
+/// Looks for the magic number.
+static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(MAGIC));
 
 #[cfg(test)]
 mod tests {
@@ -118,5 +118,15 @@ mod tests {
             carver.scan(&bytes, CARVE_SCAN);
         }
         assert_eq!((carver.modules.len(), carver.cut), (CARVED_MODULES, 4));
+    }
+
+    #[test]
+    fn what_comes_when_no_room_is_left_is_counted() {
+        let module = wat::parse_str("(module (func (export \"f\")))").unwrap();
+        let mut carver = Carver { scanned: CARVE_SCANNED + 1, ..Carver::default() };
+        carver.scan(&[0; 64], CARVE_SCAN);
+        carver.scan(b"a word", CARVE_SCAN);
+        carver.scan(&module, CARVE_SCAN);
+        assert_eq!((carver.modules, carver.unlooked), (vec![module], 1));
     }
 }

@@ -28,12 +28,9 @@ use super::{
 use crate::module::view::entropy;
 
 pub use self::shape::Harm;
-pub(super) use self::wanted::{has_asked, has_opened, has_read_input, wanted};
+pub(super) use self::wanted::{has_asked, has_opened, has_read_input, is_opening, wanted};
 use self::words::{Said, noise};
-pub(super) use self::{
-    decoded::{decoded, members},
-    pieces::Found,
-};
+pub(super) use self::{decoded::decoded, pieces::Found};
 
 /// Share of a file's size above which it was not compressed.
 const TIGHT: f64 = 0.95;

@@ -4,8 +4,9 @@
 //! A file is the sample's own if less than half of it was there at the start. Files count that were there,
 //! what such a file can be unpacked to, and standard input. Of an archive the members count.
 //!
-//! This costs a look at the first bytes of each file that changed and at the members of archives. If any of
-//! them is a program or script, it costs one pass over what was there.
+//! Costs one pass over what was there if any of the files that changed holds a program or script.
+//!
+//! Not here: what such a file holds (`held`).
 
 use std::collections::HashSet;
 
@@ -14,9 +15,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     damage::{self, Found, decoded},
-    fs::Contents,
     fs::{FileChange, Left},
-    limits::{DAMAGE_SEARCHED, HELD_BYTES, HELD_SCANNED, HELD_UNPACKED},
+    held::{Held, held},
+    limits::{DAMAGE_SEARCHED, HELD_BYTES},
     typed,
     types::{Run, RunOptions},
 };
@@ -42,11 +43,14 @@ pub(crate) fn judge(options: &RunOptions, run: &mut Run) {
     let held = held(&run.files);
     let known = known(options, held.iter().flatten().flat_map(|held| held.parts.iter()));
     for (change, held) in run.files.iter_mut().zip(held) {
-        let holds = held.filter(|held| !is_known(&known, held)).map(|held| held.contents);
+        let held = held.filter(|held| !is_known(&known, held));
+        let holds = held.as_ref().and_then(|held| held.contents);
+        let is_unseen = held.is_some_and(|held| !held.is_whole);
         let (is_copy, is_same) = same.look(change);
         let is_asked = run.asked.iter().any(|arg| is_within(arg, change.last_path()));
         let is_wanted = wanted.contains(&change.path);
-        change.left = Left { holds: holds.filter(|_| !is_copy), is_copy, is_same, is_asked, is_wanted };
+        let holds = holds.filter(|_| !is_copy);
+        change.left = Left { holds, is_unseen: is_unseen && !is_copy, is_copy, is_same, is_asked, is_wanted };
     }
 }
 
@@ -96,51 +100,6 @@ pub(crate) fn is_within(arg: &str, path: &str) -> bool {
     let after =
         arg.rsplit_once('=').is_some_and(|(_, name)| !name.is_empty() && damage::is_named(name, path));
     after || is_one(path) || folders.into_iter().any(is_one)
-}
-
-/// What a file holds, and the bytes that say so.
-struct Held {
-    contents: Contents,
-    parts: Vec<Vec<u8>>,
-}
-
-/// What the files hold that the sample wrote.
-fn held(changes: &[FileChange]) -> Vec<Option<Held>> {
-    let mut room = Room { looked: HELD_SCANNED, unpacked: HELD_UNPACKED };
-    changes.iter().map(|change| of_file(change, &mut room)).collect()
-}
-
-/// Bytes that may still be looked at, and unpacked.
-struct Room {
-    looked: usize,
-    unpacked: usize,
-}
-
-fn of_file(change: &FileChange, room: &mut Room) -> Option<Held> {
-    let is_new = change.sha256.is_some() && change.sha256 != change.sha256_before;
-    let head = change.head();
-    if !is_new || head.is_empty() || head.len() > room.looked {
-        return None;
-    }
-    room.looked -= head.len();
-    let contents = Contents::of_file(head)?;
-    if contents != Contents::Archive || room.unpacked == 0 {
-        return Some(Held { contents, parts: vec![head.to_vec()] });
-    }
-    // What says where the members of a zip are stands at its end.
-    let mut members: Vec<Vec<u8>> = damage::members(&change.contents);
-    room.unpacked = room.unpacked.saturating_sub(members.iter().map(Vec::len).sum());
-    members.iter_mut().for_each(|member| member.truncate(HELD_BYTES));
-    room.looked = room.looked.saturating_sub(members.iter().map(Vec::len).sum());
-    let is_run = |member: &Vec<u8>| {
-        let kind = Contents::of_file(member);
-        matches!(kind, Some(Contents::Program | Contents::Module | Contents::Command))
-    };
-    let programs: Vec<_> = members.into_iter().filter(is_run).collect();
-    match programs.is_empty() {
-        true => Some(Held { contents, parts: vec![head.to_vec()] }),
-        false => Some(Held { contents: Contents::Program, parts: programs }),
-    }
 }
 
 /// Looks for what was written in what was there before.
@@ -200,7 +159,7 @@ fn name(path: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::ChangeKind;
+    use crate::sandbox::{ChangeKind, Contents};
 
     fn left(path: &str, bytes: &[u8], options: &RunOptions) -> Left {
         let change = FileChange {

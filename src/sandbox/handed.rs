@@ -11,12 +11,14 @@
 use std::collections::BTreeMap;
 
 use super::{
-    built, layers,
+    built,
+    fs::Contents,
+    layers,
     limits::{
         HANDED_BLANKS, HANDED_EACH, HANDED_GLANCED, HANDED_HEAD, HANDED_KEYS, HANDED_SCANNED, MAX_POINTED,
         RETURNED_SCAN,
     },
-    returned::{LEAST, Returns},
+    returned::{LEAST, Returns, window},
     spelled::Spelled,
 };
 use crate::{
@@ -27,7 +29,7 @@ use crate::{
 /// An address below this is a number, as a rule.
 const FIRST_ADDRESS: u32 = 64;
 /// Bytes that a look costs at least; blanks cost as little of one.
-const LOOK: usize = 16;
+pub(super) const LOOK: usize = 16;
 
 /// An argument of a function.
 type Key = (FuncIndex, usize);
@@ -111,13 +113,18 @@ impl Handed {
             let spent = returns.take(bytes);
             self.pay(func, spent);
         } else {
-            self.glance(bytes, returns);
+            self.glance(bytes, false, returns);
         }
     }
 
     /// Passes over what there is no room for: what stands openly in it is found, and what is in some encoding
     /// is counted.
-    fn glance(&mut self, bytes: &[u8], returns: &mut Returns) {
+    fn glance(&mut self, bytes: &[u8], has_len: bool, returns: &mut Returns) {
+        if has_len && Contents::is_binary(bytes) {
+            self.glanced += LOOK;
+            self.unlooked += u64::from(!returns.take_program(bytes));
+            return;
+        }
         let text = text_of(bytes);
         // Many numbers are no addresses of anything.
         let is_something = text.len() >= LEAST || matches!(bytes, [0x1f | 0x78 | b' '..=b'~', _, ..]);
@@ -134,7 +141,7 @@ impl Handed {
         if let Some(found) = built::first(text) {
             self.glanced += found.len();
             returns.take_whole(found);
-        } else if layers::peel(head).any(|inner| is_worth_a_look(&inner)) {
+        } else if layers::peel(head).any(|inner| is_worth_a_look(&inner)) || layers::has_runs(text) {
             self.unlooked += 1;
         }
     }
@@ -153,12 +160,12 @@ impl Handed {
         if !self.has_room(key.0) {
             let begun = if self.glanced < HANDED_GLANCED { all.trim_ascii_start() } else { all };
             self.glanced += (all.len() - begun.len()) / LOOK;
-            return self.glance(begun, returns);
+            return self.glance(begun, len.is_some(), returns);
         }
         // Whoever wants nothing to be seen puts blanks in front.
         let begun = all.trim_ascii_start();
         self.pay(key.0, (all.len() - begun.len()) / LOOK);
-        let bytes = begun.get(..RETURNED_SCAN).unwrap_or(begun);
+        let bytes = window(begun, len.is_some());
         let text = text_of(bytes);
         // The log keeps what it begins with.
         if all.len() - begun.len() >= MAX_POINTED / 2 {
@@ -170,7 +177,7 @@ impl Handed {
                 returns.take_whole(found);
             }
         }
-        let spent = returns.take_hidden(bytes, len.is_some());
+        let spent = returns.take_hidden(bytes, len.is_some()) + returns.take_far(begun);
         self.pay(key.0, spent.max(LOOK));
         // A piece may begin with blanks that stand within the whole.
         let piece = all.get(..RETURNED_SCAN).unwrap_or(all);

@@ -105,6 +105,11 @@ impl Import {
         if self.answer != Answer::Wasi {
             state.handed_over.look(call, self.func, &mut state.returns);
         }
+        if self.answer == Answer::Default
+            && let Some(memory) = call.read_memory(0, call.memory_len())
+        {
+            state.built.peek(memory);
+        }
         if !has_room {
             return (None, Vec::new());
         }

@@ -3,9 +3,14 @@
 //! Each layer takes all of what it is given or nothing, so that prose is none. At most `LAYERS` are taken
 //! off, and no more than `BEHIND` bytes come of one, which bounds them together, too.
 //!
+//! Long runs of letters and numbers that may be such an encoding are looked for within other text, too.
+//!
 //! Not here: what the bytes are then (`fs/contents`).
 
-use super::limits::BEHIND;
+use super::{
+    fs::Contents,
+    limits::{BEHIND, RUN_HEAD, RUNS},
+};
 use crate::hex;
 
 /// Letters that an encoded text has at least.
@@ -13,6 +18,11 @@ const LEAST: usize = 24;
 /// Escapes from which on a text is made of them, and the share of its bytes.
 const ESCAPES: usize = 3;
 const ESCAPES_SHARE: f64 = 0.5;
+
+/// Letters of a run within other text that is looked at: longer than words are, and enough for a page.
+const RUN: usize = 48;
+/// Escapes of `<` from which on a text is markup, however few others there are.
+const TAGS: usize = 2;
 
 /// Bytes of an entity at most, after its `&#`.
 const ENTITY: usize = 9;
@@ -135,25 +145,94 @@ fn hexadecimal(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn base64(bytes: &[u8]) -> Option<Vec<u8>> {
-    use base64::{
-        Engine as _,
-        alphabet::{STANDARD, URL_SAFE},
-        engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-    };
     let start = match bytes.starts_with(b"data:") {
         true => memchr::memmem::find(bytes.get(..200).unwrap_or(bytes), b"base64,")? + 7,
         false => 0,
     };
     let text: Vec<u8> = bytes[start..].iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    let is_one = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=');
+    let is_one = |byte: &u8| is_letter(*byte) || *byte == b'=';
     if text.len() < LEAST || !text.iter().all(is_one) {
         return None;
     }
+    of_letters(&text)
+}
+
+/// Whether a byte is a letter of base64, in one alphabet or the other.
+fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+}
+
+/// What letters of base64 stand for.
+fn of_letters(text: &[u8]) -> Option<Vec<u8>> {
+    use base64::{
+        Engine as _,
+        alphabet::{STANDARD, URL_SAFE},
+        engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+    };
     let config = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true);
     let alphabet = if text.iter().any(|byte| matches!(byte, b'-' | b'_')) { URL_SAFE } else { STANDARD };
-    GeneralPurpose::new(&alphabet, config).decode(&text).ok()
+    GeneralPurpose::new(&alphabet, config).decode(text).ok()
+}
+
+/// What runs within a text stand for that are base64, hexadecimal, or numbers of characters, and that look
+/// like text or a program then; whether that is all of them.
+pub(super) fn runs(text: &[u8]) -> (Vec<Vec<u8>>, bool) {
+    let of_base64 = text.split(|byte| !is_letter(*byte) && !matches!(byte, b'\r' | b'\n'));
+    let is_of_list = |byte: u8| byte.is_ascii_digit() || matches!(byte, b',' | b' ' | b'\r' | b'\n');
+    let of_numbers = text.split(|byte| !is_of_list(*byte)).filter(|run| run.contains(&b','));
+    let mut long = of_base64.chain(of_numbers).filter(|run| run.len() >= RUN && run.len() < text.len());
+    let found = long.by_ref().take(RUNS).filter_map(run).collect();
+    (found, long.next().is_none())
+}
+
+/// Whether there may be such runs in a text: most have none.
+pub(super) fn has_runs(text: &[u8]) -> bool {
+    let (found, is_all) = runs(text);
+    !is_all || !found.is_empty()
+}
+
+/// What a run stands for. What stands right before it may be letters, too.
+fn run(letters: &[u8]) -> Option<Vec<u8>> {
+    if letters.contains(&b',') {
+        return numbers(letters);
+    }
+    let letters: Vec<u8> = letters.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let whole = |letters: &[u8], count: usize| letters.len() - letters.len() % count;
+    let in_digits = || {
+        let digits =
+            letters.get(..whole(&letters, 2)).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        digits.and_then(hex::bytes).filter(|bytes| is_something(bytes))
+    };
+    let from = |start: usize| {
+        let letters = letters.get(start..)?;
+        let letters = &letters[..letters.len() - usize::from(letters.len() % 4 == 1)];
+        let head = letters.get(..RUN_HEAD.min(whole(letters, 4)))?;
+        of_letters(head).filter(|head| is_something(head)).and_then(|_| of_letters(letters)).map(begun)
+    };
+    in_digits().or_else(|| (0..4).find_map(from))
+}
+
+/// What is left of text without what a few letters before it make.
+fn begun(mut bytes: Vec<u8>) -> Vec<u8> {
+    let head = bytes.get(..LEAST).unwrap_or(&bytes);
+    let noise = head.iter().rposition(|byte| !is_plain(*byte)).map_or(0, |last| last + 1);
+    if !Contents::is_binary(&bytes) {
+        bytes.drain(..noise);
+    }
+    bytes
+}
+
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n')
+}
+
+/// Whether bytes begin as text or a program does.
+fn is_something(bytes: &[u8]) -> bool {
+    let head = bytes.get(..RUN_HEAD / 2).unwrap_or(bytes);
+    let plain = head.iter().filter(|byte| is_plain(**byte)).count();
+    Contents::is_binary(bytes) || 10 * plain >= 9 * head.len()
 }
 
 fn percent(bytes: &[u8]) -> Option<Vec<u8>> {
@@ -187,7 +266,7 @@ fn hexadecimal_number(digits: &str) -> Option<u32> {
 /// length.
 fn escaped(bytes: &[u8], begin: &str, read: impl Fn(&str) -> Option<(u32, usize)>) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(bytes).ok()?;
-    let (mut out, mut taken, mut count, mut rest) = (String::new(), 0, 0, text);
+    let (mut out, mut taken, mut count, mut tags, mut rest) = (String::new(), 0, 0, 0, text);
     while let Some(at) = rest.find(begin) {
         out.push_str(&rest[..at]);
         rest = &rest[at + begin.len()..];
@@ -196,12 +275,16 @@ fn escaped(bytes: &[u8], begin: &str, read: impl Fn(&str) -> Option<(u32, usize)
                 out.push(code);
                 rest = rest.get(len..)?;
                 (taken, count) = (taken + begin.len() + len, count + 1);
+                tags += usize::from(code == '<');
             }
             None => out.push_str(begin),
         }
     }
     out.push_str(rest);
-    (count >= ESCAPES && taken as f64 >= ESCAPES_SHARE * text.len() as f64).then(|| out.into_bytes())
+    // Prose shows markup with entities, and has no other escapes.
+    let is_markup = begin == "\\" && tags >= TAGS;
+    let is_most = taken as f64 >= ESCAPES_SHARE * text.len() as f64;
+    (count >= ESCAPES && (is_most || is_markup)).then(|| out.into_bytes())
 }
 
 /// `&#60;` and `&#x3c;`. A few of them are how HTML shows code.
@@ -282,6 +365,26 @@ mod tests {
         for width in WIDTHS {
             assert!(is_behind(&width.write(TEXT)), "{width:?}");
         }
+    }
+
+    #[test]
+    fn what_stands_in_an_encoding_within_other_text_is_found() {
+        use ::base64::Engine as _;
+        let letters = ::base64::engine::general_purpose::STANDARD.encode(TEXT);
+        let digits: String = TEXT.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let codes: Vec<String> = TEXT.bytes().map(|byte| byte.to_string()).collect();
+        let lines = format!("{}\n{}", &letters[..40], &letters[40..]);
+        for run in [letters.clone(), format!("z{letters}"), lines, digits, codes.join(",")] {
+            let text = format!("{{\"title\": \"the garden\", \"body\": \"{run}\"}}");
+            let (found, is_all) = runs(text.as_bytes());
+            let is_one = |found: &Vec<u8>| memchr::memmem::find(found, b"<script>go('somewhere')").is_some();
+            assert!(is_all && found.iter().any(is_one), "{text}");
+        }
+        let text = format!("{{\"body\": \"{}\"}}", TEXT.replace('<', "\\u003c"));
+        assert!(peel(text.as_bytes()).any(|inner| memchr::memmem::find(&inner, TEXT.as_bytes()).is_some()));
+        let words = "antidisestablishmentarianism/".repeat(RUNS);
+        assert_eq!(runs(format!("see {words} for more").as_bytes()), (vec![], true));
+        assert!(!runs(format!("{words} ").repeat(RUNS + 1).as_bytes()).1);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) const CARVED_MODULES: usize = 16;
 pub(super) const CARVED_BYTES: usize = 16 << 20;
 
 /// Bytes looked through for modules in a run; scanning must not become the cost of a call.
-pub(super) const CARVE_SCANNED: u64 = 64 << 20;
+pub(super) const CARVE_SCANNED: u64 = 512 << 20;
 
 /// Bytes looked at where an export returned an address: the head of a page shows what it is.
 pub(super) const RETURNED_SCAN: usize = 64 << 10;
@@ -107,9 +107,15 @@ pub(super) const HELD_BYTES: usize = 64 << 10;
 /// Bytes looked at for that in all files of a run: a fraction of a second.
 pub(super) const HELD_SCANNED: usize = 32 << 20;
 
-/// Bytes that the archives of a run are unpacked to for that. What comes after is an archive, whatever it
-/// holds.
+/// Bytes that the archives of a run are unpacked to for that, those within others included. What comes after
+/// is an archive that was not looked at.
 pub(super) const HELD_UNPACKED: usize = 64 << 20;
+
+/// Archives within an archive that are looked into: more than people make.
+pub(super) const HELD_DEPTH: usize = 8;
+
+/// Memory that unpacking may ask for, in KiB: what xz takes at its highest level.
+pub(super) const UNPACKED_KIB: u32 = 128 << 10;
 
 /// Members of an archive that are unpacked when its contents are looked at.
 pub(super) const DAMAGE_MEMBERS: usize = 1000;
@@ -123,6 +129,12 @@ pub(super) const HANDED_EACH: usize = 512 << 10;
 /// Encodings taken off one after another of what is handed over or returned: people use two, and who hides
 /// something uses more.
 pub(super) const LAYERS: usize = 24;
+
+/// Long runs of letters within a text that are looked at; most texts have none.
+pub(super) const RUNS: usize = 256;
+
+/// Letters of such a run by which it is told whether it stands for anything.
+pub(super) const RUN_HEAD: usize = 256;
 
 /// Bytes in which what is handed over must begin, after blanks.
 pub(super) const HANDED_BLANKS: usize = 2 << 20;
@@ -144,6 +156,19 @@ pub(super) const BUILT_SLOW: usize = 2 << 20;
 
 /// Bytes of memory compared in a run with what was there before: only what changed is looked through.
 pub(super) const BUILT_COMPARED: usize = 3 << 30;
+
+/// Bytes of memory compared in a run while host functions are called that nobody knows: a fraction of a
+/// second.
+pub(super) const BUILT_PEEKED: usize = 256 << 20;
+
+/// Things kept that lay there at a call until the entry ends, each of 64 KiB at most.
+pub(super) const BUILT_WAITING: usize = 256;
+
+/// Bytes of memory in which text is looked for in a run whose characters are all too large or too small.
+pub(super) const SHIFTED_SCANNED: usize = 16 << 20;
+
+/// Numbers of such a text at least: fewer are close together by chance.
+pub(super) const SHIFTED_LEAST: usize = 40;
 
 /// Bytes of memory kept for that: what lies beyond is looked through each time.
 pub(super) const BUILT_KEPT: usize = 64 << 20;

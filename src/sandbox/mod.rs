@@ -10,6 +10,7 @@
 //!
 //! Not here: what the calls mean (`passes`, `rules`).
 
+mod asked;
 mod built;
 mod callers;
 mod carve;
@@ -24,6 +25,7 @@ mod every;
 mod fs;
 mod glob;
 mod handed;
+mod held;
 mod home;
 mod import;
 mod journal;
@@ -31,11 +33,13 @@ mod layers;
 mod limits;
 mod link;
 mod log;
+mod members;
 mod origin;
 mod persona;
 mod quota;
 mod random;
 mod returned;
+mod shifted;
 mod signature;
 mod spelled;
 mod state;
@@ -61,6 +65,7 @@ use crate::{
 pub(crate) use self::damage::is_named;
 pub use self::damage::{Damage, Harm};
 pub(crate) use self::driver::is_drivers;
+pub(crate) use self::dropped::is_within;
 pub(crate) use self::dropped::judge;
 #[cfg(test)]
 pub(crate) use self::every::{every_option, every_value};

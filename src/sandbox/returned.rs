@@ -12,9 +12,10 @@ use sha2::{Digest as _, Sha256};
 use super::{
     built,
     fs::Contents,
-    handed::text_of,
+    handed::{LOOK, is_text, text_of},
     layers,
-    limits::{BEHIND, LAYERS, RETURNED_BYTES, RETURNED_KEPT, RETURNED_SCAN, RETURNED_SCANNED},
+    limits::{BEHIND, HANDED_BLANKS, LAYERS, RETURNED_BYTES, RETURNED_KEPT, RETURNED_SCAN, RETURNED_SCANNED},
+    members::{Members, members},
 };
 use crate::Value;
 
@@ -61,6 +62,7 @@ impl Returned {
         let has_room = depth > 0 && peeling.spent < BEHIND;
         if has_room {
             let found = layers::peel(&bytes).find_map(|inner| Self::behind(inner, depth - 1, of, peeling));
+            let found = found.or_else(|| Self::within(&bytes, depth - 1, peeling));
             if let Some(found) = found.filter(|found| found.contents != Contents::Archive) {
                 return Some(found);
             }
@@ -70,11 +72,39 @@ impl Returned {
     }
 }
 
+impl Returned {
+    /// What stands in an archive, or in runs of letters within a text.
+    fn within(bytes: &[u8], depth: usize, peeling: &mut Peeling) -> Option<Self> {
+        // What is one stream is a layer.
+        let is_stream = matches!(bytes, [0x1f | 0x78, ..]);
+        let (parts, is_whole) = match Contents::is_binary(bytes) {
+            true if is_stream => return None,
+            true => {
+                let Members { parts, is_whole } = members(bytes, BEHIND - peeling.spent.min(BEHIND));
+                (parts, is_whole)
+            }
+            false => layers::runs(bytes),
+        };
+        peeling.is_cut |= !is_whole && peeling.is_all;
+        let one = |part: Vec<u8>| match part.starts_with(b"\0asm\x01\0\0\0") {
+            true => Some(Self { contents: Contents::Module, bytes: part }),
+            false => Self::behind(part, depth, Contents::of_handed, peeling),
+        };
+        parts
+            .into_iter()
+            .filter(|part| part.len() >= LEAST)
+            .filter_map(one)
+            .find(|found| found.contents != Contents::Archive)
+    }
+}
+
 /// How far it went: a text may be read in several ways, again and again.
 #[derive(Debug, Default)]
 struct Peeling {
     /// Bytes that were looked at.
     spent: usize,
+    /// The bytes are all that was handed over.
+    is_all: bool,
     /// There is more behind.
     is_cut: bool,
 }
@@ -103,23 +133,43 @@ impl Returns {
             let Some(from) = usize::try_from(address).ok().and_then(|address| memory.get(address..)) else {
                 continue;
             };
-            let window = len.unwrap_or(usize::MAX).min(RETURNED_SCAN).min(from.len());
-            let head = from.get(..window).unwrap_or_default();
+            let whole = from.get(..len.unwrap_or(HANDED_BLANKS)).unwrap_or(from);
+            let head = window(whole, len.is_some());
             self.scanned += 256;
             for bytes in readings(head, len.is_some()).into_iter().flatten() {
-                let (found, spent) = self.behind(bytes, Contents::of);
+                let (found, spent) = self.behind(bytes, Contents::of, len.is_some());
                 self.scanned += spent;
                 if let Some(returned) = found {
                     self.keep(returned);
                     break;
                 }
             }
+            self.scanned += self.take_far(whole);
         }
     }
 
+    /// Looks at what stands in a text beyond what is looked at of others; the bytes that it cost.
+    pub(super) fn take_far(&mut self, whole: &[u8]) -> usize {
+        let Some(far) = whole.get(RETURNED_SCAN..).filter(|_| is_text(whole[RETURNED_SCAN - 1])) else {
+            return 0;
+        };
+        if text_of(&whole[..RETURNED_SCAN]).len() < RETURNED_SCAN {
+            return 0;
+        }
+        let far = text_of(far);
+        if let Some(found) = built::first(far) {
+            self.take_whole(found);
+        }
+        // What begins before the edge goes on behind it.
+        let edge = RETURNED_SCAN - RETURNED_SCAN / 8;
+        let (parts, is_all) = layers::runs(whole.get(edge..RETURNED_SCAN + far.len()).unwrap_or_default());
+        self.unlooked += u64::from(!is_all);
+        parts.iter().map(|part| self.take(part)).sum::<usize>() + far.len() / LOOK
+    }
+
     /// What stands in bytes or behind their layers, and how much was looked at for that.
-    fn behind(&mut self, bytes: Vec<u8>, of: Judge) -> (Option<Returned>, usize) {
-        let mut peeling = Peeling::default();
+    fn behind(&mut self, bytes: Vec<u8>, of: Judge, is_all: bool) -> (Option<Returned>, usize) {
+        let mut peeling = Peeling { is_all, ..Peeling::default() };
         let found = Returned::behind(bytes, LAYERS, of, &mut peeling);
         let is_all = found.as_ref().is_some_and(|found| found.contents != Contents::Archive);
         self.unlooked += u64::from(peeling.is_cut && !is_all);
@@ -131,7 +181,7 @@ impl Returns {
         if bytes.len() < LEAST {
             return 0;
         }
-        let (found, spent) = self.behind(bytes.to_vec(), Contents::of_handed);
+        let (found, spent) = self.behind(bytes.to_vec(), Contents::of_handed, true);
         if let Some(found) = found {
             self.keep_found(found);
         }
@@ -143,7 +193,7 @@ impl Returns {
         let mut spent = 0;
         for plain in readings(bytes, has_len).into_iter().flatten() {
             let is_open = bytes.starts_with(&plain) && std::str::from_utf8(&plain).is_ok();
-            let (found, looked) = self.behind(plain, Contents::of_handed);
+            let (found, looked) = self.behind(plain, Contents::of_handed, has_len);
             spent += looked;
             let is_shown = |found: &Returned| is_open && bytes.starts_with(&found.bytes);
             if let Some(found) = found.filter(|found| !is_shown(found)) {
@@ -158,6 +208,16 @@ impl Returns {
         if let Some(contents) = Contents::of_handed(bytes) {
             self.keep_found(Returned { contents, bytes: bytes.to_vec() });
         }
+    }
+
+    /// Looks at what begins as a program or an archive does; false if it is one that may hold anything.
+    pub(super) fn take_program(&mut self, bytes: &[u8]) -> bool {
+        let bytes = bytes.get(..RETURNED_SCAN).unwrap_or(bytes);
+        let is_program = Contents::of(bytes) == Some(Contents::Program);
+        if is_program {
+            self.keep(Returned { contents: Contents::Program, bytes: bytes.to_vec() });
+        }
+        is_program
     }
 
     /// An archive is what it is: many compress what they hand over.
@@ -215,6 +275,12 @@ fn pair_at(memory: &[u8], address: u64) -> Option<(u64, Option<usize>)> {
     let (start, len) = (word(0), word(4) as usize);
     let is_inside = (start as usize).checked_add(len).is_some_and(|end| end <= memory.len());
     (start >= 1024 && len >= LEAST && is_inside).then_some((start.into(), Some(len)))
+}
+
+/// As much of bytes as is looked at: an archive has its list at its end.
+pub(super) fn window(bytes: &[u8], has_len: bool) -> &[u8] {
+    let room = if has_len && Contents::is_binary(bytes) { BEHIND } else { RETURNED_SCAN };
+    bytes.get(..room).unwrap_or(bytes)
 }
 
 /// The bytes as they stand, as text up to its end, and as characters of more than a byte.

@@ -245,6 +245,7 @@ impl State {
             (self.log.args_cut, Cut::Arguments),
             (outputs, Cut::Output),
             (self.carver.cut, Cut::Carved),
+            (self.carver.unlooked, Cut::Uncarved),
             (self.returns.cut, Cut::Returned),
             (self.returns.unlooked.saturating_add(self.handed_over.unlooked), Cut::Handed),
             (self.built.cut, Cut::Built),

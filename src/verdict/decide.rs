@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::limits::{MAX_REASONS, PARTLY_LOST};
 use super::{
-    Class, Correlation, Finding, Reason, Verdict, attack, carries, chosen,
+    Class, Correlation, Finding, Reason, Verdict, attack, carries, chosen, exchanged,
     family::{self, Decided},
     kept, mixing,
     score::Score,
@@ -217,9 +217,10 @@ fn handed_on(facts: &Weighed<'_>) -> Option<String> {
     Some(format!("{name} ({kind}) was called in an entry whose arguments were made up"))
 }
 
-/// What was handed over or built, and was not looked through.
+/// What was handed over or built, and was not looked through or not kept.
 fn unlooked(facts: &Weighed<'_>) -> Option<String> {
-    let cut = facts.run?.limitations.iter().find(|one| one.is_cut(&[Cut::Handed, Cut::Built]))?;
+    let of = [Cut::Handed, Cut::Built, Cut::Returned, Cut::Carved, Cut::Uncarved];
+    let cut = facts.run?.limitations.iter().find(|one| one.is_cut(&of))?;
     Some(format!("not all of it was looked at: {cut}"))
 }
 
@@ -237,7 +238,10 @@ fn untold(facts: &Weighed<'_>) -> Option<String> {
         let (path, left) = (text::quoted(&file.path), text::percent(file.survives));
         Some(format!("it changed {path}, which nobody had named, and {left} of its contents are left"))
     };
-    gone.or_else(part).or_else(|| harmed(damage)).or_else(|| written(facts.run?))
+    gone.or_else(part)
+        .or_else(|| harmed(damage))
+        .or_else(|| exchanged::lack(facts.run?))
+        .or_else(|| written(facts.run?))
 }
 
 /// A file of the user that was harmed in its place.
@@ -247,10 +251,16 @@ fn harmed(damage: &[Damage]) -> Option<String> {
     Some(format!("it changed {path}, which nobody had named: {harm}"))
 }
 
-/// A page or script in a file that nobody had named, and that is no copy of what was there.
+/// A page or script in a file that nobody had named, and that is no copy of what was there; or an archive
+/// that may hold anything.
 fn written(run: &Run) -> Option<String> {
     let is_code = |file: &&FileChange| matches!(file.left.holds, Some(Contents::Page | Contents::Script));
-    let file = run.files.iter().filter(|file| !file.left.is_asked).find(is_code)?;
+    let unasked = || run.files.iter().filter(|file| !file.left.is_asked);
+    let packed = || {
+        let path = text::quoted(unasked().find(|file| file.left.is_unseen)?.last_path());
+        Some(format!("it wrote {path}, which nobody had named, and not all that it holds was looked at"))
+    };
+    let Some(file) = unasked().find(is_code) else { return packed() };
     let (path, what) = (text::quoted(file.last_path()), file.left.holds?);
     Some(format!("it wrote a {what} to {path}, which nobody had named"))
 }

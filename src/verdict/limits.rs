@@ -15,6 +15,9 @@ pub(super) const UNSEEN_TOLD: usize = 3;
 /// Such calls whose branch is looked for: a few are told, and each takes a walk over a function.
 pub(super) const UNSEEN_GUARDED: usize = 64;
 
+/// Constants before a call among which are the flags that open a file: as many as it has arguments.
+pub(super) const OPENING_ARGUMENTS: usize = 4;
+
 /// Callers that are asked why they did not call what mixes bits: one says it, or none does.
 pub(super) const UNSEEN_WAY: usize = 64;
 

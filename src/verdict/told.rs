@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     passes::flows::DataFlow,
-    sandbox::{Answer, Call, ChangeKind, FileChange, Run, is_named, is_users},
+    sandbox::{Answer, Call, ChangeKind, FileChange, Run, is_users, is_within},
     values::taint::{SinkKind, SourceKind},
 };
 
@@ -88,8 +88,9 @@ pub(super) fn absolute(path: &str) -> String {
     format!("/{}", path.trim_start_matches('/'))
 }
 
-/// Whether a file is the user's, was there before the run, and no argument names it.
+/// Whether a file is the user's, was there before the run, and no argument names it or a folder that it is
+/// in.
 pub(super) fn is_private(run: &Run, path: &str) -> bool {
     let is_own = |change: &FileChange| change.change == ChangeKind::Created && change.last_path() == path;
-    is_users(path) && !run.asked.iter().any(|arg| is_named(arg, path)) && !run.files.iter().any(is_own)
+    is_users(path) && !run.asked.iter().any(|arg| is_within(arg, path)) && !run.files.iter().any(is_own)
 }

@@ -7,16 +7,17 @@
 //!
 //! Costs one walk over the code of functions that call such imports.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet};
 
 use wasmparser::Operator;
 
 use super::{
     counters::Counters,
+    effect::{Effect, guarding, reaching},
     explained,
     guards::Guard,
     limits::{UNSEEN_FANOUT, UNSEEN_GUARDED, UNSEEN_TOLD, UNSEEN_WAY},
-    mixing,
+    mixing, opening,
     operators::for_each_operator,
     seen::{Code, Seen, Site, calls_in, comparison},
     text, told,
@@ -29,33 +30,6 @@ use crate::{
     sandbox::RIGHT_TO_WRITE,
     tracer::Value,
 };
-
-/// A call of an effect that did not run.
-#[derive(Debug)]
-pub(super) struct Effect {
-    /// What it would do, in a word of `rules/verdict.toml`.
-    kind: String,
-    /// The imported function.
-    import: String,
-    /// The call.
-    site: Place,
-    guard: Option<Guard>,
-    /// What would have led there, if it is no branch.
-    way: Option<String>,
-}
-
-impl Effect {
-    /// In words: what, where, behind which branch.
-    pub(super) fn sentence(&self) -> String {
-        let Place { function: func, offset } = self.site;
-        let mut sentence = format!("{} ({}) at func {func}:{:#x}", self.import, self.kind, offset.0);
-        let words = self.guard.as_ref().map(Guard::words);
-        for words in words.iter().chain(&self.way) {
-            sentence.push_str(&format!(", {words}"));
-        }
-        sentence
-    }
-}
 
 impl Code<'_> {
     /// Why what did not run forbids CLEAN, if it does.
@@ -117,15 +91,11 @@ fn effects(code: &Code<'_>) -> Vec<Effect> {
     }
     if effects.is_empty() {
         effects = dated(weights, facts, module, &kinds, seen);
+        effects.extend(opening::waiting(code, module));
     }
     // What the run can tell more about comes first.
     effects.sort_by_key(|effect| effect.guard.is_none());
     effects
-}
-
-/// The branch that kept a call from running, as far as the run tells.
-fn guarding(facts: &Facts<'_>, module: &Module, seen: &Seen, site: Place) -> Option<Guard> {
-    seen.guard(facts, module, seen.way_to(facts, module, site)?)
 }
 
 /// Calls of functions that have an effect, where the function ran and the call did not. A program that
@@ -393,30 +363,6 @@ fn uncalled(facts: &Facts<'_>, reaching: &BTreeMap<FuncIndex, (String, String)>,
         Some(Effect { kind, import, site: text::place_of(facts, func), guard: None, way: Some(way) })
     };
     ways.into_iter().filter_map(effect).collect()
-}
-
-/// Functions from which direct calls lead to an effect, each with one, and the effects.
-fn reaching(
-    facts: &Facts<'_>,
-    kinds: &BTreeMap<FuncIndex, (String, String)>,
-) -> BTreeMap<FuncIndex, (String, String)> {
-    let mut callers: BTreeMap<FuncIndex, Vec<FuncIndex>> = BTreeMap::new();
-    for edge in &facts.view.calls.edges {
-        if edge.kind == view::StaticCallKind::Direct {
-            callers.entry(edge.callee).or_default().push(edge.caller);
-        }
-    }
-    let mut reaching = kinds.clone();
-    let mut next: VecDeque<_> = kinds.iter().map(|(callee, effect)| (*callee, effect)).collect();
-    while let Some((callee, effect)) = next.pop_front() {
-        for &caller in callers.get(&callee).into_iter().flatten() {
-            if let Entry::Vacant(vacant) = reaching.entry(caller) {
-                vacant.insert(effect.clone());
-                next.push_back((caller, effect));
-            }
-        }
-    }
-    reaching
 }
 
 /// Effects that stand in a table and that no call through it reached.

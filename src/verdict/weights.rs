@@ -148,6 +148,8 @@ pub(super) struct CallTable {
     pub(super) known: Vec<String>,
     pub(super) removing: Vec<String>,
     pub(super) opening: Vec<String>,
+    /// Functions that say what machine it is, or give chance.
+    pub(super) surroundings: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -62,6 +62,7 @@ fn ways(text: &str) -> Vec<(&'static str, String)> {
         format!("(func (export \"prepare\") {body})")
     };
     let words = "$AT (f64.convert_i32_u $V)";
+    let larger = "$AT (f64.convert_i32_u (i32.add $V (i32.const 1000)))";
     let ways = [
         ("by its place", by_place.to_owned()),
         ("by the place of an object", of_object.to_owned()),
@@ -70,7 +71,9 @@ fn ways(text: &str) -> Vec<(&'static str, String)> {
         ("handed to the host", handed),
         ("UTF-16 in memory", store(2, "i32.store16 $AT $V")),
         ("floats in memory", store(8, &format!("f64.store {words}"))),
+        ("larger floats in memory", store(8, &format!("f64.store {larger}"))),
         ("words in memory", store(4, "i32.store $AT $V")),
+        ("smaller words in memory", store(4, "i32.store $AT (i32.sub $V (i32.const 700))")),
         ("letters in memory", store(1, "i32.store8 $AT $V")),
     ];
     ways.map(|(name, rest)| (name, carrier(text.as_bytes(), &rest))).to_vec()

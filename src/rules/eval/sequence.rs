@@ -140,7 +140,7 @@ impl Evaluator<'_> {
             let arg = arg.trim_start_matches("./");
             !arg.is_empty() && (is_end(text, arg.trim_start_matches('/')) || is_end(arg, text))
         };
-        if asked.iter().any(|arg| names(arg)) {
+        if asked.iter().any(|arg| names(arg)) || at < self.index.derived().asked {
             return false;
         }
         let listings = self.index.listings();

@@ -2,7 +2,8 @@
 
 use crate::categories::known_as;
 use crate::sandbox::{
-    Call, ChangeKind, Damage, FileChange, Harm, Leak, LeakPlace, Pointed, TokenUse, is_compressed, is_named,
+    Call, ChangeKind, Damage, FileChange, Harm, Leak, LeakPlace, Pointed, Run, TokenUse, is_compressed,
+    is_named,
 };
 
 use super::{Index, Subject, run::measured, share};
@@ -273,6 +274,10 @@ pub(super) fn new_texts(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> 
 
 pub(super) fn new_addresses(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     of_run(subject, || index.derived().new_addresses as f64)
+}
+
+pub(super) fn unasked_acts(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
+    of_run(subject, || index.run().map_or(0, Run::unasked_acts) as f64)
 }
 
 pub(super) fn returned_reads(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {

@@ -196,5 +196,7 @@ pub static METRICS: &[Metric] = metrics! {
     new_addresses, "count", "R", host::new_addresses:
         "those of new_texts that look like a URL, an address with a port, or a path";
     returned_reads, "count", "R", host::returned_reads:
-        "calls that sent away what an earlier call had read from a file";
+        "calls that sent away what an earlier call had read from a file that no argument names";
+    unasked_acts, "count", "R", host::unasked_acts:
+        "calls that opened or took away files or started programs, from the first on that no argument asks for";
 };

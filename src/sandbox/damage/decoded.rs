@@ -1,9 +1,8 @@
 //! What contents can be turned back into without a key: unpacked, unzipped, out of base64 and hexadecimal.
 
-use super::{
-    super::limits::{DAMAGE_DECODED, DAMAGE_MEMBERS},
-    pieces::PIECE,
-};
+#[cfg(feature = "scan")]
+use super::super::members::members;
+use super::{super::limits::DAMAGE_DECODED, pieces::PIECE};
 use crate::hex;
 
 /// What contents can be turned back into.
@@ -44,32 +43,7 @@ fn unpacked(bytes: &[u8]) -> Vec<Vec<u8>> {
 /// The members of a zip one after the other, as far as they can be read.
 #[cfg(feature = "scan")]
 fn unzipped(bytes: &[u8]) -> Option<Vec<u8>> {
-    bytes.starts_with(b"PK").then(|| zipped(bytes).concat())
-}
-
-#[cfg(feature = "scan")]
-fn zipped(bytes: &[u8]) -> Vec<Vec<u8>> {
-    use std::io::{Cursor, Read as _};
-    let Ok(mut archive) = zip::ZipArchive::new(Cursor::new(bytes)) else { return Vec::new() };
-    let (mut members, mut room) = (Vec::new(), DAMAGE_DECODED);
-    for position in 0..archive.len().min(DAMAGE_MEMBERS) {
-        let mut out = Vec::new();
-        if let Ok(member) = archive.by_index(position) {
-            _ = member.take(room).read_to_end(&mut out);
-        }
-        room = room.saturating_sub(out.len() as u64);
-        members.push(out);
-    }
-    members
-}
-
-/// What an archive holds, as far as it can be read.
-pub(in crate::sandbox) fn members(bytes: &[u8]) -> Vec<Vec<u8>> {
-    #[cfg(feature = "scan")]
-    if bytes.starts_with(b"PK") {
-        return zipped(bytes);
-    }
-    unpacked(bytes)
+    bytes.starts_with(b"PK").then(|| members(bytes, DAMAGE_DECODED as usize).parts.concat())
 }
 
 #[cfg(not(feature = "scan"))]

@@ -16,8 +16,10 @@ use crate::sandbox::{
 /// What gives a program its arguments, opens a file and looks through a folder: in preview1, in WASI 0.2 and
 /// in Emscripten's kernel, without the lines before the name.
 const GIVES_ARGUMENTS: [&str; 2] = ["args_get", "get-arguments"];
-const OPENS: [&str; 4] = ["path_open", "[method]descriptor.open-at", "syscall_openat", "syscall5"];
-const LOOKS: [&str; 3] = ["fd_readdir", "[method]descriptor.read-directory", "syscall_getdents64"];
+const OPENS: [&str; 5] =
+    ["path_open", "[method]descriptor.open-at", "syscall_openat", "sys_open", "syscall5"];
+const LOOKS: [&str; 4] =
+    ["fd_readdir", "[method]descriptor.read-directory", "syscall_getdents64", "sys_getdents64"];
 
 /// The paths of files that were deleted as the arguments of a run ask. `before`: the files at the start.
 pub(in crate::sandbox) fn wanted(run: &Run, before: &HashMap<&str, &[u8]>) -> HashSet<String> {
@@ -52,6 +54,11 @@ pub(in crate::sandbox) fn has_opened(run: &Run, path: &str) -> bool {
         })
     };
     run.calls.iter().any(|call| succeeded(call, &OPENS) && names(call))
+}
+
+/// Whether a call opened a file or a folder.
+pub(in crate::sandbox) fn is_opening(call: &Call) -> bool {
+    succeeded(call, &OPENS)
 }
 
 /// Whether the program read something on standard input.

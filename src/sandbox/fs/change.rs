@@ -76,6 +76,8 @@ pub struct FileChange {
 pub(crate) struct Left {
     /// What it holds, if that is the sample's own: not what was there before.
     pub(crate) holds: Option<Contents>,
+    /// Whether there was no room to look at it, or at all of an archive, or it cannot be unpacked.
+    pub(crate) is_unseen: bool,
     /// Whether it holds what a file held at the start.
     pub(crate) is_copy: bool,
     /// The same, and it has the name of that file.

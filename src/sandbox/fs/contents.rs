@@ -278,6 +278,36 @@ const LANGUAGES: &[Marks] = &[
         ],
         least: 2,
     },
+    // Perl, Ruby and PHP
+    Marks {
+        acts: &[
+            "system(",
+            "system \"",
+            "exec(",
+            "shell_exec(",
+            "passthru(",
+            "io::socket",
+            "lwp::useragent",
+            "net::http",
+            "base64_decode(",
+            "decode_base64(",
+            "unpack(\"",
+            "open-uri",
+        ],
+        others: &[
+            "<?php",
+            "use strict",
+            "use warnings",
+            "use mime::base64",
+            "use io::socket",
+            "use lwp::",
+            "my $",
+            "$_",
+            "require '",
+            "#!/usr/bin/perl",
+        ],
+        least: 2,
+    },
     // Batch files
     Marks {
         acts: &[
@@ -418,6 +448,8 @@ mod tests {
             (b"@echo off\r\nstart calc\r\n", Some(Contents::Command)),
             (b"const { execSync } = require('child_process');\nexecSync('ls');\n", Some(Contents::Command)),
             (b"[Service]\nExecStart=/opt/u\n", Some(Contents::Command)),
+            (b"use strict;\nuse LWP::UserAgent;\nmy $c = get();\nsystem($c);\n", Some(Contents::Command)),
+            (b"<?php eval(base64_decode($_POST['c'])); ?>\n", Some(Contents::Command)),
             (b"<!DOCTYPE html><body>Hello", Some(Contents::Page)),
             (b"\xcf\xfa\xed\xfe\x07\0\0\x01\x03\0\0\0\x02\0\0\0", Some(Contents::Program)),
             (b"\0asm\x01\0\0\0", Some(Contents::Module)),

@@ -25,7 +25,7 @@ mod table;
 mod wasix;
 
 pub(super) use errno::Errno;
-pub(super) use stat::Facts;
+pub(super) use stat::{DIRECTORY, Facts, REGULAR_FILE, SOCKET_STREAM as SOCKET, SYMBOLIC_LINK as LINK};
 pub(super) use table::find;
 pub(super) use wasix::{find as find_wasix, made_up_address};
 

@@ -225,6 +225,12 @@ pub(super) fn path_readlink(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> 
     ctx.store_u32(ctx.u32(5), bytes.len() as u32)
 }
 
+/// A path from the top directory as one below it.
+pub(super) fn below_top(path: &str) -> &str {
+    let below = path.trim_start_matches('/');
+    if below.is_empty() && !path.is_empty() { "." } else { below }
+}
+
 /// What other worlds do with the same files, by paths from the top directory.
 impl State {
     /// Opens a file, made if it is not there or emptied as `oflags` say.
@@ -237,9 +243,10 @@ impl State {
         let wasi = &mut self.wasi;
         wasi.fs.now_ns = self.clock.real_ns();
         wasi.fds.has_room()?;
-        let place = wasi.fs.resolve(ROOT, path.trim_start_matches('/'), true)?;
+        let place = wasi.fs.resolve(ROOT, below_top(path), true)?;
         let ino = open(&mut wasi.fs, &place, oflags, 0)?;
-        let allowed = if wasi.fs.is_dir(ino) { right::DIR } else { right::FILE };
+        // Others begin a listing anew by moving to its start.
+        let allowed = if wasi.fs.is_dir(ino) { right::DIR | right::FD_SEEK } else { right::FILE };
         let fd = wasi.fds.open(Descriptor::new(
             Target::Node(ino),
             allowed,

@@ -3,6 +3,7 @@
 use super::{
     Errno, Wasi,
     descriptor::{Target, right},
+    path::below_top,
 };
 use crate::sandbox::{
     context::CallContext,
@@ -13,10 +14,10 @@ use crate::sandbox::{
 /// File types.
 const UNKNOWN: u8 = 0;
 const CHARACTER_DEVICE: u8 = 2;
-pub(super) const DIRECTORY: u8 = 3;
-pub(super) const REGULAR_FILE: u8 = 4;
-const SOCKET_STREAM: u8 = 6;
-pub(super) const SYMBOLIC_LINK: u8 = 7;
+pub(in crate::sandbox) const DIRECTORY: u8 = 3;
+pub(in crate::sandbox) const REGULAR_FILE: u8 = 4;
+pub(in crate::sandbox) const SOCKET_STREAM: u8 = 6;
+pub(in crate::sandbox) const SYMBOLIC_LINK: u8 = 7;
 
 /// The file type of an inode.
 pub(super) fn type_of(kind: &Kind) -> u8 {
@@ -77,8 +78,40 @@ impl State {
 
     /// What a path from the top directory leads to.
     pub(in crate::sandbox) fn facts_at(&self, path: &str, follow: bool) -> Result<Facts, Errno> {
-        let place = self.wasi.fs.resolve(ROOT, path.trim_start_matches('/'), follow)?;
+        let place = self.wasi.fs.resolve(ROOT, below_top(path), follow)?;
         Ok(self.facts_of(place.ino.ok_or(Errno::NOENT)?))
+    }
+
+    /// Where a link leads.
+    pub(in crate::sandbox) fn target_of(&self, path: &str) -> Result<Vec<u8>, Errno> {
+        let place = self.wasi.fs.resolve(ROOT, below_top(path), false)?;
+        match &self.wasi.fs.get(place.ino.ok_or(Errno::NOENT)?).kind {
+            Kind::Link(target) => Ok(target.as_bytes().to_vec()),
+            _ => Err(Errno::INVAL),
+        }
+    }
+
+    /// The next names of a directory that is open, at most so many: each with the place after it, its type
+    /// and its number. `.` and `..` come first.
+    pub(in crate::sandbox) fn next_names(
+        &mut self,
+        fd: u32,
+        count: usize,
+    ) -> Result<Vec<(u64, Vec<u8>, u8, u64)>, Errno> {
+        let ino = self.wasi.dir(fd, right::FD_READDIR)?;
+        let from = self.wasi.fds.get(fd)?.offset;
+        let fs = &self.wasi.fs;
+        let Kind::Dir(names) = &fs.get(ino).kind else { return Err(Errno::NOTDIR) };
+        let own = |place, name: &str| (place, name.as_bytes().to_vec(), DIRECTORY, inode_number(ino));
+        let here = [own(1, "."), own(2, "..")].into_iter().filter(|&(place, ..)| place > from);
+        let others = names.after(from.saturating_sub(2)).map(|(position, name, ino)| {
+            (position + 2, name.as_bytes().to_vec(), type_of(&fs.get(ino).kind), inode_number(ino))
+        });
+        let found: Vec<_> = here.chain(others).take(count).collect();
+        if let Some(&(last, ..)) = found.last() {
+            self.wasi.fds.get_mut(fd)?.offset = last;
+        }
+        Ok(found)
     }
 
     fn facts_of(&self, ino: Ino) -> Facts {

@@ -86,3 +86,9 @@ pub(super) const CALL_DATA: u32 = 64 << 10;
 
 /// Bytes that a stream of WASI 0.2 takes at a time; the module asks again.
 pub(super) const STREAM_ROOM: u64 = 64 << 10;
+
+/// Bytes of an entry in a listing by Emscripten's kernel, which has them all alike.
+pub(super) const KERNEL_ENTRY: usize = 280;
+
+/// Bytes of such a listing that one call gives: the program asks again for more.
+pub(super) const LISTED_BYTES: u32 = 1 << 20;

@@ -13,6 +13,7 @@ mod chain;
 mod emscripten;
 mod go;
 mod guess;
+mod kernel;
 mod layout;
 mod limits;
 mod math;
@@ -63,6 +64,8 @@ pub(super) struct World {
     pub(super) is_throwing: bool,
     /// Upper half of a 64-bit result, which JavaScript cannot return.
     pub(super) temp_ret: i32,
+    /// The folder in which the program is, for Emscripten's kernel; nothing for the top.
+    pub(super) folder: String,
     /// Objects handed out.
     pub(super) handles: u32,
     /// Sleeps after which other threads went on.
@@ -115,6 +118,7 @@ impl World {
             layout: Layout::default(),
             is_throwing: false,
             temp_ret: 0,
+            folder: String::new(),
             handles: 0,
             rested: 0,
             has_forked: false,
@@ -140,6 +144,7 @@ impl World {
     pub(super) fn keep(&self) -> Self {
         Self {
             temp_ret: self.temp_ret,
+            folder: self.folder.clone(),
             handles: self.handles,
             has_forked: self.has_forked,
             resources: self.resources.clone(),
@@ -153,6 +158,7 @@ impl World {
         self.is_throwing = false;
         self.catching.has_told = false;
         self.temp_ret = to.temp_ret;
+        self.folder.clone_from(&to.folder);
         self.handles = to.handles;
         self.has_forked = to.has_forked;
         self.resources.clone_from(&to.resources);
@@ -229,6 +235,7 @@ const BY_MODULE: &[(&[&str], &[Entry])] = &[
 const BY_NAME: &[&[Entry]] = &[
     assemblyscript::TABLE,
     emscripten::TABLE,
+    kernel::TABLE,
     syscall::TABLE,
     time::TABLE,
     call::TABLE,

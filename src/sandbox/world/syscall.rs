@@ -1,5 +1,7 @@
-//! Linux system calls as Emscripten's libc imports them, on the same files as WASI. The older come by a
-//! number and a pointer to the arguments, the newer by a name, with the arguments themselves.
+//! Linux system calls as Emscripten's libc imported them at first, on the same files as WASI: by a number and
+//! a pointer to the arguments.
+//!
+//! Not here: those that it imports by names (`kernel`).
 
 use super::limits::SYSCALL_BYTES;
 use super::{Entry, made, real};
@@ -23,13 +25,6 @@ pub(super) const TABLE: &[Entry] = &[
     real("syscall145", "number args", |ctx| done(ctx, readv)),
     real("syscall146", "number args", |ctx| done(ctx, writev)),
     made("syscall221", "number args", |ctx| done(ctx, |_| Ok(0))),
-    real("syscall_openat", "dirfd path:cstr flags args", |ctx| done(ctx, open_at)),
-    real("syscall_unlinkat", "dirfd path:cstr flags", |ctx| done(ctx, unlink_at)),
-    real("syscall_renameat", "fromfd from:cstr tofd to:cstr", |ctx| done(ctx, rename_at)),
-    real("syscall_mkdirat", "dirfd path:cstr mode", |ctx| done(ctx, make_dir_at)),
-    real("syscall_rmdir", "path:cstr", |ctx| done(ctx, remove_dir)),
-    real("syscall_truncate64", "path:cstr len", |ctx| done(ctx, truncate)),
-    real("syscall_ftruncate64", "fd len", |ctx| done(ctx, truncate_open)),
     made("syscall*", "", |ctx| done(ctx, |_| Err(Errno::NOSYS))),
     made("getpid", "", getpid),
 ];
@@ -112,74 +107,10 @@ fn open(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
     open_as(ctx, &path, flags)
 }
 
-fn open_as(ctx: &mut CallContext<'_, '_>, path: &str, flags: u32) -> Result<u32, Errno> {
+pub(super) fn open_as(ctx: &mut CallContext<'_, '_>, path: &str, flags: u32) -> Result<u32, Errno> {
     let bit = |linux: u32, wasi: u32| if flags & linux != 0 { wasi } else { 0 };
     let oflags = bit(0o100, 1) | bit(0o200_000, 2) | bit(0o200, 4) | bit(0o1000, 8);
     ctx.state.open(path, oflags, flags & 0o2000 != 0)
-}
-
-/// The path that an argument points at, from a folder that is open or the one in which a program begins.
-fn path_at(ctx: &CallContext<'_, '_>, folder: usize, index: usize) -> Result<String, Errno> {
-    let path = ctx.c_string(ctx.u32(index)).ok_or(Errno::FAULT)?;
-    match ctx.u32(folder) {
-        dir if !path.starts_with('/') && dir as i32 != AT_FDCWD => ctx.state.path_at(dir, &path),
-        _ => Ok(path),
-    }
-}
-
-/// The folder in which a program begins, as Linux has it.
-const AT_FDCWD: i32 = -100;
-/// Not a file but a folder is to be removed.
-const AT_REMOVEDIR: u32 = 0x200;
-
-fn open_at(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
-    let (path, flags) = (path_at(ctx, 0, 1)?, ctx.u32(2));
-    open_as(ctx, &path, flags)
-}
-
-fn unlink_at(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
-    let path = path_at(ctx, 0, 1)?;
-    match ctx.u32(2) & AT_REMOVEDIR {
-        0 => ctx.state.unlink(&path).map(|()| 0),
-        _ => ctx.state.remove_dir(&path).map(|()| 0),
-    }
-}
-
-fn make_dir_at(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
-    let path = path_at(ctx, 0, 1)?;
-    ctx.state.make_dir(&path).map(|()| 0)
-}
-
-fn remove_dir(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
-    let path = ctx.c_string(ctx.u32(0)).ok_or(Errno::FAULT)?;
-    ctx.state.remove_dir(&path).map(|()| 0)
-}
-
-/// A length that is the second argument, or comes in two halves.
-fn len(ctx: &CallContext<'_, '_>) -> Result<u64, Errno> {
-    let len = match ctx.call.args().get(2) {
-        Some(_) => u64::from(ctx.u32(1)) | ctx.u64(2) << 32,
-        None => ctx.u64(1),
-    };
-    if len > i64::MAX as u64 { Err(Errno::INVAL) } else { Ok(len) }
-}
-
-fn truncate(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
-    let (path, len) = (ctx.c_string(ctx.u32(0)).ok_or(Errno::FAULT)?, len(ctx)?);
-    let fd = ctx.state.open(&path, 0, false)?;
-    let cut = ctx.state.set_size(fd, len);
-    ctx.state.close(fd)?;
-    cut.map(|()| 0)
-}
-
-fn truncate_open(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
-    let len = len(ctx)?;
-    ctx.state.set_size(ctx.u32(0), len).map(|()| 0)
-}
-
-fn rename_at(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {
-    let (from, to) = (path_at(ctx, 0, 1)?, path_at(ctx, 2, 3)?);
-    ctx.state.rename(&from, &to).map(|()| 0)
 }
 
 fn close(ctx: &mut CallContext<'_, '_>) -> Result<u32, Errno> {

@@ -70,10 +70,10 @@ pub(super) fn read_then_sent(facts: &Weighed<'_>) -> Option<Correlation> {
 /// The first send of something that was read, the read before it, and whether something was left out.
 fn pair(facts: &Weighed<'_>, run: &Run) -> Option<(usize, usize, bool)> {
     let calls = &facts.weights.calls;
-    let mut read = Read::default();
+    let (mut read, asked) = (Read::default(), run.first_unasked());
     for (position, call) in run.calls.iter().enumerate() {
         let name = known_as(call);
-        if listed(&calls.read_file, name) && call.errno.is_none() && !from_stdin(call) {
+        if listed(&calls.read_file, name) && call.errno.is_none() && !from_stdin(call) && position >= asked {
             call.args
                 .iter()
                 .filter_map(|arg| arg.points_at.as_ref())

@@ -1,0 +1,122 @@
+//! Files that Emscripten's kernel would have been asked to open for writing, behind a branch that followed
+//! what the host said of time, surroundings or chance.
+//!
+//! Every C library can open files, and what it opens is in its own memory as a rule. But what overwrites the
+//! files of a user needs no other call than that, and the calls that follow are those that print. So it
+//! counts where the flags are constants that open for writing, or a word such as `r+` stands for them, at a
+//! call of the kernel or of a function that leads there; and only if that call did not run.
+//!
+//! Costs a walk over the functions that call such functions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wasmparser::Operator;
+
+use super::{
+    effect::{Effect, guarding, reaching},
+    guards::Guard,
+    limits::{OPENING_ARGUMENTS, UNSEEN_GUARDED},
+    operators::for_each_operator,
+    seen::{Code, Seen},
+    weights::{Weights, listed},
+};
+use crate::{
+    module::{FuncIndex, Module, Place, view},
+    rules::Facts,
+    values::taint::SourceKind,
+};
+
+/// The flags of Linux: those that write or change, and all that `open` is given.
+const WRITES: u32 = 0o3 | 0o1000;
+const FLAGS: u32 =
+    0o3 | 0o100 | 0o200 | 0o400 | 0o1000 | 0o2000 | 0o4000 | 0o10_000 | 0o100_000 | 0o400_000 | 0o2_000_000;
+/// Letters of a word for them at most.
+const MODE: usize = 4;
+
+/// Such calls.
+pub(super) fn waiting(code: &Code<'_>, module: &Module) -> Vec<Effect> {
+    let (facts, weights): (&Facts<'_>, _) = (code.facts, code.facts.weights);
+    let seen = code.seen();
+    let opening = |import: &view::ImportInfo| {
+        let is_one = listed(&weights.calls.opening, import.name.trim_start_matches('_'));
+        Some((
+            import.func.filter(|_| is_one)?,
+            ("opens a file to write to it".to_owned(), import.name.clone()),
+        ))
+    };
+    let opening: BTreeMap<_, _> = facts.view.imports.iter().filter_map(opening).collect();
+    if opening.is_empty() {
+        return Vec::new();
+    }
+    let leading = reaching(facts, &opening);
+    let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
+    let leads = |one: &&view::Function| {
+        !dead.contains(&one.index) && one.callees.iter().any(|callee| leading.contains_key(callee))
+    };
+    let (mut effects, mut looked_at) = (Vec::new(), 0);
+    for caller in facts.view.functions.iter().filter(leads) {
+        for (site, callee) in writing(facts, module, caller.index) {
+            let Some((kind, import)) = leading.get(&callee).filter(|_| !seen.ran(site, callee)) else {
+                continue;
+            };
+            looked_at += 1;
+            if looked_at > UNSEEN_GUARDED {
+                return effects;
+            }
+            let guard = guarding(facts, module, seen, site);
+            if let Some(guard) = guard.filter(|guard| is_told(guard, weights, facts, seen)) {
+                let (kind, import) = (kind.clone(), import.clone());
+                effects.push(Effect { kind, import, site, guard: Some(guard), way: None });
+            }
+        }
+    }
+    effects
+}
+
+/// Whether what the host said of time, surroundings or chance decides a branch. Arguments do not count:
+/// whoever is asked to writes.
+fn is_told(guard: &Guard, weights: &Weights, facts: &Facts<'_>, seen: &Seen) -> bool {
+    let is_telling =
+        |kind: &SourceKind| matches!(kind, SourceKind::Clock | SourceKind::Environment | SourceKind::Random);
+    let at = (guard.place.function, guard.place.offset.0);
+    let weighed = facts.flows.and_then(|flows| flows.weighed.get(&at));
+    let is_named = |host: &String| {
+        let name = host.trim_start_matches('_');
+        [&weights.calls.clock, &weights.calls.surroundings].into_iter().any(|names| listed(names, name))
+    };
+    guard.from.iter().any(is_telling)
+        || weighed.is_some_and(|kinds| kinds.iter().any(is_telling))
+        || guard.after.as_ref().is_some_and(is_named)
+        || guard.is_invented(seen)
+}
+
+/// The calls of a function among whose last arguments are constants that open a file for writing.
+fn writing(facts: &Facts<'_>, module: &Module, func: FuncIndex) -> Vec<(Place, FuncIndex)> {
+    let (mut calls, mut last) = (Vec::new(), Vec::new());
+    for_each_operator(module, func, |offset, operator| match *operator {
+        Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+            let from = last.len().saturating_sub(OPENING_ARGUMENTS);
+            if last[from..].iter().any(|constant| writes(facts, *constant)) {
+                calls.push((Place { function: func, offset }, FuncIndex(function_index)));
+            }
+            last.clear();
+        }
+        Operator::I32Const { value } => last.push(value as u32),
+        _ => {}
+    });
+    calls
+}
+
+/// Whether a constant is flags that open for writing, or the address of a word that says so.
+fn writes(facts: &Facts<'_>, constant: u32) -> bool {
+    if constant & WRITES != 0 && constant & 0o3 != 0o3 && constant & !FLAGS == 0 {
+        return true;
+    }
+    let word = facts.view.data_at(facts.wasm, constant.into());
+    let word = word.and_then(|data| data.get(..=MODE).unwrap_or(data).split(|byte| *byte == 0).next());
+    word.is_some_and(|word| match word {
+        [b'w' | b'a', rest @ ..] => rest.len() < MODE && rest.iter().all(|letter| b"+bex".contains(letter)),
+        [b'r', rest @ ..] => rest.contains(&b'+') && rest.iter().all(|letter| b"+be".contains(letter)),
+        _ => false,
+    })
+}

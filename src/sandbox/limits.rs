@@ -165,7 +165,13 @@ pub(super) const BUILT_PEEKED: usize = 256 << 20;
 pub(super) const BUILT_WAITING: usize = 256;
 
 /// Bytes of memory in which text is looked for in a run whose characters are all too large or too small.
-pub(super) const SHIFTED_SCANNED: usize = 16 << 20;
+pub(super) const SHIFTED_SCANNED: usize = 8 << 20;
+
+/// Numbers that are tried in a run to be taken away from such text: a fraction of a second.
+pub(super) const SHIFTED_TRIED: usize = 4000;
+
+/// Characters of such text by which it is told what it is.
+pub(super) const SHIFTED_HEAD: usize = 4096;
 
 /// Numbers of such a text at least: fewer are close together by chance.
 pub(super) const SHIFTED_LEAST: usize = 40;

@@ -6,13 +6,17 @@
 //!
 //! Costs a pass over what changed in memory for each width, as far as there is room.
 
+use std::collections::BTreeSet;
+
 use super::{
     fs::Contents,
-    limits::{RETURNED_SCAN, SHIFTED_LEAST, SHIFTED_SCANNED},
+    limits::{RETURNED_SCAN, SHIFTED_HEAD, SHIFTED_LEAST, SHIFTED_SCANNED, SHIFTED_TRIED},
 };
 
 /// Different numbers that a text has at least.
 const DIFFERENT: usize = 12;
+/// How far its least and its most are apart at least: a blank and a letter.
+const SPAN: i64 = 64;
 /// The first and the last character of text without accents.
 const FIRST: i64 = 9;
 const LAST: i64 = 126;
@@ -23,28 +27,25 @@ const INTEGER: u32 = 1 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Shifted {
     scanned: usize,
+    tried: usize,
 }
 
 impl Shifted {
     /// The pages, commands and scripts in a part of memory.
     pub(super) fn look(&mut self, memory: &[u8]) -> Vec<Vec<u8>> {
         let mut found = Vec::new();
-        if self.scanned + memory.len() <= SHIFTED_SCANNED {
-            self.scanned += memory.len();
-            found.extend(within(
-                memory.as_chunks::<8>().0.iter().map(|bytes| whole(f64::from_le_bytes(*bytes))),
-            ));
-            found.extend(within(memory.as_chunks::<4>().0.iter().map(|bytes| {
-                whole(f32::from_le_bytes(*bytes).into())
-                    .filter(|_| i32::from_le_bytes(*bytes).unsigned_abs() > INTEGER)
-            })));
-            found.extend(within(
-                memory.as_chunks::<4>().0.iter().map(|bytes| Some(i32::from_le_bytes(*bytes).into())),
-            ));
-            found.extend(within(
-                memory.as_chunks::<2>().0.iter().map(|bytes| Some(u16::from_le_bytes(*bytes).into())),
-            ));
+        if self.scanned + memory.len() > SHIFTED_SCANNED {
+            return found;
         }
+        self.scanned += memory.len();
+        let (eights, fours) = (memory.as_chunks::<8>().0, memory.as_chunks::<4>().0);
+        let twos = memory.as_chunks::<2>().0;
+        let is_float = |bytes: [u8; 4]| i32::from_le_bytes(bytes).unsigned_abs() > INTEGER;
+        let float = |bytes: [u8; 4]| whole(f32::from_le_bytes(bytes).into()).filter(|_| is_float(bytes));
+        within(eights.len(), |at| whole(f64::from_le_bytes(eights[at])), &mut found, &mut self.tried);
+        within(fours.len(), |at| float(fours[at]), &mut found, &mut self.tried);
+        within(fours.len(), |at| Some(i32::from_le_bytes(fours[at]).into()), &mut found, &mut self.tried);
+        within(twos.len(), |at| Some(u16::from_le_bytes(twos[at]).into()), &mut found, &mut self.tried);
         found
     }
 }
@@ -54,62 +55,42 @@ fn whole(value: f64) -> Option<i64> {
     (value.fract() == 0.0 && value.abs() < 1e9).then_some(value as i64)
 }
 
-/// The texts in runs of numbers.
-fn within(numbers: impl Iterator<Item = Option<i64>>) -> Vec<Vec<u8>> {
-    let (mut found, mut run) = (Vec::new(), Run::default());
-    for number in numbers.chain([None]) {
-        if let Some(number) = number.filter(|number| *number != 0)
-            && run.takes(number)
+/// Adds the texts in runs of numbers that stand close together; zeros are between them.
+fn within(len: usize, number: impl Fn(usize) -> Option<i64>, found: &mut Vec<Vec<u8>>, tried: &mut usize) {
+    let (mut start, mut least, mut most) = (0, 0, 0);
+    for at in 0..=len {
+        let next = if at < len { number(at).filter(|number| *number != 0) } else { None };
+        if let Some(next) = next
+            && at > start
+            && at - start < RETURNED_SCAN
+            && most.max(next) - least.min(next) <= LAST - FIRST
         {
+            (least, most) = (least.min(next), most.max(next));
             continue;
         }
-        found.extend(run.text());
-        run = Run::default();
-        if let Some(number) = number.filter(|number| *number != 0) {
-            run.takes(number);
+        if at - start >= SHIFTED_LEAST && most - least >= SPAN {
+            let numbers: Vec<i64> = (start..at).filter_map(&number).collect();
+            found.extend(text(&numbers, least, most, tried));
         }
+        (start, least, most) = next.map_or((at + 1, 0, 0), |next| (at, next, next));
     }
-    found
 }
 
-/// Numbers that stand close together.
-#[derive(Default)]
-struct Run {
-    numbers: Vec<i64>,
-    least: i64,
-    most: i64,
-}
-
-impl Run {
-    /// Takes another number, if it is close to the others.
-    fn takes(&mut self, number: i64) -> bool {
-        let (least, most) = match self.numbers.is_empty() {
-            true => (number, number),
-            false => (self.least.min(number), self.most.max(number)),
-        };
-        if most - least > LAST - FIRST || self.numbers.len() >= RETURNED_SCAN {
-            return false;
-        }
-        (self.least, self.most) = (least, most);
-        self.numbers.push(number);
-        true
+/// What numbers are if as much is taken away from each as makes something of them. Those that are characters
+/// as they stand are found elsewhere.
+fn text(numbers: &[i64], least: i64, most: i64, tried: &mut usize) -> Option<Vec<u8>> {
+    let different: BTreeSet<_> = numbers.iter().collect();
+    if least >= FIRST && most <= LAST || different.len() < DIFFERENT {
+        return None;
     }
-
-    /// What they are if as much is taken away from each as makes something of them. What are characters as
-    /// they stand is found elsewhere.
-    fn text(&self) -> Option<Vec<u8>> {
-        if self.numbers.len() < SHIFTED_LEAST || self.least >= FIRST && self.most <= LAST {
-            return None;
-        }
-        let different: std::collections::BTreeSet<_> = self.numbers.iter().collect();
-        if different.len() < DIFFERENT {
-            return None;
-        }
-        let by = (self.most - LAST)..=(self.least - FIRST);
-        by.map(|by| self.numbers.iter().map(|number| (number - by) as u8).collect::<Vec<u8>>())
-            .filter(|text| text.iter().all(|byte| matches!(byte, 9 | 10 | 13 | 32..=126)))
-            .find(|text| Contents::of_handed(text).is_some_and(|contents| contents != Contents::Archive))
-    }
+    let by = (most - LAST)..=(least - FIRST);
+    let less = |by: i64| numbers.iter().map(|number| (number - by) as u8).collect::<Vec<u8>>();
+    let is_plain = |text: &Vec<u8>| text.iter().all(|byte| matches!(byte, 9 | 10 | 13 | 32..=126));
+    by.map(less).filter(is_plain).take(SHIFTED_TRIED.saturating_sub(*tried)).find(|text| {
+        *tried += 1;
+        let head = text.get(..SHIFTED_HEAD).unwrap_or(text);
+        Contents::of_handed(head).is_some_and(|contents| contents != Contents::Archive)
+    })
 }
 
 #[cfg(test)]

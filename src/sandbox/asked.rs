@@ -1,7 +1,7 @@
-//! Which files a program opened that its arguments ask for.
+//! Which of the files that a program opened its arguments ask for.
 //!
-//! A server is given the folder that it serves. Whatever it opens below that was asked for, as long as it
-//! opened nothing else: from then on nobody can tell whose bytes are whose.
+//! A server is given the folder that it serves. All that it opens below that folder was asked for, as long as
+//! it opened nothing else. From then on nobody can tell whose bytes are whose.
 
 use super::{
     damage::{has_asked, is_opening},
@@ -9,7 +9,8 @@ use super::{
     types::{Call, Run},
 };
 
-/// What takes files away, or starts something, beside what opens them; without the lines before the name.
+/// Calls that take files away or start something, without the lines before the name. Those that open files
+/// stand elsewhere.
 const ACTS: [&str; 14] = [
     "path_unlink_file",
     "path_rename",
@@ -31,9 +32,9 @@ const ACTS: [&str; 14] = [
 const TOP: i32 = 3;
 
 impl Run {
-    /// The position of the first call that opened or took away a file or folder that no argument names, or
-    /// started something; that of the first call if the program did not ask for its arguments, or opened
-    /// nothing at all.
+    /// The position of the first call that no argument asks for: it opened or took away another file or
+    /// folder, or started something. If the program did not ask for its arguments, or opened nothing at all,
+    /// that of the first call.
     pub(crate) fn first_unasked(&self) -> usize {
         let mut opened = self.calls.iter().enumerate().filter(|(_, call)| call.is_act()).peekable();
         if !has_asked(self) || opened.peek().is_none() {

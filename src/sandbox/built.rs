@@ -1,7 +1,8 @@
-//! What a sample put together in its memory and left there, or had there while it called a host function that
-//! nobody knows: a whole page, a script of a shell, a program. Its page need only know the address.
+//! What a sample put together in its memory: a whole page, a script of a shell, a program. It lay there at
+//! the end of an entry, or while a host function was called that nobody knows. The page around the sample
+//! need only know the address.
 //!
-//! It counts if it does not stand so in the file, nor in what the sample was given: only then was it built.
+//! It counts if it stands so neither in the file nor in what the sample was given: only then was it built.
 //! What was written to a file or to standard output is judged there.
 //!
 //! Costs a comparison of the memory after an entry with what it was, and a pass over the changes, as long as

@@ -1,8 +1,8 @@
 //! The judgement on the files of a run when it is over. It says what was destroyed (`damage`), and what the
 //! sample put there. The contents at the end count, however they got there.
 //!
-//! A file is the sample's own if less than half of it was there at the start. Files count that were there,
-//! what such a file can be unpacked to, and standard input. Of an archive the members count.
+//! A file is the sample's own if less than half of it was there at the start. It may have stood in a file, in
+//! what such a file can be unpacked to, or in standard input. Of an archive the members count.
 //!
 //! Costs one pass over what was there if any of the files that changed holds a program or script.
 //!

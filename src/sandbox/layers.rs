@@ -176,8 +176,8 @@ fn of_letters(text: &[u8]) -> Option<Vec<u8>> {
     GeneralPurpose::new(&alphabet, config).decode(text).ok()
 }
 
-/// What runs within a text stand for that are base64, hexadecimal, or numbers of characters, and that look
-/// like text or a program then; whether that is all of them.
+/// What runs within a text stand for. Each is base64, hexadecimal or numbers of characters, and what it
+/// stands for looks like text or a program. Also whether these are all such runs.
 pub(super) fn runs(text: &[u8]) -> (Vec<Vec<u8>>, bool) {
     let of_base64 = text.split(|byte| !is_letter(*byte) && !matches!(byte, b'\r' | b'\n'));
     let is_of_list = |byte: u8| byte.is_ascii_digit() || matches!(byte, b',' | b' ' | b'\r' | b'\n');

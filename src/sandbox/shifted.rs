@@ -1,8 +1,8 @@
-//! Text that lies in memory as numbers from which something has to be taken away first: characters as floats
-//! or integers, all of them as much too large or too small.
+//! Text that lies in memory as numbers, floats or integers. Each number is a character plus something, the
+//! same for all, or minus it.
 //!
-//! Such numbers stand close together, many of them different. What has to be taken away is tried: few ways
-//! are left if all of them are to be characters of text.
+//! Such numbers stand close together, many of them different. What was added is found by trying: few values
+//! are left if all numbers are to be characters of text.
 //!
 //! Costs a pass over what changed in memory for each width, as far as there is room.
 

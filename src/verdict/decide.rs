@@ -225,7 +225,7 @@ fn unlooked(facts: &Weighed<'_>) -> Option<String> {
 }
 
 /// A file of the user that may be lost: whether its contents are kept is not known, or a good part of it is
-/// gone, or it was harmed in its place. Failing that, a page or script in a file that nobody had named.
+/// gone, or it was harmed in its place. Failing that, what was written to a file that nobody had named.
 fn untold(facts: &Weighed<'_>) -> Option<String> {
     let damage = &facts.run?.damage;
     let gone = damage.iter().find(|one| one.is_users && one.is_unknown).map(|file| {
@@ -251,8 +251,8 @@ fn harmed(damage: &[Damage]) -> Option<String> {
     Some(format!("it changed {path}, which nobody had named: {harm}"))
 }
 
-/// A page or script in a file that nobody had named, and that is no copy of what was there; or an archive
-/// that may hold anything.
+/// A page or script in a file that nobody had named, and that is no copy of what was there. Or an archive
+/// there that may hold anything.
 fn written(run: &Run) -> Option<String> {
     let is_code = |file: &&FileChange| matches!(file.left.holds, Some(Contents::Page | Contents::Script));
     let unasked = || run.files.iter().filter(|file| !file.left.is_asked);

@@ -1,7 +1,7 @@
 //! Files of the user that have each other's names: nothing is lost, and nothing is where it was.
 //!
-//! Who rotates files gives each the name of the next, and the last goes. Here all names are taken, in a
-//! circle.
+//! A program that rotates files gives each the name of the next, and the last one goes. Here every file takes
+//! the name of another, in a circle, and none goes.
 
 use std::collections::BTreeMap;
 

@@ -1,10 +1,10 @@
 //! Files that Emscripten's kernel would have been asked to open for writing, behind a branch that followed
 //! what the host said of time, surroundings or chance.
 //!
-//! Every C library can open files, and what it opens is in its own memory as a rule. But what overwrites the
-//! files of a user needs no other call than that, and the calls that follow are those that print. So it
-//! counts where the flags are constants that open for writing, or a word such as `r+` stands for them, at a
-//! call of the kernel or of a function that leads there; and only if that call did not run.
+//! Every C library can open files, and what it opens is in its own memory as a rule. But a program that
+//! overwrites the files of a user needs no other call, and the calls that follow are those that print. So a
+//! call of the kernel counts, or of a function that leads there, if it did not run. Its flags must be
+//! constants that open for writing, or a word such as `r+` must stand for them.
 //!
 //! Costs a walk over the functions that call such functions.
 

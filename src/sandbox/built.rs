@@ -18,7 +18,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use memchr::memmem;
 
 use super::{
-    fs::Contents,
+    fs::{Contents, acts_by_itself},
     handed::{is_text, text_of},
     layers::{self, Width},
     limits::{
@@ -52,6 +52,11 @@ const BEGINS: &[&str] = &[
     "<iframe",
     "<form ",
     "<body",
+    "<svg ",
+    "<img ",
+    "<embed ",
+    "<object ",
+    "<meta ",
     "#!/bin/",
     "#!/usr/bin/",
     "powershell",
@@ -381,12 +386,14 @@ fn found(memory: &[u8], at: usize, form: Form) -> Option<Found> {
     }
 }
 
-/// Whether a text has an end and something in it.
+/// Whether a text has an end and something in it. A tag that loads or does something needs no end.
 fn is_whole(text: &[u8]) -> bool {
     let lower = String::from_utf8_lossy(text).to_lowercase();
     let ends = ["</html>", "</body>", "</script>", "</iframe>", "</form>"];
     match lower.starts_with('<') {
-        true => text.len() >= SAMPLE && ends.iter().any(|end| lower.contains(end)),
+        true => {
+            text.len() >= SAMPLE && (ends.iter().any(|end| lower.contains(end)) || acts_by_itself(&lower))
+        }
         false => {
             text.len() >= SAMPLE
                 && matches!(Contents::of_handed(text), Some(Contents::Command | Contents::Script))

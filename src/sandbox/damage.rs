@@ -12,6 +12,7 @@
 mod decoded;
 mod figures;
 mod pieces;
+mod samples;
 mod shape;
 mod wanted;
 mod words;
@@ -36,6 +37,8 @@ pub(super) use self::{decoded::decoded, pieces::Found};
 const TIGHT: f64 = 0.95;
 /// What survives of a file that seems to be packed in a way that nobody here can undo.
 const PACKED: f64 = 0.5;
+/// What survives of a picture or a sound all of whose numbers were changed, as far as anybody knows.
+const EDITED: f64 = 0.5;
 /// What survives at least of a text that something was only added to.
 const WHOLE: f64 = 0.98;
 /// A file is no text any more if it holds this many bytes that no text has, and they are this share of it. A
@@ -112,7 +115,8 @@ fn of_file(change: &FileChange, bytes: &[u8], found: f64, told: &Said, changes: 
     let has_copy = || changes.iter().any(|other| other.path != change.path && is_copy(other, change));
     let harm = (change.size_after.is_some() && !has_copy()).then(|| harm(bytes, &change.contents)).flatten();
     let unknown = packed(bytes, &change.path, changes).max(sealed_anew(change, bytes));
-    let mut found = found.max(said(change, bytes));
+    let edited = if samples::are_edited(change, bytes) { EDITED } else { 0.0 };
+    let mut found = found.max(said(change, bytes)).max(edited);
     if found < WHOLE && noise(bytes) == 0 {
         found = found.max(told.share_of(bytes).unwrap_or(0.0));
     }

@@ -7,7 +7,7 @@
 //! Not here: branches (`unseen`), and what a program tells its host (`told`).
 
 use super::{
-    text,
+    text, told,
     weights::{Weighed, listed},
 };
 use crate::{
@@ -20,7 +20,32 @@ use crate::{
 /// Why what was chosen forbids CLEAN, if it does.
 pub(super) fn lack(facts: &Weighed<'_>) -> Option<String> {
     let run = facts.run?;
-    by_choice(facts, run).or_else(|| by_what_was_cut(facts)).or_else(|| by_nothing(facts, run))
+    by_choice(facts, run)
+        .or_else(|| by_what_was_cut(facts))
+        .or_else(|| by_nothing(facts, run))
+        .or_else(|| by_what_was_not_followed(facts, run))
+}
+
+/// An effect after what the host said of time, chance or surroundings, where values were not followed to the
+/// end, or not at all: it may have decided. What is opened and written others speak of.
+fn by_what_was_not_followed(facts: &Weighed<'_>, run: &Run) -> Option<String> {
+    let how_far = told::how_far(facts)?;
+    let calls = &facts.weights.calls;
+    let says = |call: &Call| {
+        let is_of = |names: &[String]| listed(names, call.name.trim_start_matches('_'));
+        let is_order = matches!(&*call.name, "random_get" | "sock_recv");
+        let is_of_surroundings = is_of(&calls.environment) && !call.name.starts_with("args_");
+        call.errno.is_none() && (is_order || is_of(&calls.clock) || is_of_surroundings)
+    };
+    let first = run.calls.iter().position(says)?;
+    let (said, rest) = run.calls.get(first..)?.split_first()?;
+    let does = |call: &&Call| {
+        let effect = facts.weights.effect(&call.module, &call.name);
+        effect.is_some_and(|kind| ["deletes", "starts", "runs"].iter().any(|one| kind.starts_with(one)))
+    };
+    let call = rest.iter().find(does)?;
+    let [said, does] = [&said.name, &call.name].map(|name| text::quoted(name));
+    Some(format!("{said} may decide what {does} does, and {how_far}"))
 }
 
 /// An argument of an effect that was computed from what the host said, or chosen by it.
@@ -32,7 +57,7 @@ fn by_choice(facts: &Weighed<'_>, run: &Run) -> Option<String> {
         SourceKind::Environment => "the environment",
         SourceKind::Stdin => "standard input",
         SourceKind::Socket => "what it received",
-        SourceKind::Answer => "how much it was given to read",
+        SourceKind::Answer => "how much it was given, or whether it was there,",
         _ => "what stands in a file",
     };
     Some(format!("{who} decides what it does: {}", chosen.text))

@@ -43,9 +43,15 @@ pub(super) struct Counters {
 
 impl Counters {
     pub(super) fn of(module: &Module, ran: &BTreeSet<FuncIndex>) -> Self {
+        Self::with(module, ran, &BTreeSet::new())
+    }
+
+    /// The same, where what functions of `hashes` give is taken for a word of memory.
+    pub(super) fn with(module: &Module, ran: &BTreeSet<FuncIndex>, hashes: &BTreeSet<FuncIndex>) -> Self {
         let mut counters = Self::default();
         for &func in ran {
-            let mut walk = Walk { func, stack: Vec::new(), locals: BTreeMap::new(), all: &mut counters };
+            let (stack, locals) = (Vec::new(), BTreeMap::new());
+            let mut walk = Walk { func, hashes, stack, locals, all: &mut counters };
             for_each_operator(module, func, |offset, operator| walk.step(offset.0, operator));
         }
         counters
@@ -66,6 +72,7 @@ impl Counters {
 /// Values of a function as far as they are plain: whatever else happens, nothing is known of the operands.
 struct Walk<'c> {
     func: FuncIndex,
+    hashes: &'c BTreeSet<FuncIndex>,
     stack: Vec<Term>,
     locals: BTreeMap<u32, Term>,
     all: &'c mut Counters,
@@ -142,6 +149,12 @@ impl Walk<'_> {
                 let value = self.pop();
                 self.stack.push(Term { constant: None, ..value });
             }
+            O::Call { function_index } => {
+                self.stack.clear();
+                if self.hashes.contains(&FuncIndex(function_index)) {
+                    self.stack.push(Term { is_loaded: true, ..Term::default() });
+                }
+            }
             ref other => match is_binary(other) {
                 Some(adds) => self.binary(adds),
                 None => self.stack.clear(),
@@ -166,7 +179,7 @@ fn is_binary(operator: &Operator<'_>) -> Option<bool> {
         O::I32And | O::I32Or | O::I32Xor | O::I32Shl | O::I32ShrU | O::I32ShrS | O::I32Mul => Some(false),
         O::I32DivU | O::I32DivS | O::I32RemU | O::I32RemS | O::I64DivU | O::I64RemU => Some(false),
         O::I64And | O::I64Or | O::I64Xor | O::I64Shl | O::I64ShrU | O::I64ShrS | O::I64Mul => Some(false),
-        other => super::seen::comparison(other).map(|_| false),
+        other => super::guards::comparison(other).map(|_| false),
     }
 }
 

@@ -37,7 +37,7 @@ impl Effect {
 
 /// The branch that kept a call from running, as far as the run tells.
 pub(super) fn guarding(facts: &Facts<'_>, module: &Module, seen: &Seen, site: Place) -> Option<Guard> {
-    seen.guard(facts, module, seen.way_to(facts, module, site)?)
+    seen.guards.guard(facts, module, seen.way_to(facts, module, site)?)
 }
 
 /// Functions from which direct calls lead to an effect, each with one, and the effects.

@@ -12,11 +12,14 @@
 //!
 //! Costs one walk over the code of the function, and 256 words of data for each table that it names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use wasmparser::{MemArg, Operator};
 
-use super::{operators::for_each_operator, seen::Code};
+use super::operators::for_each_operator;
 use crate::{
     module::{
         Module,
@@ -51,6 +54,8 @@ const WIDE_HASHES: [(&str, &[u32]); 4] = [
     ("BLAKE2", &[1, 32, 40, 48]),
     ("Keccak", &[1, 2, 3, 6, 8, 10, 14, 15, 18, 20, 21, 25, 27, 28, 36, 39, 41, 43, 44, 45, 55, 56, 61, 62]),
 ];
+/// Rotations by whole bytes swap bytes.
+const SWAPS: u64 = 0x0101_0101_0101_0101;
 /// Bits by which SipHash does, which hash maps of Rust use.
 const SIPHASH: [u32; 5] = [13, 16, 17, 21, 32];
 
@@ -70,9 +75,14 @@ struct Uses {
     products: u64,
 }
 
-/// Whether it is known what a function mixes bits for, and it is no proof of work.
-pub(super) fn is_explained(code: &Code<'_>, module: &Module, function: &view::Function) -> bool {
-    let facts: &Facts<'_> = code.facts;
+/// Whether it is known what a function mixes bits for, and it is no proof of work. `aes` are the tables of
+/// AES in the data, looked up once.
+pub(super) fn is_explained(
+    facts: &Facts<'_>,
+    aes: &OnceCell<Vec<Table>>,
+    module: &Module,
+    function: &view::Function,
+) -> bool {
     let windows: u64 = function.signatures.values().map(|&windows| u64::from(windows)).sum();
     let only = |names: &[&str]| function.signatures.keys().all(|name| names.contains(&name.as_str()));
     let (by_table, by_rotation) = (only(&BY_TABLE), only(&["arx32"]));
@@ -87,7 +97,7 @@ pub(super) fn is_explained(code: &Code<'_>, module: &Module, function: &view::Fu
     if !by_table || uses.products * 2 > uses.lookups.values().sum::<u64>() {
         return false;
     }
-    let known = code.aes.get_or_init(|| aes_tables(facts));
+    let known = aes.get_or_init(|| aes_tables(facts));
     let is_known = |address: u64| {
         table_at(facts, address).is_some_and(|table| is_linear(&table) || is_rotated(&table, known))
     };
@@ -115,15 +125,51 @@ pub(super) fn known_hash<'f>(
 
 /// Whether a function rotates as a known hash does, and in no other way.
 pub(super) fn rotates_as(algorithm: &str, module: &Module, function: &view::Function) -> bool {
-    let uses = Uses::of(module, function);
-    let fits = |known: &[(&str, &[u32])], has: &BTreeSet<u32>| {
-        let known = known.iter().find(|(name, _)| *name == algorithm).map_or(&[][..], |(_, bits)| bits);
-        // Bytes are swapped by whole bytes.
-        let count = has.iter().filter(|bits| known.contains(bits)).count();
-        has.iter().all(|bits| known.contains(bits) || *bits % 8 == 0).then_some(count)
-    };
-    let (narrow, wide) = (fits(&HASHES, &uses.rotations), fits(&WIDE_HASHES, &uses.wide_rotations));
-    narrow.zip(wide).is_some_and(|(narrow, wide)| narrow + wide >= 2)
+    Rotations::of(module, function).fit(algorithm)
+}
+
+/// By how many bits code rotates words of 32 bits to the left, and words of 64: a bit for each.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Rotations {
+    narrow: u64,
+    wide: u64,
+}
+
+impl Rotations {
+    pub(super) fn of(module: &Module, function: &view::Function) -> Self {
+        let uses = Uses::of(module, function);
+        Self { narrow: mask(&uses.rotations), wide: mask(&uses.wide_rotations) }
+    }
+
+    pub(super) fn and(self, other: Self) -> Self {
+        Self { narrow: self.narrow | other.narrow, wide: self.wide | other.wide }
+    }
+
+    /// Whether two or more are those of a hash, and none is another.
+    pub(super) fn fit(self, algorithm: &str) -> bool {
+        let [narrow, wide] = Self::known(algorithm);
+        let others = self.narrow & !narrow | self.wide & !wide;
+        let fitting = (self.narrow & narrow).count_ones() + (self.wide & wide).count_ones();
+        others & !SWAPS == 0 && fitting >= 2
+    }
+
+    /// Whether half of what a hash does is among them.
+    pub(super) fn are_half(self, algorithm: &str) -> bool {
+        let [narrow, wide] = Self::known(algorithm);
+        let is_half = |has: u64, of: u64| of != 0 && 2 * (has & of).count_ones() >= of.count_ones();
+        is_half(self.narrow, narrow) || is_half(self.wide, wide)
+    }
+
+    fn known(algorithm: &str) -> [u64; 2] {
+        let of = |hashes: &[(&str, &[u32])]| {
+            hashes.iter().find(|(name, _)| *name == algorithm).map_or(0, |(_, bits)| mask(*bits))
+        };
+        [of(&HASHES), of(&WIDE_HASHES)]
+    }
+}
+
+fn mask<'b>(bits: impl IntoIterator<Item = &'b u32>) -> u64 {
+    bits.into_iter().fold(0, |mask, bits| mask | 1_u64.wrapping_shl(*bits))
 }
 
 impl Uses {

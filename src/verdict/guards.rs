@@ -13,13 +13,13 @@ use wasmparser::Operator;
 
 use super::{
     operators::for_each_operator,
-    seen::{Seen, comparison, is_named},
     text,
-    weights::Weights,
+    weights::{Weights, listed},
 };
 use crate::{
     module::{CodeOffset, FuncIndex, Module, Place},
     rules::Facts,
+    sandbox::Answer,
     values::taint::SourceKind,
 };
 
@@ -29,7 +29,7 @@ pub(super) struct Guard {
     pub(super) place: Place,
     /// The comparison before it, with its constant.
     pub(super) compares: Option<String>,
-    /// The host call before it.
+    /// The host call before it, the last by whose answer a program decides if there is one.
     pub(super) after: Option<String>,
     /// What its condition is computed from, as far as values were followed.
     pub(super) from: BTreeSet<SourceKind>,
@@ -61,13 +61,13 @@ impl Guard {
     }
 
     /// Whether the host's word decides: it was computed from that, or a call of it stands before.
-    pub(super) fn is_decided(&self, seen: &Seen) -> bool {
-        !self.from.is_empty() || self.after.as_ref().is_some_and(|host| seen.decides(host))
+    pub(super) fn is_decided(&self, guards: &Guards) -> bool {
+        !self.from.is_empty() || self.after.as_ref().is_some_and(|host| guards.decides(host))
     }
 
     /// Whether the call before it was answered by invention.
-    pub(super) fn is_invented(&self, seen: &Seen) -> bool {
-        self.after.as_ref().is_some_and(|host| seen.invented.contains(host))
+    pub(super) fn is_invented(&self, guards: &Guards) -> bool {
+        self.after.as_ref().is_some_and(|host| guards.invented.contains(host))
     }
 
     /// Whether what the host said of the time decides, or of the surroundings.
@@ -93,6 +93,8 @@ struct Before {
     branch: CodeOffset,
     compares: Option<Comparison>,
     after: Option<Rc<str>>,
+    /// The last branch up to this one whose condition was computed from the time and the like: its position.
+    told: Option<usize>,
 }
 
 /// What one walk over a function finds.
@@ -109,23 +111,57 @@ struct Walked {
 pub(super) struct Guards {
     one_way: BTreeSet<Place>,
     walked: RefCell<BTreeMap<FuncIndex, Rc<Walked>>>,
+    /// Functions that say what the host says of time, surroundings or files: its own, and those around them.
+    pub(super) deciding: BTreeMap<FuncIndex, String>,
+    /// The host functions among them.
+    deciders: BTreeSet<String>,
+    /// Host functions that were answered by invention.
+    invented: BTreeSet<String>,
 }
 
 impl Guards {
-    pub(super) fn of(facts: &Facts<'_>) -> Self {
+    pub(super) fn of(facts: &Facts<'_>, deciding: BTreeMap<FuncIndex, String>) -> Self {
         let branches = facts.dynamic.branches.iter();
         let one_way = branches.filter(|branch| (branch.taken == 0) != (branch.not_taken == 0));
-        Self { one_way: one_way.map(|branch| branch.place).collect(), walked: RefCell::default() }
+        let calls = facts.run.iter().flat_map(|run| &run.calls);
+        let invented = calls.filter(|call| call.fabricated || call.answer == Answer::Default);
+        Self {
+            one_way: one_way.map(|branch| branch.place).collect(),
+            walked: RefCell::default(),
+            deciders: deciding.values().cloned().collect(),
+            deciding,
+            invented: invented.map(|call| call.name.to_string()).collect(),
+        }
     }
-}
 
-impl Seen {
+    /// Whether a host function of this name is one by whose answers a program decides.
+    fn decides(&self, host: &str) -> bool {
+        self.deciders.contains(host)
+    }
+
     /// The last branch before a place that went one way only.
     pub(super) fn guard(&self, facts: &Facts<'_>, module: &Module, at: Place) -> Option<Guard> {
-        let walked = self.walked(module, at.function);
-        let before = walked.branches.partition_point(|before| before.branch < at.offset);
-        let Before { branch, compares, after } = walked.branches.get(before.checked_sub(1)?)?;
-        let from = facts.flows.and_then(|flows| flows.decided.get(&(at.function, branch.0)));
+        self.find(facts, module, at, false)
+    }
+
+    /// The same. If nothing is known of that one, an earlier one whose condition the time and the like
+    /// decided: it may have set what the last asks for.
+    pub(super) fn guard_or_earlier(&self, facts: &Facts<'_>, module: &Module, at: Place) -> Option<Guard> {
+        self.find(facts, module, at, true)
+    }
+
+    fn find(&self, facts: &Facts<'_>, module: &Module, at: Place, or_earlier: bool) -> Option<Guard> {
+        let walked = self.walked(facts, module, at.function);
+        let last = walked.branches.partition_point(|before| before.branch < at.offset).checked_sub(1)?;
+        let before = walked.branches.get(last)?;
+        let is_silent = !before.after.as_deref().is_some_and(|host| self.decides(host))
+            && from(facts, at.function, before.branch).is_none();
+        let before = match before.told.filter(|_| or_earlier && is_silent) {
+            Some(told) => walked.branches.get(told)?,
+            None => before,
+        };
+        let Before { branch, compares, after, .. } = before;
+        let from = from(facts, at.function, *branch);
         Some(Guard {
             place: Place { function: at.function, offset: *branch },
             compares: compares.map(in_words),
@@ -144,18 +180,29 @@ impl Seen {
         caller: FuncIndex,
         callee: FuncIndex,
     ) -> Place {
-        let offset = self.walked(module, caller).calls.get(&callee).copied();
+        let offset = self.walked(facts, module, caller).calls.get(&callee).copied();
         offset.map_or_else(|| text::place_of(facts, caller), |offset| Place { function: caller, offset })
     }
 
-    fn walked(&self, module: &Module, func: FuncIndex) -> Rc<Walked> {
-        let known = self.guards.walked.borrow().get(&func).cloned();
+    fn walked(&self, facts: &Facts<'_>, module: &Module, func: FuncIndex) -> Rc<Walked> {
+        let known = self.walked.borrow().get(&func).cloned();
         known.unwrap_or_else(|| {
-            let walked = Rc::new(Walk::over(self, module, func));
-            self.guards.walked.borrow_mut().insert(func, Rc::clone(&walked));
+            let walked = Rc::new(Walk::over(self, facts, module, func));
+            self.walked.borrow_mut().insert(func, Rc::clone(&walked));
             walked
         })
     }
+}
+
+/// What the condition of a branch is computed from, as far as values were followed.
+fn from<'f>(facts: &Facts<'f>, function: FuncIndex, branch: CodeOffset) -> Option<&'f BTreeSet<SourceKind>> {
+    facts.flows?.decided.get(&(function, branch.0))
+}
+
+/// Whether a source says what differs from run to run, whatever a program is asked to do.
+fn differs(kind: &SourceKind) -> bool {
+    use SourceKind as Kind;
+    matches!(kind, Kind::Clock | Kind::Random | Kind::Environment | Kind::Stdin | Kind::Socket)
 }
 
 fn in_words((comparison, constant): Comparison) -> String {
@@ -167,7 +214,7 @@ fn in_words((comparison, constant): Comparison) -> String {
 
 /// A walk over a function: what was compared last, and which host function was called last.
 struct Walk<'s> {
-    seen: &'s Seen,
+    guards: &'s Guards,
     module: &'s Module,
     constant: Option<i64>,
     compares: Option<Comparison>,
@@ -176,13 +223,19 @@ struct Walk<'s> {
 }
 
 impl<'s> Walk<'s> {
-    fn over(seen: &'s Seen, module: &'s Module, func: FuncIndex) -> Walked {
+    fn over(guards: &'s Guards, facts: &Facts<'_>, module: &'s Module, func: FuncIndex) -> Walked {
         let found = Walked::default();
-        let mut walk = Self { seen, module, constant: None, compares: None, after: None, found };
+        let mut walk = Self { guards, module, constant: None, compares: None, after: None, found };
         for_each_operator(module, func, |offset, operator| {
-            if seen.guards.one_way.contains(&Place { function: func, offset }) {
+            if guards.one_way.contains(&Place { function: func, offset }) {
                 let (compares, after) = (walk.compares, walk.after.clone());
-                walk.found.branches.push(Before { branch: offset, compares, after });
+                let branches = &mut walk.found.branches;
+                let is_told = from(facts, func, offset).is_some_and(|from| from.iter().any(differs));
+                let told = match is_told {
+                    true => Some(branches.len()),
+                    false => branches.last().and_then(|last| last.told),
+                };
+                branches.push(Before { branch: offset, compares, after, told });
             }
             walk.step(offset, operator);
         });
@@ -211,11 +264,33 @@ impl<'s> Walk<'s> {
 
     fn calls(&mut self, callee: FuncIndex) {
         let import = self.module.imported_function(callee).map(|import| &*import.name);
-        if let Some(host) = import.or_else(|| self.seen.deciding.get(&callee).map(String::as_str)) {
+        let Some(host) = import.or_else(|| self.guards.deciding.get(&callee).map(String::as_str)) else {
+            return;
+        };
+        (self.compares, self.constant) = (None, None);
+        // What only does something takes nothing back of what another said.
+        if self.after.is_none() || self.guards.decides(host) || self.guards.invented.contains(host) {
             self.after = Some(host.into());
-            (self.compares, self.constant) = (None, None);
         }
     }
+}
+
+/// Whether a list has a name, with or without the underscores before it.
+pub(super) fn is_named(names: &[String], name: &str) -> bool {
+    listed(names, name) || listed(names, name.trim_start_matches('_'))
+}
+
+pub(super) fn comparison(operator: &Operator<'_>) -> Option<&'static str> {
+    Some(match operator {
+        Operator::I32Eqz | Operator::I64Eqz => "compared with zero",
+        Operator::I32Eq | Operator::I64Eq => "equal",
+        Operator::I32Ne | Operator::I64Ne => "not equal",
+        Operator::I32LtS | Operator::I32LtU | Operator::I64LtS | Operator::I64LtU => "less",
+        Operator::I32GtS | Operator::I32GtU | Operator::I64GtS | Operator::I64GtU => "greater",
+        Operator::I32LeS | Operator::I32LeU | Operator::I64LeS | Operator::I64LeU => "at most",
+        Operator::I32GeS | Operator::I32GeU | Operator::I64GeS | Operator::I64GeU => "at least",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

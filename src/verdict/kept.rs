@@ -10,13 +10,12 @@
 use std::borrow::Cow;
 
 use super::{
-    explained, mixing,
+    mixing,
     seen::Code,
     text,
     weights::{Weighed, in_namespace},
 };
 use crate::{
-    module::view,
     rules::Match,
     sandbox::{Answer, Call, Entry, EntryKind},
 };
@@ -63,13 +62,7 @@ fn stayed(code: &Code<'_>) -> bool {
 /// Whether a known hash ran.
 fn hashed(code: &Code<'_>) -> bool {
     let (facts, Some(module)) = (code.facts, code.module()) else { return false };
-    let near = mixing::near_hashes(facts, module);
-    let is_one = |function: &view::Function| {
-        let hashes = near.get(&function.index).into_iter().flatten();
-        code.seen().ran.contains(&function.index)
-            && hashes.into_iter().any(|hash| explained::rotates_as(hash, module, function))
-    };
-    facts.view.functions.iter().any(is_one)
+    mixing::Hashing::of(facts, module).ran()
 }
 
 #[cfg(test)]

@@ -12,9 +12,6 @@ pub(super) const QUOTED: usize = 80;
 /// Calls told of that did not run and could do harm: a reason is a line or two.
 pub(super) const UNSEEN_TOLD: usize = 3;
 
-/// Such calls whose branch is looked for: a few are told, and each takes a walk over a function.
-pub(super) const UNSEEN_GUARDED: usize = 64;
-
 /// Constants before a call among which are the flags that open a file: as many as it has arguments.
 pub(super) const OPENING_ARGUMENTS: usize = 4;
 
@@ -55,6 +52,10 @@ pub(super) const CHOICES: usize = 5;
 
 /// Calls between the constants of a hash and its rounds: a library wraps each step in a function.
 pub(super) const HASH_CALLS: usize = 3;
+
+/// A part of a hash ran as much as one of so many of another part's instructions: what ran once explains
+/// nothing of what goes on.
+pub(super) const PARTS: u64 = 16;
 
 /// Executed instructions of a function below which nobody looks for xor in disguise: fewer search for
 /// nothing.

@@ -8,7 +8,10 @@
 //! Measured on 78 modules of packages. The hottest of those that hash nothing have less than 14 % in
 //! functions with 26 million instructions and more; real hashes have 20 % to 60 %.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use wasmparser::Operator;
 
@@ -16,8 +19,8 @@ use super::{
     addresses::Values,
     counters::Counters,
     disguised::{self, Disguised},
-    explained,
-    limits::{BLOCKS, CHOICES, HANDLER, HASH_CALLS, LOOKED_FOR, RARELY, SEARCHED},
+    explained::{self, Rotations},
+    limits::{BLOCKS, CHOICES, HANDLER, HASH_CALLS, LOOKED_FOR, PARTS, RARELY, SEARCHED},
     operators::for_each_operator,
     seen::Code,
     weights::Weighed,
@@ -59,12 +62,10 @@ pub(super) fn executed(code: &Code<'_>, limit: u64, has_asked: bool) -> u64 {
     let interpreted = interpreted(code);
     let most = sum(&mixed).max(sum(&looped)).max(interpreted);
     let Some(module) = code.module().filter(|_| most >= limit) else { return most };
-    let hashes = near_hashes(facts, module);
+    let hashing = Hashing::of(facts, module);
     let is_known = |func: &FuncIndex| {
         facts.view.function(*func).is_some_and(|function| {
-            let is_of = |algorithm: &&str| explained::rotates_as(algorithm, module, function);
-            hashes.get(func).is_some_and(|near| near.iter().any(is_of))
-                || explained::is_explained(code, module, function)
+            hashing.explains(*func) || explained::is_explained(facts, &code.aes, module, function)
         })
     };
     let known: BTreeSet<_> =
@@ -96,16 +97,16 @@ fn searches(code: &Code<'_>, module: &Module, known: &BTreeSet<FuncIndex>) -> bo
         in_loops.entry(function).and_modify(|first| *first = offset.min(*first)).or_insert(offset);
     }
     // Comparisons inside a hash ask how full a buffer is.
-    let mut hashing: BTreeMap<FuncIndex, Hashing> = BTreeMap::new();
+    let mut hashing: BTreeMap<FuncIndex, Asking> = BTreeMap::new();
     for edge in facts.dynamic.call_graph.edges.iter().filter(|edge| near.contains(&edge.callee)) {
         let (Some(caller), Some(&first)) = (edge.caller, edge.sites.first()) else { continue };
         let Some(begins) = in_loops.get(&caller) else { continue };
         if !known.contains(&caller) && edge.count >= SEARCHED {
             let in_loop = edge.sites.iter().copied().find(|site| site >= begins).unwrap_or(first);
-            hashing.entry(caller).or_insert(Hashing { first, in_loop, calls: edge.count });
+            hashing.entry(caller).or_insert(Asking { first, in_loop, calls: edge.count });
         }
     }
-    let by_memory = Counters::of(module, &hashing.keys().copied().collect()).by_memory;
+    let by_memory = Counters::with(module, &hashing.keys().copied().collect(), &near).by_memory;
     let mut branches = facts.dynamic.branches.iter();
     branches.any(|branch| {
         let Place { function, offset } = branch.place;
@@ -121,7 +122,7 @@ fn searches(code: &Code<'_>, module: &Module, known: &BTreeSet<FuncIndex>) -> bo
 }
 
 /// Where a function calls a hash, or what is near to one.
-struct Hashing {
+struct Asking {
     first: CodeOffset,
     /// The first of those in a loop that goes round often.
     in_loop: CodeOffset,
@@ -231,9 +232,62 @@ fn mixed(code: &Code<'_>, has_asked: bool) -> BTreeMap<FuncIndex, u64> {
     most
 }
 
+/// The functions that ran as parts of known hashes.
+pub(super) struct Hashing<'f> {
+    /// Executed instructions of those that rotate as a hash and in no other way, and the hashes.
+    parts: BTreeMap<FuncIndex, (u64, BTreeSet<&'f str>)>,
+    /// Of each hash the parts from the most executed on: instructions, and all rotations up to there.
+    whole: BTreeMap<&'f str, Vec<(u64, Rotations)>>,
+}
+
+impl<'f> Hashing<'f> {
+    pub(super) fn of(facts: &Facts<'f>, module: &Module) -> Self {
+        let near = near_hashes(facts, module);
+        let (mut parts, mut whole) = (BTreeMap::new(), BTreeMap::<_, Vec<_>>::new());
+        for ran in &facts.dynamic.functions {
+            let (Some(hashes), Some(function)) = (near.get(&ran.index), facts.view.function(ran.index))
+            else {
+                continue;
+            };
+            let rotations = Rotations::of(module, function);
+            let fitting: BTreeSet<_> = hashes.iter().copied().filter(|hash| rotations.fit(hash)).collect();
+            for hash in &fitting {
+                whole.entry(*hash).or_default().push((ran.classes.total, rotations));
+            }
+            parts.insert(ran.index, (ran.classes.total, fitting));
+        }
+        for parts in whole.values_mut() {
+            parts.sort_by_key(|(total, _)| Reverse(*total));
+            let mut all = Rotations::default();
+            for (_, rotations) in parts {
+                all = all.and(*rotations);
+                *rotations = all;
+            }
+        }
+        Self { parts, whole }
+    }
+
+    /// Whether a function is a part of a hash that ran: with the other parts that ran about as much it does
+    /// half of what the hash does.
+    pub(super) fn explains(&self, func: FuncIndex) -> bool {
+        let Some((total, hashes)) = self.parts.get(&func) else { return false };
+        hashes.iter().any(|hash| {
+            let parts = self.whole.get(hash).map_or(&[][..], Vec::as_slice);
+            let as_much = parts.partition_point(|(other, _)| other.saturating_mul(PARTS) >= *total);
+            let all = as_much.checked_sub(1).and_then(|last| parts.get(last));
+            all.is_some_and(|(_, rotations)| rotations.are_half(hash))
+        })
+    }
+
+    /// Whether one ran.
+    pub(super) fn ran(&self) -> bool {
+        self.parts.keys().any(|func| self.explains(*func))
+    }
+}
+
 /// Functions that hold all constants of a known hash, and those from which it is a few calls to them. Hashes
 /// have their rounds and their constants in functions that call each other. Each with the hashes.
-pub(super) fn near_hashes<'f>(facts: &Facts<'f>, module: &Module) -> BTreeMap<FuncIndex, BTreeSet<&'f str>> {
+fn near_hashes<'f>(facts: &Facts<'f>, module: &Module) -> BTreeMap<FuncIndex, BTreeSet<&'f str>> {
     let functions = &facts.view.functions;
     let hash = |one: &view::Function| Some((one.index, explained::known_hash(facts, module, one)?));
     let mut near: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();

@@ -15,7 +15,7 @@ use wasmparser::Operator;
 use super::{
     effect::{Effect, guarding, reaching},
     guards::Guard,
-    limits::{OPENING_ARGUMENTS, UNSEEN_GUARDED},
+    limits::OPENING_ARGUMENTS,
     operators::for_each_operator,
     seen::{Code, Seen},
     weights::{Weights, listed},
@@ -53,16 +53,12 @@ pub(super) fn waiting(code: &Code<'_>, module: &Module) -> Vec<Effect> {
     let leads = |one: &&view::Function| {
         !dead.contains(&one.index) && one.callees.iter().any(|callee| leading.contains_key(callee))
     };
-    let (mut effects, mut looked_at) = (Vec::new(), 0);
+    let mut effects = Vec::new();
     for caller in facts.view.functions.iter().filter(leads) {
         for (site, callee) in writing(facts, module, caller.index) {
             let Some((kind, import)) = leading.get(&callee).filter(|_| !seen.ran(site, callee)) else {
                 continue;
             };
-            looked_at += 1;
-            if looked_at > UNSEEN_GUARDED {
-                return effects;
-            }
             let guard = guarding(facts, module, seen, site);
             if let Some(guard) = guard.filter(|guard| is_told(guard, weights, facts, seen)) {
                 let (kind, import) = (kind.clone(), import.clone());
@@ -87,7 +83,7 @@ fn is_told(guard: &Guard, weights: &Weights, facts: &Facts<'_>, seen: &Seen) -> 
     guard.from.iter().any(is_telling)
         || weighed.is_some_and(|kinds| kinds.iter().any(is_telling))
         || guard.after.as_ref().is_some_and(is_named)
-        || guard.is_invented(seen)
+        || guard.is_invented(&seen.guards)
 }
 
 /// The calls of a function among whose last arguments are constants that open a file for writing.

@@ -11,15 +11,14 @@ use wasmparser::Operator;
 
 use super::{
     explained::Table,
-    guards::Guards,
+    guards::{Guards, is_named},
     limits::{UNSEEN_FANOUT, UNSEEN_WRAPPED},
     operators::for_each_operator,
-    weights::{Weighed, Weights, listed},
+    weights::{Weighed, Weights},
 };
 use crate::{
     module::{CodeOffset, FuncIndex, Module, Place, view},
     rules::Facts,
-    sandbox::Answer,
 };
 
 /// A direct call.
@@ -85,15 +84,9 @@ pub(super) struct Seen {
     pub(super) callers: BTreeMap<FuncIndex, Vec<FuncIndex>>,
     /// Those of them whose calls are meant for it, or for one of a few.
     pub(super) asking: BTreeMap<FuncIndex, Vec<FuncIndex>>,
-    /// Functions that say what the host says of time, surroundings or files: its own, and those around them.
-    pub(super) deciding: BTreeMap<FuncIndex, String>,
     /// Functions to which the indirect calls of a function may lead.
     pub(super) fanout: BTreeMap<FuncIndex, usize>,
-    /// Host functions that were answered by invention.
-    pub(super) invented: BTreeSet<String>,
     pub(super) guards: Guards,
-    /// The host functions among `deciding`.
-    deciders: BTreeSet<String>,
     /// Where the way to a function that did not run begins.
     ways: OnceCell<Ways>,
     /// The same over calls that are meant for what they lead to.
@@ -126,19 +119,14 @@ impl Seen {
         let ran = facts.dynamic.functions.iter().map(|function| function.index).collect();
         let callees = facts.dynamic.call_graph.edges.iter().map(|edge| edge.callee).collect();
         let deciding = deciding(weights, facts, &callers);
-        let invented = facts.run.iter().flat_map(|run| &run.calls);
-        let invented = invented.filter(|call| call.fabricated || call.answer == Answer::Default);
         Self {
             calls,
             callees,
             ran,
             callers,
             asking,
-            deciders: deciding.values().cloned().collect(),
-            deciding,
             fanout: wide,
-            invented: invented.map(|call| call.name.to_string()).collect(),
-            guards: Guards::of(facts),
+            guards: Guards::of(facts, deciding),
             ways: OnceCell::new(),
             ways_asked: OnceCell::new(),
         }
@@ -148,14 +136,9 @@ impl Seen {
     /// files is chosen by all programs.
     pub(super) fn says(&self, weights: &Weights, callee: FuncIndex) -> Option<&str> {
         let calls = &weights.calls;
-        let name = self.deciding.get(&callee)?;
+        let name = self.guards.deciding.get(&callee)?;
         let is_one = |names: &Vec<String>| is_named(names, name);
         [&calls.environment, &calls.clock].into_iter().any(is_one).then_some(name)
-    }
-
-    /// Whether a host function of this name is one by whose answers a program decides.
-    pub(super) fn decides(&self, host: &str) -> bool {
-        self.deciders.contains(host)
     }
 
     pub(super) fn ran(&self, site: Place, callee: FuncIndex) -> bool {
@@ -170,14 +153,14 @@ impl Seen {
         }
         let ways = self.ways.get_or_init(|| self.ways_over(&self.callers));
         let (caller, callee) = ways.get(&site.function)?;
-        Some(self.call_of(facts, module, *caller, *callee))
+        Some(self.guards.call_of(facts, module, *caller, *callee))
     }
 
     /// The same for a function, over calls that are meant for what they lead to.
     pub(super) fn way_asked(&self, facts: &Facts<'_>, module: &Module, func: FuncIndex) -> Option<Place> {
         let ways = self.ways_asked.get_or_init(|| self.ways_over(&self.asking));
         let (caller, callee) = ways.get(&func)?;
-        Some(self.call_of(facts, module, *caller, *callee))
+        Some(self.guards.call_of(facts, module, *caller, *callee))
     }
 
     /// One walk from all functions that ran, so that each call is looked at once.
@@ -199,11 +182,6 @@ impl Seen {
         }
         ways
     }
-}
-
-/// Whether a list has a name, with or without the underscores before it.
-pub(super) fn is_named(names: &[String], name: &str) -> bool {
-    listed(names, name) || listed(names, name.trim_start_matches('_'))
 }
 
 /// Functions by whose answers a program decides, and functions around them, by the names of the imports.
@@ -228,17 +206,4 @@ fn deciding(
         next.iter().for_each(|(caller, name)| _ = deciding.entry(*caller).or_insert_with(|| name.clone()));
     }
     deciding
-}
-
-pub(super) fn comparison(operator: &Operator<'_>) -> Option<&'static str> {
-    Some(match operator {
-        Operator::I32Eqz | Operator::I64Eqz => "compared with zero",
-        Operator::I32Eq | Operator::I64Eq => "equal",
-        Operator::I32Ne | Operator::I64Ne => "not equal",
-        Operator::I32LtS | Operator::I32LtU | Operator::I64LtS | Operator::I64LtU => "less",
-        Operator::I32GtS | Operator::I32GtU | Operator::I64GtS | Operator::I64GtU => "greater",
-        Operator::I32LeS | Operator::I32LeU | Operator::I64LeS | Operator::I64LeU => "at most",
-        Operator::I32GeS | Operator::I32GeU | Operator::I64GeS | Operator::I64GeU => "at least",
-        _ => return None,
-    })
 }

@@ -24,10 +24,10 @@ pub(super) fn lack(facts: &Weighed<'_>) -> Option<String> {
     by_value(facts, run).or_else(|| by_order(facts, run)).or_else(|| not_followed(facts, run))
 }
 
-/// A file was read that nobody had named, and values were not followed to the end. Functions were called
-/// since by which its contents may have been told.
+/// A file was read that nobody had named, and values were not followed to the end, or not at all. Functions
+/// were called since by which its contents may have been told.
 fn not_followed(facts: &Weighed<'_>, run: &Run) -> Option<String> {
-    let flows = facts.flows.filter(|flows| flows.instructions < flows.of || flows.lost > 0)?;
+    let how_far = how_far(facts)?;
     let reads = reads(facts, run);
     let (first, read) = reads.iter().find(|(_, read)| is_private(run, &absolute(&read.path)))?;
     let may_tell = |call: &&Call| {
@@ -35,13 +35,16 @@ fn not_followed(facts: &Weighed<'_>, run: &Run) -> Option<String> {
         !call.args.is_empty() && takes_out(facts, run, &host, 0)
     };
     let call = run.calls.iter().skip(*first + 1).find(may_tell)?;
-    Some(format!(
-        "{} were read and {} was called, and values were followed for {} of {} instructions only",
-        read.shown(),
-        text::quoted(&call.name),
-        text::grouped(flows.instructions),
-        text::grouped(flows.of)
-    ))
+    Some(format!("{} were read and {} was called, and {how_far}", read.shown(), text::quoted(&call.name)))
+}
+
+/// How far values were followed, if not to the end.
+pub(super) fn how_far(facts: &Weighed<'_>) -> Option<String> {
+    let Some(flows) = facts.flows else { return Some("values were not followed".into()) };
+    (flows.instructions < flows.of || flows.lost > 0).then(|| {
+        let (done, all) = (text::grouped(flows.instructions), text::grouped(flows.of));
+        format!("values were followed for {done} of {all} instructions only")
+    })
 }
 
 /// Bytes of a file in what a call got.

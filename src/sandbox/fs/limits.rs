@@ -29,3 +29,6 @@ pub(super) const LISTED: usize = 10_000;
 
 /// Bytes of deleted files that are kept: what came of a run must fit into a trace file.
 pub(super) const KEPT: usize = 16 << 20;
+
+/// Bytes of a tag of markup that are looked at: longer ones are data and not written by people.
+pub(super) const TAG: usize = 4096;

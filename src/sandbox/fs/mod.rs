@@ -19,6 +19,7 @@ mod start;
 pub use self::change::{ChangeKind, ChangedKind, FileChange};
 pub(crate) use self::change::{Left, is_users};
 pub use self::contents::Contents;
+pub(in crate::sandbox) use self::contents::acts_by_itself;
 pub(crate) use self::formats::is_compressed;
 pub(super) use self::formats::is_dense;
 pub(super) use self::{changes::Changes, dir::Dir, error::Error, path::Place};

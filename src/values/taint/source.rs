@@ -36,12 +36,20 @@ macro_rules! from_given {
 }
 given_kinds! { from_given { SourceKind } {} }
 
-/// Functions of WASI whose own answer is how much they read, or how large something is. Calls that list a
-/// folder are not among them: whoever copies or cleans does to each name what the listing says.
-const COUNTING: [&str; 6] =
-    ["fd_read", "fd_pread", "sock_recv", "path_filestat_get", "fd_filestat_get", "environ_sizes_get"];
+/// Functions of WASI whose own answer is how much they read, how large something is, or whether it is there.
+/// Calls that list a folder are not among them: whoever copies or cleans does to each name what the listing
+/// says.
+const COUNTING: [&str; 7] = [
+    "fd_read",
+    "fd_pread",
+    "sock_recv",
+    "path_filestat_get",
+    "fd_filestat_get",
+    "path_open",
+    "environ_sizes_get",
+];
 
-/// Whether the answer of a host function, `module.name`, is how much there is.
+/// Whether the answer of a host function, `module.name`, is how much there is, or whether it is there.
 pub(crate) fn is_count(name: &str) -> bool {
     name.starts_with("wasi_") && COUNTING.iter().any(|one| name.ends_with(one))
 }

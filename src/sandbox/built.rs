@@ -3,27 +3,29 @@
 //! need only know the address.
 //!
 //! It counts if it stands so neither in the file nor in what the sample was given: only then was it built.
-//! What was written to a file or to standard output is judged there.
+//! What was written to a file or to standard output is judged there. If a thing begins as one that stands
+//! there, the rest of it counts, from where nobody knows it.
 //!
 //! Costs a comparison of the memory after an entry with what it was, and a pass over the changes, as long as
 //! there is room. What there was no room for is counted.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     ops::Range,
     sync::LazyLock,
 };
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use memchr::memmem;
+use sha2::{Digest as _, Sha256};
 
 use super::{
     fs::{Contents, acts_by_itself},
     handed::{is_text, text_of},
     layers::{self, Width},
     limits::{
-        BUILT_BEFORE, BUILT_COMPARED, BUILT_HITS, BUILT_KEPT, BUILT_PEEKED, BUILT_SCANNED, BUILT_SLOW,
-        BUILT_SOUGHT, BUILT_WAITING, BUILT_WORDS, RETURNED_SCAN,
+        BUILT_BEFORE, BUILT_COMPARED, BUILT_HITS, BUILT_KEPT, BUILT_PEEKED, BUILT_PIECES, BUILT_SCANNED,
+        BUILT_SLOW, BUILT_SOUGHT, BUILT_WAITING, BUILT_WORDS, RETURNED_SCAN,
     },
     returned::Returns,
     shifted::Shifted,
@@ -122,8 +124,10 @@ pub(super) struct Built {
     last: Vec<u8>,
     /// Entry points after which it was looked through.
     looked: BTreeSet<Option<FuncIndex>>,
-    /// How the things began that were looked at: most lie there for long.
-    seen: HashSet<Vec<u8>>,
+    /// The things that were looked at, by their hashes: most lie there for long.
+    seen: HashSet<[u8; 32]>,
+    /// How they began, and whether somebody knows such a beginning.
+    begun: HashMap<Vec<u8>, bool>,
     /// Bytes looked through between calls.
     peeked: usize,
     /// What lay there at a call: whether anybody knows it is asked when the entry ends.
@@ -142,8 +146,11 @@ type Asking<'k, 'r> = Option<(&'k Known<'k>, &'r mut Returns)>;
 /// A whole thing that lay in memory: its first bytes there, and what it is as text or bytes.
 #[derive(Debug)]
 struct Whole {
+    hash: [u8; 32],
     sample: Vec<u8>,
     text: Vec<u8>,
+    /// Both are the same bytes.
+    is_plain: bool,
 }
 
 /// Bytes that a sample was given, or wrote openly: their length, and whether a thing with these first bytes
@@ -288,14 +295,16 @@ impl Built {
         // Zeros at its end may be those of unused memory.
         let zeros = sample.iter().rev().take_while(|byte| **byte == 0).count();
         let sample = &sample[..sample.len() - zeros];
-        if self.seen.contains(sample) {
+        let hash: [u8; 32] = Sha256::digest(bytes).into();
+        if self.seen.contains(&hash) {
             return true;
         }
         if self.seen.len() >= BUILT_HITS || asking.is_none() && self.waiting.len() >= BUILT_WAITING {
             return false;
         }
-        self.seen.insert(sample.to_vec());
-        let whole = Whole { sample: sample.to_vec(), text };
+        self.seen.insert(hash);
+        let is_plain = text == bytes;
+        let whole = Whole { hash, sample: sample.to_vec(), text, is_plain };
         match asking {
             Some((known, returns)) => self.ask(whole, known, returns),
             None => self.waiting.push(whole),
@@ -306,14 +315,48 @@ impl Built {
     /// Hands over a thing that nobody knows, if there is room to ask: a large file costs much to be asked.
     fn ask(&mut self, whole: Whole, known: &Known<'_>, returns: &mut Returns) {
         if self.sought >= BUILT_SOUGHT {
-            self.seen.remove(&whole.sample);
+            self.seen.remove(&whole.hash);
             self.unlooked += 1;
             return;
         }
-        self.sought += known.len;
-        if !(known.is_known)(&whole.sample) {
-            returns.take_whole(&whole.text);
+        let Whole { sample, text, is_plain, .. } = whole;
+        let begun = self.begun.get(&sample).copied();
+        let is_known = begun.unwrap_or_else(|| {
+            self.sought += known.len;
+            (known.is_known)(&sample)
+        });
+        self.begun.insert(sample, is_known);
+        match (is_known, begun) {
+            (false, None) => returns.take_whole(&text),
+            (true, _) if is_plain => self.take_unknown(&text, known, returns),
+            _ => {}
         }
+    }
+
+    /// Hands over the first whole thing in a text from where nobody knows it on: a template is known, and so
+    /// is its end.
+    fn take_unknown(&mut self, text: &[u8], known: &Known<'_>, returns: &mut Returns) {
+        let Some(unknown) = self.unknown(text, known) else { return };
+        // A piece may begin within a tag.
+        let begun = begun(&text[unknown.saturating_sub(SAMPLE)..]).take(BUILT_PIECES);
+        for found in begun.filter(|found| is_whole(found)) {
+            self.sought += known.len;
+            if !(known.is_known)(found.get(..SAMPLE).unwrap_or(found)) {
+                return returns.take_whole(found);
+            }
+        }
+    }
+
+    /// The first of some pieces of a text that nobody knows; they stand all over it.
+    fn unknown(&mut self, text: &[u8], known: &Known<'_>) -> Option<usize> {
+        let last = text.len().checked_sub(SAMPLE)?;
+        let step = (last / BUILT_PIECES).max(SAMPLE);
+        let places = (step..last).step_by(step).chain([last]);
+        places.into_iter().find(|&at| {
+            let is_asked = self.sought < BUILT_SOUGHT;
+            self.sought += known.len;
+            is_asked && !(known.is_known)(&text[at..at + SAMPLE])
+        })
     }
 }
 
@@ -329,12 +372,19 @@ fn before(memory: &[u8]) -> usize {
 
 /// The first page, command or script within a text, from its beginning on.
 pub(super) fn first(text: &[u8]) -> Option<&[u8]> {
-    let hit = SEARCH.find_iter(text).find(|hit| {
+    begun(text).next()
+}
+
+/// All of them.
+fn begun(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let hits = SEARCH.find_iter(text).filter(|hit| {
         let form = FORMS.get(hit.pattern().as_usize()).map(|(_, form)| *form);
         form == Some(Form::Begins)
-    })?;
-    let from = text.get(hit.start()..)?;
-    from.get(..RETURNED_SCAN).or(Some(from))
+    });
+    hits.filter_map(|hit| {
+        let from = text.get(hit.start()..)?;
+        from.get(..RETURNED_SCAN).or(Some(from))
+    })
 }
 
 /// What lies somewhere.

@@ -15,8 +15,8 @@ use super::{
     fs::Contents,
     layers,
     limits::{
-        HANDED_BLANKS, HANDED_EACH, HANDED_GLANCED, HANDED_HEAD, HANDED_KEYS, HANDED_SCANNED, MAX_POINTED,
-        RETURNED_SCAN,
+        HANDED_BLANKS, HANDED_EACH, HANDED_GLANCED, HANDED_HEAD, HANDED_KEPT, HANDED_KEYS, HANDED_SCANNED,
+        MAX_POINTED, RETURNED_SCAN,
     },
     returned::{LEAST, Returns, window},
     spelled::Spelled,
@@ -39,6 +39,8 @@ type Key = (FuncIndex, usize);
 pub(super) struct Handed {
     spelled: BTreeMap<Key, Spelled>,
     pieces: BTreeMap<Key, Vec<u8>>,
+    /// Numbers and bytes that are kept in these.
+    kept: usize,
     looked: BTreeMap<FuncIndex, usize>,
     all: usize,
     glanced: usize,
@@ -74,17 +76,20 @@ impl Handed {
         for ((func, _), pieces) in std::mem::take(&mut self.pieces) {
             self.take(func, &pieces, returns);
         }
+        self.kept = 0;
     }
 
     /// A number follows on those that came before it, or is the first of others.
     fn spell(&mut self, key: Key, value: &Value, returns: &mut Returns) {
-        let has_room = self.spelled.len() < HANDED_KEYS;
+        let has_room = self.spelled.len() < HANDED_KEYS && self.kept < HANDED_KEPT;
         match self.spelled.get_mut(&key) {
             Some(spelled) => {
-                if spelled.bytes() < RETURNED_SCAN && spelled.push(value) {
+                if spelled.bytes() < RETURNED_SCAN && self.kept < HANDED_KEPT && spelled.push(value) {
+                    self.kept += 1;
                     return;
                 }
                 let spelled = std::mem::take(spelled);
+                self.kept = self.kept.saturating_sub(spelled.len());
                 self.take_spelled(key.0, spelled, returns);
                 if self.spelled.get_mut(&key).is_some_and(|next| !next.push(value)) {
                     self.spelled.remove(&key);
@@ -93,10 +98,12 @@ impl Handed {
             None if has_room => {
                 let mut spelled = Spelled::default();
                 if spelled.push(value) {
+                    self.kept += 1;
                     self.spelled.insert(key, spelled);
                 }
             }
-            None => {}
+            // It may be the first letter of something.
+            None => self.unlooked += u64::from(Spelled::default().push(value)),
         }
     }
 
@@ -126,8 +133,11 @@ impl Handed {
             return;
         }
         let text = text_of(bytes);
+        let head = bytes.get(..HANDED_HEAD).unwrap_or(bytes);
         // Many numbers are no addresses of anything.
-        let is_something = text.len() >= LEAST || matches!(bytes, [0x1f | 0x78 | b' '..=b'~', _, ..]);
+        let is_something = text.len() >= LEAST
+            || matches!(bytes, [0x1f | 0x78 | b' '..=b'~', _, ..])
+            || layers::is_wide(head);
         if !is_something || bytes.len() < LEAST {
             self.glanced += 1;
             return;
@@ -137,7 +147,6 @@ impl Handed {
             return;
         }
         self.glanced += text.len().max(LOOK);
-        let head = bytes.get(..HANDED_HEAD).unwrap_or(bytes);
         if let Some(found) = built::first(text) {
             self.glanced += found.len();
             returns.take_whole(found);
@@ -189,12 +198,16 @@ impl Handed {
 
     /// A text follows on those that came before it.
     fn add(&mut self, key: Key, text: &[u8], returns: &mut Returns) {
-        if self.pieces.len() >= HANDED_KEYS && !self.pieces.contains_key(&key) {
+        let is_full = self.kept + text.len() > HANDED_KEPT;
+        if self.pieces.len() >= HANDED_KEYS && !self.pieces.contains_key(&key) || is_full {
+            self.unlooked += 1;
             return;
         }
+        self.kept += text.len();
         let pieces = self.pieces.entry(key).or_default();
         if pieces.len() + text.len() > RETURNED_SCAN {
             let whole = std::mem::replace(pieces, text.to_vec());
+            self.kept = self.kept.saturating_sub(whole.len());
             self.take(key.0, &whole, returns);
         } else {
             pieces.extend_from_slice(text);

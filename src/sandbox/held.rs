@@ -5,7 +5,7 @@
 
 use super::{
     fs::{Contents, FileChange},
-    limits::{HELD_BYTES, HELD_DEPTH, HELD_SCANNED, HELD_UNPACKED},
+    limits::{HELD_BYTES, HELD_DEPTH, HELD_GLANCE, HELD_SCANNED, HELD_UNPACKED},
     members::{Members, is_tar, members},
 };
 
@@ -37,7 +37,10 @@ fn of_file(change: &FileChange, room: &mut Room) -> Option<Held> {
         return None;
     }
     let as_it_is = |contents, is_whole| Some(Held { contents, parts: vec![head.to_vec()], is_whole });
-    let Some(left) = room.looked.checked_sub(head.len()) else { return as_it_is(None, false) };
+    let Some(left) = room.looked.checked_sub(head.len()) else {
+        // However many files there are, the beginning of each is looked at.
+        return as_it_is(kind(head.get(..HELD_GLANCE).unwrap_or(head)), false);
+    };
     room.looked = left;
     let contents = Some(kind(head)?);
     if contents != Some(Contents::Archive) {

@@ -130,6 +130,11 @@ pub(super) fn wider(bytes: &[u8]) -> Option<Vec<u8>> {
     texts.find(|text| text.len() >= LEAST)
 }
 
+/// Whether bytes are text whose characters take more than a byte each.
+pub(super) fn is_wide(bytes: &[u8]) -> bool {
+    wide(bytes).or_else(|| wider(bytes)).is_some()
+}
+
 /// Whether a number is a character that text has.
 pub(super) fn is_code(code: u32) -> bool {
     matches!(code, 9 | 10 | 13 | 32..=126 | 160..=0x10_ffff)

@@ -107,6 +107,9 @@ pub(super) const HELD_BYTES: usize = 64 << 10;
 /// Bytes looked at for that in all files of a run: a fraction of a second.
 pub(super) const HELD_SCANNED: usize = 32 << 20;
 
+/// Bytes of a file looked at when there is no more room: most show what they are.
+pub(super) const HELD_GLANCE: usize = 512;
+
 /// Bytes that the archives of a run are unpacked to for that, those within others included. What comes after
 /// is an archive that was not looked at.
 pub(super) const HELD_UNPACKED: usize = 64 << 20;
@@ -145,8 +148,11 @@ pub(super) const HANDED_GLANCED: usize = 64 << 20;
 /// Bytes of such a text by which it is told whether it is in some encoding.
 pub(super) const HANDED_HEAD: usize = 512;
 
-/// Arguments that are followed over calls; each keeps a text.
-pub(super) const HANDED_KEYS: usize = 64;
+/// Arguments that are followed over calls; each keeps a text. Many hosts together have fewer.
+pub(super) const HANDED_KEYS: usize = 4096;
+
+/// Numbers and bytes of text that they keep together: some 32 MiB.
+pub(super) const HANDED_KEPT: usize = 1 << 20;
 
 /// Bytes of memory looked through in a run for what was built there: a fraction of a second.
 pub(super) const BUILT_SCANNED: usize = 192 << 20;
@@ -187,6 +193,9 @@ pub(super) const BUILT_WORDS: usize = 1 << 16;
 
 /// Bytes of files searched in a run for such things: a fraction of a second.
 pub(super) const BUILT_SOUGHT: usize = 1 << 30;
+
+/// Pieces of a thing in memory that are looked for elsewhere: what was put between others is seen.
+pub(super) const BUILT_PIECES: usize = 16;
 
 /// Bytes before a word of a script in which the script may begin.
 pub(super) const BUILT_BEFORE: usize = 8 << 10;

@@ -51,6 +51,11 @@ impl Spelled {
         true
     }
 
+    /// How many numbers there are.
+    pub(super) fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
     /// How many bytes they may spell.
     pub(super) fn bytes(&self) -> usize {
         self.numbers.len() * self.width

@@ -153,6 +153,12 @@ pub(super) const SPELLED_CALLS: usize = 6144;
 /// The same of one export: letters of a page or script, as far as they tell what it is.
 pub(super) const SPELLED_EACH: usize = 1024;
 
+/// Calls of one export that it has whatever others use: enough letters to see the beginning of a page.
+pub(super) const SPELLED_LEAST: usize = 96;
+
+/// Instructions of one export that it has so.
+pub(super) const SPELLED_INSTRUCTIONS_LEAST: u64 = 50_000;
+
 /// Calls that may give nothing before a text begins. After as many, an export that gives the same again and
 /// again is left alone.
 pub(super) const SPELLED_LATE: usize = 24;
@@ -173,10 +179,10 @@ pub(super) const TURN_PARAMS: usize = 4;
 pub(super) const TURN_SILENT: usize = 8;
 
 /// Exported globals read for what they spell: as many as a page has letters, packed.
-pub(super) const GLOBALS_LOOKED_AT: usize = 4096;
+pub(super) const GLOBALS_LOOKED_AT: usize = 1 << 15;
 
 /// Exports and callbacks that are called again and again, as a page does with each frame.
-pub(super) const TURN_EXPORTS: usize = 8;
+pub(super) const TURN_EXPORTS: usize = 32;
 
 /// Calls in such a series at most: what takes a file piece by piece has taken a good part of one.
 pub(super) const TURNS: usize = 640;

@@ -1,7 +1,7 @@
 //! The things that an entry left when it ended. It handed some to its caller, some came to host functions in
 //! pieces, and some lie in its memory.
 
-use std::sync::PoisonError;
+use std::{collections::BTreeMap, sync::PoisonError};
 
 use memchr::memmem;
 
@@ -11,26 +11,29 @@ use crate::{
     sandbox::{
         built::{self, Known},
         limits::CARVE_GLANCE,
+        returned::LEAST,
         spelled::Spelled,
     },
     tracer::Value,
 };
 
 impl Driver<'_> {
-    /// Looks at what exported globals spell, in the module's order: who loads the module reads them.
+    /// Looks at what exported globals spell: who loads the module reads them, in the module's order or by
+    /// their names, and those that are of use to it.
     pub(super) fn look_at_globals(&self) {
         let exports = self.session.module().exports().iter().filter(|export| export.func.is_none());
-        let values = exports.take(GLOBALS_LOOKED_AT).filter_map(|export| self.session.global(&export.name));
-        let mut texts = vec![Spelled::default()];
-        for value in values {
-            if texts.last_mut().is_some_and(|text| !text.push(&value)) {
-                let mut next = Spelled::default();
-                _ = next.push(&value);
-                texts.push(next);
-            }
-        }
+        let named = exports.take(GLOBALS_LOOKED_AT).filter_map(|export| {
+            let name = &*export.name;
+            Some((name_key(name), self.session.global(name)?))
+        });
+        let mut named: Vec<_> = named.collect();
+        let mut texts = spelled(named.iter().map(|(_, value)| value));
+        texts.extend(each_type(&named));
+        named.sort_by(|(one, _), (other, _)| one.cmp(other));
+        texts.extend(spelled(named.iter().map(|(_, value)| value)));
+        texts.extend(each_type(&named));
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        for text in texts.into_iter().filter(|text| !text.is_flat()) {
+        for text in texts.into_iter().filter(|text| text.may_hold(LEAST) && !text.is_flat()) {
             text.readings().iter().for_each(|reading| _ = state.returns.take(reading));
         }
     }
@@ -61,5 +64,50 @@ impl Driver<'_> {
         let len = given.iter().map(|bytes| bytes.len()).sum::<usize>() + stdout.len();
         let known = Known { len, is_known: &is_known };
         state.built.look(memory, func, &known, &mut state.returns);
+    }
+}
+
+/// What numbers spell; each that does not go on begins another text.
+fn spelled<'v>(values: impl Iterator<Item = &'v Value>) -> Vec<Spelled> {
+    let mut texts = vec![Spelled::default()];
+    for value in values {
+        if texts.last_mut().is_some_and(|text| !text.push(value)) {
+            let mut next = Spelled::default();
+            _ = next.push(value);
+            texts.push(next);
+        }
+    }
+    texts
+}
+
+/// What those that may be characters spell, type by type.
+fn each_type<K>(values: &[(K, Value)]) -> Vec<Spelled> {
+    let types: BTreeMap<u8, Vec<&Value>> = values.iter().fold(BTreeMap::new(), |mut types, (_, value)| {
+        types.entry(kind(value)).or_default().push(value);
+        types
+    });
+    let text = |values: Vec<&Value>| {
+        let mut text = Spelled::default();
+        values.into_iter().for_each(|value| _ = text.push(value));
+        text
+    };
+    types.into_values().map(text).collect()
+}
+
+/// A name by which names are put in order as people do: `g2` before `g10`.
+fn name_key(name: &str) -> (String, u64) {
+    let letters = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let number = name[letters.len()..].parse().unwrap_or(u64::MAX);
+    (letters.to_owned(), number)
+}
+
+/// A number for each type of numbers.
+fn kind(value: &Value) -> u8 {
+    match value {
+        Value::I32(_) => 0,
+        Value::I64(_) => 1,
+        Value::F32(_) => 2,
+        Value::F64(_) => 3,
+        _ => 4,
     }
 }

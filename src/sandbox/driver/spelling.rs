@@ -13,7 +13,8 @@ use super::{
     Driver,
     candidates::Candidate,
     limits::{
-        SPELLED_CALLS, SPELLED_EACH, SPELLED_INSTRUCTIONS, SPELLED_LATE, SPELLED_LOGGED, SPELLED_STEPS,
+        SPELLED_CALLS, SPELLED_EACH, SPELLED_INSTRUCTIONS, SPELLED_INSTRUCTIONS_LEAST, SPELLED_LATE,
+        SPELLED_LEAST, SPELLED_LOGGED, SPELLED_STEPS,
     },
     names::Role,
 };
@@ -132,17 +133,23 @@ impl Driver<'_> {
         }
         let began = self.session.instructions();
         let (mut left, until) = (SPELLED_CALLS, began + SPELLED_INSTRUCTIONS);
+        let share = |left: u64, count: usize| left / count as u64;
         let places = Places::of(self.session.module().core());
         let questions = self.questions(chosen, &places);
         // The state that the program left stays where nothing is asked.
         if !questions.is_empty() {
             self.undo();
         }
-        for question in questions {
-            if left == 0 || self.session.instructions() >= until || self.is_over() {
+        let count = questions.len();
+        for (number, question) in questions.into_iter().enumerate() {
+            let now = self.session.instructions();
+            if left == 0 || now >= until || self.is_over() {
                 return;
             }
-            let asked = self.ask_on(question, left, until);
+            // Each has its part, and what those before it left of theirs.
+            let most = share(left as u64, count - number).max(SPELLED_LEAST as u64) as usize;
+            let room = share(until - now, count - number).max(SPELLED_INSTRUCTIONS_LEAST);
+            let asked = self.ask_on(question, most.min(left), until.min(now + room));
             left -= asked;
             if asked > 1 {
                 self.undo();

@@ -57,11 +57,12 @@ impl Driver<'_> {
         let (wasm, options, stdout) = (self.session.module().bytes(), self.options, state.stdout.kept());
         let is_written = |sample: &[u8]| {
             memmem::find(stdout, sample).is_some()
-                || state.wasi.fs.files().any(|(_, bytes)| bytes.starts_with(sample))
+                || state.wasi.fs.files().any(|(_, bytes)| memmem::find(bytes, sample).is_some())
         };
         let given = built::given(wasm, options);
         let is_known = |sample: &[u8]| built::is_in(&given, sample) || is_written(sample);
-        let len = given.iter().map(|bytes| bytes.len()).sum::<usize>() + stdout.len();
+        let written = state.wasi.fs.files().map(|(_, bytes)| bytes.len()).sum::<usize>() + stdout.len();
+        let len = given.iter().map(|bytes| bytes.len()).sum::<usize>() + written;
         let known = Known { len, is_known: &is_known };
         state.built.look(memory, func, &known, &mut state.returns);
     }

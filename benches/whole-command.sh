@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# CPU time of whole processes that count every opcode of the same kernels, as ratios to stock wasmi.
+# CPU time, and then time on the wall, of whole processes that count every opcode of the same kernels, as
+# ratios to stock wasmi.
 #
 #   benches/whole-command.sh [ROUNDS] [KERNEL.wasm ...]
 #
-# Each command runs once in each round, in turn; the least of its times counts. Commands are templates in the
+# Each command runs once in each round, in turn; the least of its times counts, of each kind. Commands are templates in the
 # environment, with {} for the kernel; one that is empty or not installed is left out. A kernel exports
 # `main`.
 #
@@ -35,11 +36,11 @@ commands=(
     "${WASABI-}"
 )
 
-# CPU seconds of one run of a command that does its work to the end.
-cpu() {
-    local TIMEFORMAT='%U %S'
+# CPU seconds, and those on the wall, of one run of a command that does its work to the end.
+seconds() {
+    local TIMEFORMAT='%U %S %R'
     { time "$@" > /dev/null 2>&1 < /dev/null || echo failed; } 2>&1 |
-        awk '/failed/ { failed = 1 } END { if (!failed) print $1 + $2 }'
+        awk '/failed/ { failed = 1 } END { if (!failed) print $1 + $2, $3 }'
 }
 
 for kernel in "${kernels[@]}"; do
@@ -48,21 +49,23 @@ for kernel in "${kernels[@]}"; do
         for at in "${!names[@]}"; do
             read -ra words <<< "${commands[at]//\{\}/$kernel}"
             [ ${#words[@]} -gt 0 ] && command -v "${words[0]}" > /dev/null || continue
-            seconds=$(cpu "${words[@]}")
-            [ -n "$seconds" ] || { echo "notice: failed: ${words[*]}" >&2; continue; }
-            echo "$(basename "${kernel%.*}") ${names[at]} $seconds"
+            read -r cpu wall <<< "$(seconds "${words[@]}")"
+            [ -n "$cpu" ] || { echo "notice: failed: ${words[*]}" >&2; continue; }
+            echo "cpu $(basename "${kernel%.*}") ${names[at]} $cpu"
+            echo "wall $(basename "${kernel%.*}") ${names[at]} $wall"
         done
     done
 done | awk '
-    { key = $1 SUBSEP $2; if (!(key in least) || $3 < least[key]) least[key] = $3
-      if (!($1 in row)) { row[$1]; rows[++count] = $1 }
-      if (!($2 in column)) { column[$2]; columns[++width] = $2 } }
-    END {
-        printf "%-12s", "kernel"; for (j = 1; j <= width; j++) printf " %10s", columns[j]; print ""
+    { key = $1 SUBSEP $2 SUBSEP $3; if (!(key in least) || $4 < least[key]) least[key] = $4
+      if (!($2 in row)) { row[$2]; rows[++count] = $2 }
+      if (!($3 in column)) { column[$3]; columns[++width] = $3 } }
+    END { table("cpu"); table("wall") }
+    function table(kind,    i, j, base, ratio, logs, of) {
+        printf "%-12s", kind; for (j = 1; j <= width; j++) printf " %10s", columns[j]; print ""
         for (i = 1; i <= count; i++) {
-            base = least[rows[i], columns[1]]; printf "%-12s", rows[i]
+            base = least[kind, rows[i], columns[1]]; printf "%-12s", rows[i]
             for (j = 1; j <= width; j++) {
-                ratio = base > 0 ? least[rows[i], columns[j]] / base : 0
+                ratio = base > 0 ? least[kind, rows[i], columns[j]] / base : 0
                 printf " %10.2f", ratio
                 if (ratio > 0) { logs[j] += log(ratio); of[j]++ }
             }

@@ -4,9 +4,9 @@
 #
 #   benches/whole-command.sh [ROUNDS] [KERNEL.wasm ...]
 #
-# Each command runs once in each round, in turn; the least of its times counts, of each kind. Commands are templates in the
-# environment, with {} for the kernel; one that is empty or not installed is left out. A kernel exports
-# `main`.
+# Each command runs once in each round, in turn; the least of its times counts, of each kind. Commands are
+# templates in the environment, with {} for the kernel; one that is empty or not installed is left out. A
+# kernel exports `main`.
 #
 #   STOCK       wasmi_cli of the version that hooks/ patches
 #   SPOOR       the program, built with --release

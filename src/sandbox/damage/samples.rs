@@ -40,9 +40,10 @@ fn roughness(bytes: &[u8]) -> f64 {
 
 /// Whether contents are a bitmap, a netpbm or a WAVE file.
 fn is_plain_format(bytes: &[u8]) -> bool {
-    match bytes {
-        [b'B', b'M', _, _, _, _, 0, 0, 0, 0, ..] | [b'P', b'5' | b'6', b'\n' | b' ', ..] => true,
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..] => true,
-        _ => false,
-    }
+    matches!(
+        bytes,
+        [b'B', b'M', _, _, _, _, 0, 0, 0, 0, ..]
+            | [b'P', b'5' | b'6', b'\n' | b' ', ..]
+            | [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..]
+    )
 }

@@ -11,6 +11,9 @@ use crate::sandbox::{
     state::State,
 };
 
+/// A name of a directory: the place after it, its bytes, its type and its number.
+type NextName = (u64, Vec<u8>, u8, u64);
+
 /// File types.
 const UNKNOWN: u8 = 0;
 const CHARACTER_DEVICE: u8 = 2;
@@ -93,11 +96,7 @@ impl State {
 
     /// The next names of a directory that is open, at most so many: each with the place after it, its type
     /// and its number. `.` and `..` come first.
-    pub(in crate::sandbox) fn next_names(
-        &mut self,
-        fd: u32,
-        count: usize,
-    ) -> Result<Vec<(u64, Vec<u8>, u8, u64)>, Errno> {
+    pub(in crate::sandbox) fn next_names(&mut self, fd: u32, count: usize) -> Result<Vec<NextName>, Errno> {
         let ino = self.wasi.dir(fd, right::FD_READDIR)?;
         let from = self.wasi.fds.get(fd)?.offset;
         let fs = &self.wasi.fs;

@@ -297,30 +297,15 @@ pub(super) fn comparison(operator: &Operator<'_>) -> Option<&'static str> {
 mod tests {
     use crate::{
         module::{FuncIndex, Module, Place, view::View},
-        passes::{Branch, Dynamic, FunctionMetrics},
+        passes::{Branch, Dynamic},
         rules::Facts,
         verdict::{
             operators::{for_each_operator, told_in},
             seen::Code,
+            tests::ran_function,
             weights::Weighed,
         },
     };
-
-    /// The first function ran.
-    fn ran() -> FunctionMetrics {
-        FunctionMetrics {
-            index: FuncIndex(0),
-            name: None,
-            calls: 1,
-            classes: Default::default(),
-            blocks_run: 1,
-            blocks: 2,
-            instructions_run: 5,
-            signatures: Default::default(),
-            host_calls: 0,
-            exclusive: Default::default(),
-        }
-    }
 
     /// Operators that are looked at for so many functions that mix bits, all asked for by one caller.
     fn looked_at(functions: usize) -> u64 {
@@ -342,7 +327,7 @@ mod tests {
                 dynamic.branches.push(Branch { place, taken: 0, not_taken: 1, labels: Vec::new() });
             }
         });
-        dynamic.functions.push(ran());
+        dynamic.functions.push(ran_function(0, 0));
         let view = View::of(&wasm);
         let facts =
             Facts { wasm: &wasm, view: &view, run: None, dynamic: &dynamic, prediction: None, flows: None };

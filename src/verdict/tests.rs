@@ -121,7 +121,7 @@ fn static_loop(offset: u32) -> view::Loop {
     view::Loop { header: 0, offset: CodeOffset(offset), depth: 1, blocks: 1, back_edges: 1 }
 }
 
-fn ran_function(index: u32, total: u64) -> passes::FunctionMetrics {
+pub(super) fn ran_function(index: u32, total: u64) -> passes::FunctionMetrics {
     passes::FunctionMetrics {
         index: FuncIndex(index),
         name: None,

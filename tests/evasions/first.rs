@@ -1,14 +1,10 @@
 //! What comes first hides nothing that comes after it: other arguments, other exports, other globals, a
 //! harmless beginning.
 
-use super::{Class, at_least, class};
-
-const PAGE: &str =
-    "<html><body><form action='https://c.example.invalid/in'>Password <input name='p'></form></body></html>";
-
-fn plain(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("\\{byte:02x}")).collect()
-}
+use super::{
+    Class, at_least, class,
+    room::{PAGE, plain},
+};
 
 /// A function that gives the letters of the page, one for each place, and nothing beyond.
 fn letters() -> String {

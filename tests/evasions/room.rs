@@ -3,11 +3,11 @@
 
 use super::{Class, analysed, at_least, carriers::base64, class, files, not_accused};
 
-const PAGE: &str =
+pub(super) const PAGE: &str =
     "<html><body><form action='https://c.example.invalid/in'>Password <input name='p'></form></body></html>";
 const PROSE: &str = "The beds are planted, and the water tank was delivered on Monday. ";
 
-fn plain(bytes: &[u8]) -> String {
+pub(super) fn plain(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("\\{byte:02x}")).collect()
 }
 

@@ -8,8 +8,8 @@ use regex::bytes::Regex;
 use super::limits::MAX_BLANK;
 
 /// From the quote that ends one literal to the quote that begins the next. Between them is nothing (C,
-/// Python), `+`, `.`, `..`, `~`, `&`, `<>`, `||`, `_`, or a statement that appends (`s += "…"`, `$s .= "…"`).
-/// Letters before a quote say what kind of literal it is.
+/// Python), `+`, `.`, `..`, `~`, `&`, `<>`, `||`, `_`, or a statement that appends (`s += "…"`,
+/// `$s .= "…"`). Letters before a quote say what kind of literal it is.
 const GLUE: &str = r#"\A \\?["'`] \s{0,200}
     (?:
         (?: \+{1,2} | \.{1,2} | ~ | & | <> | \|\| | \\ )? \s{0,200}

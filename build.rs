@@ -1,6 +1,9 @@
-//! Reads the YAML of the rules that ship, so that no start of the program does: what the parser says of each
-//! file becomes a list that is read back in a tenth of the time (`src/rules/yaml.rs`). And makes the filter
-//! of the constants that are looked for in data (`src/module/view/crypto/`).
+//! Reads what people write and the program should not read at each start.
+//!
+//! * The YAML of the rules that ship: what the parser says of each file becomes a tree that is read back in a
+//!   tenth of the time (`src/rules/yaml.rs`).
+//! * The tables in TOML that each verdict needs: JSON is read five times as fast.
+//! * The constants that are looked for in data: a filter of them (`src/module/view/crypto/`).
 
 // What the build does not use of it, the library does.
 #[allow(dead_code)]
@@ -16,6 +19,32 @@ fn main() {
     println!("cargo::rerun-if-changed=src/module/view/crypto/anchors.rs");
     #[cfg(feature = "analysis")]
     constants::write();
+    #[cfg(feature = "analysis")]
+    tables::write();
+}
+
+#[cfg(feature = "analysis")]
+mod tables {
+    use std::{env, fs, path::PathBuf};
+
+    /// The tables, by their names in `rules/`.
+    const TABLES: [&str; 3] = ["attack", "places", "verdict"];
+
+    /// Writes `OUT_DIR/NAME.json` of each table.
+    pub(crate) fn write() {
+        let folder = env::var_os("OUT_DIR").map(PathBuf::from).unwrap_or_default();
+        for name in TABLES {
+            let path = format!("rules/{name}.toml");
+            println!("cargo::rerun-if-changed={path}");
+            let json = fs::read_to_string(&path)
+                .map_err(|error| error.to_string())
+                .and_then(|text| toml::from_str::<toml::Table>(&text).map_err(|error| error.to_string()))
+                .and_then(|table| serde_json::to_string(&table).map_err(|error| error.to_string()))
+                .unwrap_or_else(|error| panic!("{path}: {error}"));
+            fs::write(folder.join(format!("{name}.json")), json)
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
 }
 
 #[cfg(feature = "analysis")]
@@ -85,7 +114,7 @@ mod rules {
             let name: Vec<_> = file.iter().map(|part| part.to_string_lossy()).collect();
             put(&mut bytes, name.join("/").as_bytes());
             put(&mut bytes, text.as_bytes());
-            put(&mut bytes, &events(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display())));
+            put(&mut bytes, &tree(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display())));
         }
         let folder = env::var_os("OUT_DIR").map(PathBuf::from).unwrap_or_default();
         fs::write(folder.join("rules.bin"), bytes).unwrap_or_else(|error| panic!("rules.bin: {error}"));
@@ -105,27 +134,67 @@ mod rules {
         }
     }
 
-    /// What the parser says: kind, where it begins and ends in characters, text.
-    fn events(text: &str) -> Result<Vec<u8>, String> {
-        let (mut bytes, mut parser) = (Vec::new(), Parser::new_from_str(text));
+    /// A list or map that is not yet complete.
+    struct Open {
+        kind: u8,
+        start: usize,
+        items: u32,
+        bytes: Vec<u8>,
+    }
+
+    /// What the parser says, as a tree: of each node its kind, where it begins and ends in characters, and
+    /// how many bytes of text, items or pairs it has; then those. All text stands together in front.
+    fn tree(text: &str) -> Result<Vec<u8>, String> {
+        let (mut texts, mut parser) = (String::new(), Parser::new_from_str(text));
+        let mut open = vec![Open { kind: b'.', start: 0, items: 0, bytes: Vec::new() }];
         while let Some(event) = parser.next_event() {
             let (event, span) = event.map_err(|error| error.to_string())?;
-            let (kind, text) = match event {
-                Event::Scalar(text, _, 0, None) => (b's', text),
-                Event::SequenceStart(0, None) => (b'[', "".into()),
-                Event::MappingStart(0, None) => (b'{', "".into()),
-                Event::SequenceEnd | Event::MappingEnd => (b'.', "".into()),
+            let (start, end) = (span.start.index(), span.end.index());
+            match event {
+                Event::Scalar(text, _, 0, None) => {
+                    texts.push_str(&text);
+                    let node = node(b's', start, end, text.len(), &[])?;
+                    add(&mut open, &node)?;
+                }
+                Event::SequenceStart(0, None) => {
+                    open.push(Open { kind: b'[', start, items: 0, bytes: Vec::new() })
+                }
+                Event::MappingStart(0, None) => {
+                    open.push(Open { kind: b'{', start, items: 0, bytes: Vec::new() })
+                }
+                Event::SequenceEnd | Event::MappingEnd => {
+                    let Open { kind, start, items, bytes } =
+                        open.pop().ok_or("an end without a beginning")?;
+                    let items = if kind == b'{' { items / 2 } else { items };
+                    let node = node(kind, start, end.max(start), items as usize, &bytes)?;
+                    add(&mut open, &node)?;
+                }
                 Event::Alias(_) | Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) => {
                     return Err("anchors, aliases and tags are not allowed in rules".into());
                 }
-                _ => continue,
-            };
-            bytes.push(kind);
-            for place in [span.start.index(), span.end.index(), text.len()] {
-                bytes.extend(u32::try_from(place).map_err(|error| error.to_string())?.to_le_bytes());
+                _ => {}
             }
-            bytes.extend(text.as_bytes());
         }
+        let root = open.pop().ok_or("no document")?;
+        let mut all = Vec::new();
+        put(&mut all, texts.as_bytes());
+        all.extend(root.bytes);
+        Ok(all)
+    }
+
+    fn add(open: &mut [Open], node: &[u8]) -> Result<(), String> {
+        let last = open.last_mut().ok_or("a node outside of the document")?;
+        last.items += 1;
+        last.bytes.extend(node);
+        Ok(())
+    }
+
+    fn node(kind: u8, start: usize, end: usize, count: usize, inner: &[u8]) -> Result<Vec<u8>, String> {
+        let mut bytes = vec![kind];
+        for number in [start, end, count] {
+            bytes.extend(u32::try_from(number).map_err(|error| error.to_string())?.to_le_bytes());
+        }
+        bytes.extend(inner);
         Ok(bytes)
     }
 

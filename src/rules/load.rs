@@ -74,9 +74,9 @@ fn take(left: &mut &'static [u8]) -> Option<Source> {
         *left = rest;
         Some(part)
     };
-    let (name, text, events) = (part()?, part()?, part()?);
+    let (name, text, tree) = (part()?, part()?, part()?);
     let text = std::str::from_utf8(text).ok()?;
-    Some(Source { events, ..Source::new(std::str::from_utf8(name).ok()?, text) })
+    Some(Source { tree, ..Source::new(std::str::from_utf8(name).ok()?, text) })
 }
 
 fn collect(dir: &Dir<'_>, prefix: &str, out: &mut Vec<Source>) {

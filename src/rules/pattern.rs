@@ -158,7 +158,7 @@ impl Pattern {
         match &self.kind {
             PatternKind::Whole(_) => 1,
             PatternKind::Regex(regex) => *regex.weight.get_or_init(|| match regex.shipped.get() {
-                Some(()) => weight::of_shipped(&regex.source, regex.ignore_case),
+                Some(()) => weight::of_shipped(&regex.source),
                 None => weight::of(&regex.source, regex.ignore_case),
             }),
         }

@@ -11,7 +11,8 @@ use regex::{
 };
 use serde::Deserialize;
 
-const TEXT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/rules/places.toml"));
+/// The table as `build.rs` read it.
+const TEXT: &str = include_str!(concat!(env!("OUT_DIR"), "/places.json"));
 
 /// A kind of places.
 #[derive(Debug, Deserialize)]
@@ -32,7 +33,7 @@ struct Table {
 
 /// The kinds, in the order of the table.
 pub(super) static PLACES: LazyLock<Vec<Place>> =
-    LazyLock::new(|| toml::from_str::<Table>(TEXT).expect("rules/places.toml is tested").place);
+    LazyLock::new(|| serde_json::from_str::<Table>(TEXT).expect("rules/places.toml is tested").place);
 
 /// The expressions of all of them, and of which kind each is.
 static PATHS: LazyLock<(RegexSet, Vec<usize>)> = LazyLock::new(|| {

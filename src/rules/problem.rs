@@ -81,12 +81,12 @@ pub(super) struct Source {
     pub(super) name: String,
     pub(super) text: Arc<str>,
     /// Its YAML as `build.rs` read it; nothing of a rule that does not ship.
-    pub(super) events: &'static [u8],
+    pub(super) tree: &'static [u8],
 }
 
 impl Source {
     pub(super) fn new(name: impl Into<String>, text: &str) -> Self {
-        Self { name: name.into(), text: text.into(), events: &[] }
+        Self { name: name.into(), text: text.into(), tree: &[] }
     }
 
     /// A problem at `span`, in characters as the YAML parser counts.

@@ -4,7 +4,7 @@
 //! number of nodes are bounded, and events are read one by one without recursion in the parser, so a hostile
 //! file costs no more than its length.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use saphyr_parser::{Event, Marker, Parser, ScanError, Span};
 
@@ -22,7 +22,7 @@ pub(super) struct Node {
 /// What a node holds. All scalars are text; what they mean depends on the place.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
-    Text(String),
+    Text(Cow<'static, str>),
     List(Vec<Node>),
     Map(Vec<(Node, Node)>),
 }
@@ -58,14 +58,10 @@ pub(super) fn parse(source: &Source) -> Result<Node, Box<Problem>> {
         let message = format!("the file has {} bytes; a rule file may have {RULE_BYTES}", source.text.len());
         return Err(Box::new(source.problem(&(0..1), message, None)));
     }
-    let mut reader = Reader { source, open: Vec::new(), root: None, nodes: 0 };
-    if !source.events.is_empty() {
-        let mut left = source.events;
-        while let Some((kind, span, text)) = take(&mut left) {
-            reader.known(kind, text, &span)?;
-        }
-        return reader.finish();
+    if let Some(root) = Shipped::root(source.tree) {
+        return Ok(root);
     }
+    let mut reader = Reader { source, open: Vec::new(), root: None, nodes: 0 };
     let mut parser = Parser::new_from_str(&source.text);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| reader.scan_error(&error))?;
@@ -74,17 +70,59 @@ pub(super) fn parse(source: &Source) -> Result<Node, Box<Problem>> {
     reader.finish()
 }
 
-/// The next event of those that `build.rs` wrote: kind, place, text.
-fn take(left: &mut &'static [u8]) -> Option<(u8, Range<usize>, &'static str)> {
-    let (&kind, rest) = left.split_first()?;
-    let (places, rest) = rest.split_first_chunk::<12>()?;
-    let place = |at: usize| {
-        let bytes = places.get(4 * at..).and_then(<[u8]>::first_chunk).copied();
-        bytes.map(|bytes| u32::from_le_bytes(bytes) as usize)
-    };
-    let (text, rest) = rest.split_at_checked(place(2)?)?;
-    *left = rest;
-    Some((kind, place(0)?..place(1)?, std::str::from_utf8(text).ok()?))
+/// A tree that `build.rs` wrote: its text, and its nodes from the root on.
+struct Shipped {
+    texts: &'static str,
+    nodes: &'static [u8],
+}
+
+impl Shipped {
+    /// Nothing of a rule that does not ship.
+    fn root(tree: &'static [u8]) -> Option<Node> {
+        let (len, rest) = tree.split_first_chunk()?;
+        let (texts, nodes) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
+        Self { texts: std::str::from_utf8(texts).ok()?, nodes }.node()
+    }
+
+    fn number(&mut self) -> Option<usize> {
+        let (number, rest) = self.nodes.split_first_chunk()?;
+        self.nodes = rest;
+        Some(u32::from_le_bytes(*number) as usize)
+    }
+
+    /// The next node and all below it. It is as deep as a rule may be, which a test has seen.
+    fn node(&mut self) -> Option<Node> {
+        let (kind, rest) = self.nodes.split_first()?;
+        self.nodes = rest;
+        let span = self.number()?..self.number()?;
+        let count = self.number()?;
+        let value = match kind {
+            b's' => {
+                let (text, rest) = self.texts.split_at_checked(count)?;
+                self.texts = rest;
+                Value::Text(Cow::Borrowed(text))
+            }
+            b'[' => Value::List(self.nodes(count)?),
+            _ => Value::Map(self.pairs(count)?),
+        };
+        Some(Node { span, value })
+    }
+
+    fn nodes(&mut self, count: usize) -> Option<Vec<Node>> {
+        let mut items = Vec::with_capacity(count);
+        for _ in 0..count {
+            items.push(self.node()?);
+        }
+        Some(items)
+    }
+
+    fn pairs(&mut self, count: usize) -> Option<Vec<(Node, Node)>> {
+        let mut pairs = Vec::with_capacity(count);
+        for _ in 0..count {
+            pairs.push((self.node()?, self.node()?));
+        }
+        Some(pairs)
+    }
 }
 
 fn range(span: &Span) -> Range<usize> {
@@ -126,22 +164,12 @@ impl Reader<'_> {
             | Event::SequenceStart(_, Some(_))
             | Event::MappingStart(_, Some(_)) => self.wrong(span, "tags are not allowed in rules"),
             Event::Scalar(text, ..) => {
-                self.close(Node { span: span.clone(), value: Value::Text(text.into_owned()) })
+                self.close(Node { span: span.clone(), value: Value::Text(text.into_owned().into()) })
             }
             Event::SequenceStart(..) => self.begin(span, false),
             Event::MappingStart(..) => self.begin(span, true),
             Event::SequenceEnd | Event::MappingEnd => self.end(span),
             _ => Ok(()),
-        }
-    }
-
-    /// An event that `build.rs` wrote.
-    fn known(&mut self, kind: u8, text: &str, span: &Range<usize>) -> Result<(), Box<Problem>> {
-        match kind {
-            b's' => self.close(Node { span: span.clone(), value: Value::Text(text.to_owned()) }),
-            b'[' => self.begin(span, false),
-            b'{' => self.begin(span, true),
-            _ => self.end(span),
         }
     }
 
@@ -207,9 +235,9 @@ mod tests {
     #[test]
     fn shipped_rules_are_read_at_build_time_as_they_would_be_now() {
         let shipped = load::shipped().behavior;
-        assert!(shipped.len() > 100 && shipped.iter().all(|source| !source.events.is_empty()));
+        assert!(shipped.len() > 100 && shipped.iter().all(|source| Shipped::root(source.tree).is_some()));
         for source in shipped {
-            let fresh = Source { events: &[], ..source.clone() };
+            let fresh = Source { tree: &[], ..source.clone() };
             let (known, fresh) = (parse(&source), parse(&fresh));
             assert_eq!(known.ok(), fresh.ok(), "{}", source.name);
         }
@@ -246,10 +274,10 @@ mod tests {
         let texts: Vec<&str> = lines.iter().copied().chain(words).collect();
         let mut matched = 0;
         for (source, ignore_case) in all {
-            assert_eq!(
-                weight::of_shipped(&source, ignore_case),
-                weight::of(&source, ignore_case),
-                "{source}"
+            let (told, made) = (weight::of_shipped(&source), weight::of(&source, ignore_case));
+            assert!(
+                2 * told >= made && told <= 2 * made && (told == 1) == (made == 1),
+                "{source}: {told} {made}"
             );
             let (hint, pattern) =
                 (Hint::of(&source), Pattern::regex(source.clone(), source.clone(), ignore_case));

@@ -31,7 +31,7 @@ use super::{
     shifted::Shifted,
     types::RunOptions,
 };
-use crate::module::FuncIndex;
+use crate::{module::FuncIndex, text::Sought};
 
 /// Bytes that are looked for in the file: a piece of this length is not there by chance.
 const SAMPLE: usize = 40;
@@ -94,14 +94,7 @@ static FORMS: LazyLock<Vec<(Vec<u8>, Form)>> = LazyLock::new(|| {
     forms
 });
 
-static SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    // PERF: most runs are short, and the table of a DFA takes ten times as long to make.
-    AhoCorasick::builder()
-        .kind(Some(AhoCorasickKind::ContiguousNFA))
-        .ascii_case_insensitive(true)
-        .build(FORMS.iter().map(|(word, _)| word))
-        .expect("a few words are no automaton too large")
-});
+static SEARCH: LazyLock<Sought> = LazyLock::new(|| Sought::new(FORMS.iter().map(|(word, _)| word.clone())));
 
 /// The same, for much.
 static FAST: LazyLock<AhoCorasick> = LazyLock::new(|| {
@@ -252,7 +245,8 @@ impl Built {
         let end = memory.len().min(range.end + MARGIN);
         let part = &memory[start..end];
         self.scanned += part.len();
-        let search = if self.scanned < BUILT_SLOW { &SEARCH } else { &FAST };
+        let search = if self.scanned < BUILT_SLOW { SEARCH.to_search(part) } else { Some(&*FAST) };
+        let Some(search) = search else { return true };
         let (mut end, mut looked) = (0, 0);
         for (number, hit) in search.find_iter(part).enumerate() {
             if number >= BUILT_WORDS || self.scanned >= BUILT_SCANNED {
@@ -377,10 +371,11 @@ pub(super) fn first(text: &[u8]) -> Option<&[u8]> {
 
 /// All of them.
 fn begun(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let hits = SEARCH.find_iter(text).filter(|hit| {
-        let form = FORMS.get(hit.pattern().as_usize()).map(|(_, form)| *form);
-        form == Some(Form::Begins)
-    });
+    let hits =
+        SEARCH.to_search(text).into_iter().flat_map(move |search| search.find_iter(text)).filter(|hit| {
+            let form = FORMS.get(hit.pattern().as_usize()).map(|(_, form)| *form);
+            form == Some(Form::Begins)
+        });
     hits.filter_map(|hit| {
         let from = text.get(hit.start()..)?;
         from.get(..RETURNED_SCAN).or(Some(from))

@@ -10,9 +10,11 @@ use serde::Deserialize;
 use super::Technique;
 use crate::rules::Match;
 
-const TEXT: &str = include_str!("../../rules/attack.toml");
+/// `rules/attack.toml` as `build.rs` read it.
+const TEXT: &str = include_str!(concat!(env!("OUT_DIR"), "/attack.json"));
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| toml::from_str(TEXT).expect("rules/attack.toml is tested"));
+static TABLE: LazyLock<Table> =
+    LazyLock::new(|| serde_json::from_str(TEXT).expect("rules/attack.toml is tested"));
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -111,7 +113,7 @@ mod tests {
 
     #[test]
     fn the_table_reads_and_hangs_together() {
-        let table: Table = toml::from_str(TEXT).unwrap_or_else(|error| panic!("{error}"));
+        let table = &*TABLE;
         for (id, entry) in &table.technique {
             assert!(
                 !entry.tactics.is_empty()

@@ -18,11 +18,11 @@ use crate::{
     rules::{Facts, Family},
 };
 
-/// The file, as built in.
-const TEXT: &str = include_str!("../../rules/verdict.toml");
+/// `rules/verdict.toml` as `build.rs` read it.
+const SHIPPED: &str = include_str!(concat!(env!("OUT_DIR"), "/verdict.json"));
 
 static BUILTIN: LazyLock<Weights> =
-    LazyLock::new(|| Weights::parse(TEXT).expect("rules/verdict.toml is tested"));
+    LazyLock::new(|| serde_json::from_str(SHIPPED).expect("rules/verdict.toml is tested"));
 
 /// What evidence weighs: weights, thresholds and names, as `rules/verdict.toml` has them.
 #[derive(Debug, Clone, Deserialize)]
@@ -332,6 +332,14 @@ pub(super) fn listed(names: &[String], name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TEXT: &str = include_str!("../../rules/verdict.toml");
+
+    #[test]
+    fn what_the_build_read_is_what_the_file_says() {
+        let parsed = Weights::parse(TEXT).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(format!("{parsed:?}"), format!("{:?}", Weights::builtin()));
+    }
 
     #[test]
     fn the_file_reads_and_its_numbers_make_sense() {

@@ -22,7 +22,7 @@ use super::{
     ioc::{Found, Iocs},
     kinds::Seen,
 };
-use crate::module::sections;
+use crate::{module::sections, text::Sought};
 
 /// Characters of the shortest string.
 const LEAST: usize = 6;
@@ -86,6 +86,9 @@ const NEEDLES: &[(&[u8], Option<&str>)] = &[
 /// The differences of neighbouring bytes of each needle.
 static NEEDLE_DIFFERENCES: LazyLock<Vec<Vec<u8>>> =
     LazyLock::new(|| NEEDLES.iter().map(|(needle, _)| differences(needle)).collect());
+
+/// Whether any of them is there.
+static DIFFERENT: LazyLock<Sought> = LazyLock::new(|| Sought::new(NEEDLE_DIFFERENCES.iter().cloned()));
 
 /// A pattern of them all.
 static DIFFERENCES: LazyLock<Option<bytes::Regex>> = LazyLock::new(|| {
@@ -206,6 +209,9 @@ impl Texts {
 
     fn xored(&mut self, source: &Source<'_>) {
         let differences = differences(source.bytes);
+        if DIFFERENT.to_search(&differences).is_none() {
+            return;
+        }
         // Where the last string under each key ended.
         let mut ends = [0; 256];
         for hit in DIFFERENCES.iter().flat_map(|regex| regex.find_iter(&differences)) {

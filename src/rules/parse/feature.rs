@@ -73,7 +73,7 @@ impl Parser<'_> {
             Some((text, description)) => (text.trim(), Some(description.trim().to_owned())),
             None => (whole, None),
         };
-        let node = Node { span: value.span.clone(), value: super::Value::Text(text.to_owned()) };
+        let node = Node { span: value.span.clone(), value: super::Value::Text(text.to_owned().into()) };
         self.plain(name, text, &node).map(|feature| (feature, description))
     }
 

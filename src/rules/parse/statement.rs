@@ -137,7 +137,7 @@ impl Parser<'_> {
                 super::closest(name, countable()),
             );
         }
-        let node = Node { span: key.span.clone(), value: Value::Text(value.to_owned()) };
+        let node = Node { span: key.span.clone(), value: Value::Text(value.to_owned().into()) };
         self.feature(key, name, &node).map(|(feature, _)| feature)
     }
 

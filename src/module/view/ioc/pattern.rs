@@ -5,13 +5,13 @@ use std::{
     sync::{LazyLock, OnceLock},
 };
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::{Regex, RegexBuilder};
 
 use super::super::{
     kinds::IocKind,
     near::{self, Pair},
 };
+use crate::text::Sought;
 
 /// Patterns that there are.
 const KINDS: usize = 30;
@@ -102,22 +102,20 @@ fn compile(pattern: &str) -> Option<Regex> {
 }
 
 /// All hints, and the pattern that each is of.
-static HINTS: LazyLock<Option<(AhoCorasick, Vec<usize>)>> = LazyLock::new(|| {
+static HINTS: LazyLock<(Sought, Vec<usize>)> = LazyLock::new(|| {
     let (mut hints, mut of) = (Vec::<&str>::new(), Vec::new());
     for (position, pattern) in PATTERNS.iter().enumerate() {
         hints.extend(pattern.hints);
         of.resize(hints.len(), position);
     }
-    // PERF: a table for each state takes a tenth of the start of a small sample to make.
-    let mut builder = AhoCorasick::builder();
-    builder.ascii_case_insensitive(true).kind(Some(AhoCorasickKind::ContiguousNFA));
-    Some((builder.build(hints).ok()?, of))
+    (Sought::new(hints), of)
 });
 
 /// The patterns that can match in `text`, by one look at it.
 pub(super) fn hinted(text: &str) -> [bool; KINDS] {
     let mut hinted = [false; KINDS];
-    let Some((searcher, of)) = &*HINTS else { return hinted };
+    let (words, of) = &*HINTS;
+    let Some(searcher) = words.to_search(text.as_bytes()) else { return hinted };
     let mut left = hinted.len();
     for hit in searcher.find_overlapping_iter(text) {
         let is_hinted = &mut hinted[of[hit.pattern().as_usize()]];

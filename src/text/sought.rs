@@ -15,22 +15,22 @@ const LITTLE: usize = 16 << 10;
 
 /// Some words.
 pub(crate) struct Sought {
-    /// By first letter, each with its position in the list that was given.
     words: Vec<Vec<u8>>,
-    /// The words by their first letter in small.
-    starts: Vec<Vec<u16>>,
+    /// By a letter in small: the words whose first byte but zeros it is, and how many zeros those have in
+    /// front. Most of what is searched is zeros, and wide texts begin with them.
+    starts: Vec<Vec<(usize, usize)>>,
     looked: AtomicUsize,
     automaton: OnceLock<Option<AhoCorasick>>,
 }
 
 impl Sought {
-    /// Sought whose hits are told by their positions in the list.
+    /// Words that are more than zeros. Hits are told by their positions in the list.
     pub(crate) fn new(words: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
         let words: Vec<Vec<u8>> = words.into_iter().map(Into::into).collect();
         let mut starts = vec![Vec::new(); 256];
-        for (position, word) in (0..).zip(&words) {
-            if let Some(first) = word.first() {
-                starts[usize::from(first.to_ascii_lowercase())].push(position);
+        for (position, word) in words.iter().enumerate() {
+            if let Some(zeros) = word.iter().position(|byte| *byte != 0) {
+                starts[usize::from(word[zeros].to_ascii_lowercase())].push((position, zeros));
             }
         }
         Self { words, starts, looked: AtomicUsize::new(0), automaton: OnceLock::new() }
@@ -53,10 +53,12 @@ impl Sought {
 
     fn stands_in(&self, bytes: &[u8]) -> bool {
         bytes.iter().enumerate().any(|(at, byte)| {
-            self.starts[usize::from(byte.to_ascii_lowercase())].iter().any(|word| {
-                let word = &self.words[usize::from(*word)];
-                bytes.get(at..at + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word))
-            })
+            *byte != 0
+                && self.starts[usize::from(byte.to_ascii_lowercase())].iter().any(|(word, zeros)| {
+                    let (word, start) = (&self.words[*word], at.checked_sub(*zeros));
+                    let part = start.and_then(|start| bytes.get(start..start + word.len()));
+                    part.is_some_and(|part| part.eq_ignore_ascii_case(word))
+                })
         })
     }
 }
@@ -67,10 +69,22 @@ mod tests {
 
     #[test]
     fn little_is_searched_as_much_is() {
-        let texts: &[&[u8]] =
-            &[b"", b"b", b"xxABcx", b"abc", b"bca", b"\0a\0", b"ca\xffcab\xff", b"no such word", b"CAB"];
+        let texts: &[&[u8]] = &[
+            b"",
+            b"b",
+            b"xxABcx",
+            b"abc",
+            b"bca",
+            b"\0a\0",
+            b"\0\0A",
+            b"a\0b",
+            b"ca\xffcab\xff",
+            b"no such word",
+            b"CAB",
+        ];
         for text in texts {
-            let (few, much) = (Sought::new(["abc", "cab", "\0"]), Sought::new(["abc", "cab", "\0"]));
+            let words = || Sought::new(["abc", "cab", "\0\0a"]);
+            let (few, much) = (words(), words());
             much.looked.store(LITTLE, Relaxed);
             let hits = |words: &Sought| {
                 let found =

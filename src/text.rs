@@ -23,4 +23,6 @@ pub(crate) use vocabulary::vocabulary;
 #[cfg(feature = "analysis")]
 pub(crate) use vocabulary::{inline_schema, named, text_in_json};
 pub(crate) use words::cut_at;
-pub use words::{counted, cut, cut_counted, grouped, noun, percent, plural, quoted, share, some, thrown};
+pub use words::{
+    counted, cut, cut_counted, grouped, noun, percent, plural, quoted, share, some, some_within, thrown,
+};

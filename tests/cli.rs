@@ -976,6 +976,31 @@ fn a_batch_has_a_page() {
         assert!(page.contains(part), "{part} is not in {page}");
     }
     assert!(table.find("miner.wat").unwrap() < table.find("benign-json.wat").unwrap(), "the worst first");
+    // Who is accused and is a file of its own has a page, which is linked to.
+    let rows = fs::read_to_string(format!("{out}/samples.jsonl")).unwrap();
+    let rows: Vec<Value> = rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for row in rows {
+        let report = format!("reports/{}.html", row["sha256"].as_str().unwrap());
+        let is_accused = row["verdict"] != "CLEAN";
+        assert_eq!(page.contains(&format!("href=\"{report}\"")), is_accused, "{row}");
+        match fs::read_to_string(format!("{out}/{report}")) {
+            Ok(page) => assert!(is_accused && page.contains("MALICIOUS") && page.contains("miner.wat")),
+            Err(_) => assert!(!is_accused, "{row}"),
+        }
+    }
+    // A merge has the page, too, and a list names what is scanned.
+    let list = file(&folder, "list", &samples.join("\n"));
+    let listed = folder.path().join("listed");
+    let listed = listed.to_str().unwrap();
+    let scanned = spoor(&["scan", "--files-from", &list, "--out", listed]);
+    assert_eq!(scanned.status.code(), Some(0), "{}", error(&scanned));
+    let merged = folder.path().join("merged");
+    let merged = merged.to_str().unwrap();
+    let said = spoor(&["scan", "merge", out, listed, "--out", merged, "--html"]);
+    assert_eq!(said.status.code(), Some(0), "{}", error(&said));
+    let page = fs::read_to_string(format!("{merged}/overview.html")).unwrap();
+    assert!(page.contains("2 samples in a batch") && !page.contains("href=\"reports/"), "{page}");
+    assert_eq!(spoor(&["scan", "--files-from", "nowhere"]).status.code(), Some(2));
 }
 
 /// The functions that are drawn are those asked for, the others are counted, and heat has its thresholds.

@@ -1,12 +1,25 @@
 //! The options of the command line that say how a sample is run, as they were given. Workers of a scan need
 //! them, and so do the commands that a report says come next.
 
-use std::ffi::OsString;
+use std::{
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use clap::{Arg, ArgMatches, Args as _, Command, CommandFactory as _, parser::ValueSource};
 use wasmspoor::report::text::quoted;
 
 use super::{config, numbers, sample};
+
+/// The paths that a file names, one on each line; `-` is standard input.
+pub(super) fn listed(list: &Path) -> io::Result<Vec<PathBuf>> {
+    let text = match list.as_os_str() == "-" {
+        true => io::read_to_string(io::stdin()),
+        false => fs::read_to_string(list),
+    };
+    Ok(text?.lines().filter(|line| !line.is_empty()).map(PathBuf::from).collect())
+}
 
 /// Those options that `known` has, each value as a word of its own.
 pub(super) fn options(known: &Command) -> Vec<OsString> {

@@ -12,6 +12,7 @@ use wasmspoor::{scan::unpack, text::line};
 use super::{
     Exit, Failure,
     format::{Format, Turn},
+    given,
     print::{self, Print, Screen, unusable},
     record,
     sample::{self, Analysed, Analyser, Values},
@@ -145,13 +146,9 @@ fn say_if_archive(analysed: &Analysed) {
 /// The samples that the command line names, and those that a file names.
 fn named(arguments: &Arguments) -> Result<Vec<PathBuf>, Failure> {
     let mut files = arguments.files.clone();
-    let Some(list) = &arguments.files_from else { return Ok(files) };
-    let text = match list.as_os_str() == "-" {
-        true => io::read_to_string(io::stdin()),
-        false => fs::read_to_string(list),
-    };
-    let text = text.map_err(|error| unusable(list, error))?;
-    files.extend(text.lines().filter(|line| !line.is_empty()).map(PathBuf::from));
+    if let Some(list) = &arguments.files_from {
+        files.extend(given::listed(list).map_err(|error| unusable(list, error))?);
+    }
     Ok(files)
 }
 

@@ -112,6 +112,11 @@ pub(super) fn unconfined(confinement: &Confinement) -> Option<String> {
 }
 
 impl BoundArguments {
+    /// Time that one sample may take in all.
+    pub(super) fn time(&self) -> Duration {
+        Duration::from_secs(self.sample_time.into())
+    }
+
     fn bounds(&self) -> Bounds {
         Bounds {
             memory_bytes: u64::from(self.sample_memory) << 20,
@@ -196,7 +201,7 @@ pub(super) fn reporter(
 }
 
 /// This program, even if another one was installed in its place meanwhile.
-fn this_program() -> Result<PathBuf, Failure> {
+pub(super) fn this_program() -> Result<PathBuf, Failure> {
     let link = PathBuf::from("/proc/self/exe");
     if cfg!(target_os = "linux") && link.exists() {
         return Ok(link);

@@ -133,6 +133,11 @@ pub(super) const REPORT_CALLS: usize = 10_000;
 #[cfg(feature = "cli")]
 pub(super) const OVERVIEW_ROWS: usize = 10_000;
 
+/// Samples of a batch that have a page of their own: each is analysed once more for it, and more are opened
+/// by nobody.
+#[cfg(feature = "cli")]
+pub(super) const OVERVIEW_REPORTS: usize = 50;
+
 /// Of these, those that are not folded: as many as a browser lays out at once.
 #[cfg(feature = "cli")]
 pub(super) const OVERVIEW_OPEN: usize = 1000;

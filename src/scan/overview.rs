@@ -16,7 +16,7 @@ use maud::{Markup, html};
 
 use super::{
     cluster::{ClusterKind, Clusters},
-    limits::{OVERVIEW_LIST, OVERVIEW_OPEN, OVERVIEW_ROWS, OVERVIEW_TEXT},
+    limits::{OVERVIEW_LIST, OVERVIEW_OPEN, OVERVIEW_REPORTS, OVERVIEW_ROWS, OVERVIEW_TEXT},
     rows::SampleRow,
     summary::Summary,
 };
@@ -25,7 +25,37 @@ use crate::{
     text::{clip, grouped, percent, plural, share},
 };
 
-/// Writes the page of a batch. `samples` is its table of samples, a row on each line.
+/// The folder of the pages of samples, in the folder of the scan.
+pub const REPORTS: &str = "reports";
+
+/// The page of a sample, in the folder of the scan.
+pub fn report(sha256: &str) -> String {
+    format!("{REPORTS}/{sha256}.html")
+}
+
+/// The worst samples that are files of their own and not CLEAN, of a table of samples: as many as have pages
+/// of their own.
+///
+/// # Errors
+///
+/// When the table cannot be read or is not one.
+pub fn worst_files(samples: impl BufRead) -> io::Result<Vec<SampleRow>> {
+    let mut worst = Worst::default();
+    for line in samples.lines() {
+        let row: SampleRow = serde_json::from_str(&line?)?;
+        let is_file = row.origin.inside.is_empty() && row.origin.path_base64.is_none();
+        let verdict = row.verdict.as_deref().unwrap_or("CLEAN");
+        if is_file && verdict != "CLEAN" && row.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            worst.add(row);
+        }
+    }
+    let mut rows = worst.finish().rows;
+    rows.truncate(OVERVIEW_REPORTS);
+    Ok(rows)
+}
+
+/// Writes the page of a batch. `samples` is its table of samples, a row on each line; a sample that
+/// `has_report` says yes to is linked to its page.
 ///
 /// # Errors
 ///
@@ -34,6 +64,7 @@ pub fn write(
     samples: impl BufRead,
     summary: &Summary,
     clusters: &Clusters,
+    has_report: &dyn Fn(&str) -> bool,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let groups = ClusterKind::ALL.map(|kind| Groups::of(clusters, kind));
@@ -49,7 +80,7 @@ pub fn write(
     }
     let title = format!("{} in a batch", plural(summary.samples, "sample"));
     let groups = html! { @for groups in &groups { (groups.shown_with(&places)) } };
-    let body = body(&title, &worst.finish(), summary, &groups);
+    let body = body(&title, &Samples { worst: worst.finish(), has_report }, summary, &groups);
     out.write_all(framed(&title, &body).into_string().as_bytes())?;
     writeln!(out)
 }
@@ -104,7 +135,13 @@ impl Worst {
     }
 }
 
-fn body(title: &str, worst: &Worst, summary: &Summary, groups: &Markup) -> Markup {
+/// What the table of samples shows.
+struct Samples<'a> {
+    worst: Worst,
+    has_report: &'a dyn Fn(&str) -> bool,
+}
+
+fn body(title: &str, shown: &Samples<'_>, summary: &Summary, groups: &Markup) -> Markup {
     let parts =
         [("verdicts", "Verdicts"), ("samples", "Samples"), ("groups", "Groups"), ("slowest", "Slowest")];
     html! {
@@ -130,7 +167,7 @@ fn body(title: &str, worst: &Worst, summary: &Summary, groups: &Markup) -> Marku
             }
             section #samples aria-labelledby="samples-title" {
                 h2 #samples-title { "Samples" }
-                (samples(worst))
+                (samples(shown))
             }
             section #groups aria-labelledby="groups-title" {
                 h2 #groups-title { "Groups" }
@@ -179,24 +216,25 @@ fn counted<'a>(title: &str, counts: impl Iterator<Item = (&'a str, u64)>) -> Mar
     }
 }
 
-fn samples(worst: &Worst) -> Markup {
+fn samples(shown: &Samples<'_>) -> Markup {
+    let Samples { worst, has_report } = shown;
     let more = worst.left_out;
     // A folded row is neither styled nor laid out until it is asked for.
     let (first, rest) = worst.rows.split_at(worst.rows.len().min(OVERVIEW_OPEN));
     html! {
-        p.dim { "The worst first. " code { "spoor run FILE --html -o report.html" } " makes the page of one." }
+        p.dim { "The worst first; the worst of those that are files of their own are linked to their reports. " code { "spoor run FILE --html -o report.html" } " makes that of another." }
         p.js-only.filter {
             label { "Search samples " input type="search" data-filter="samples-table" autocomplete="off" spellcheck="false"; }
             " " output data-count="samples-table" {}
         }
         div.scroll tabindex="0" role="region" aria-label="Samples" {
-            table.sortable #samples-table { (rows("Samples", first)) }
+            table.sortable #samples-table { (rows("Samples", first, has_report)) }
         }
         @if !rest.is_empty() {
             details data-more="samples-table" {
                 summary { (plural(rest.len() as u64, "further sample")) " in this order" }
                 div.scroll tabindex="0" role="region" aria-label="Further samples" {
-                    table { (rows("Further samples", rest)) }
+                    table { (rows("Further samples", rest, has_report)) }
                 }
             }
         }
@@ -204,7 +242,7 @@ fn samples(worst: &Worst) -> Markup {
     }
 }
 
-fn rows(caption: &str, rows: &[SampleRow]) -> Markup {
+fn rows(caption: &str, rows: &[SampleRow], has_report: &dyn Fn(&str) -> bool) -> Markup {
     html! {
         caption.hidden { (caption) }
         thead {
@@ -213,24 +251,27 @@ fn rows(caption: &str, rows: &[SampleRow]) -> Markup {
                 th scope="col" { "Place" } th scope="col" { "Why" } th.num scope="col" { "Milliseconds" }
             }
         }
-        tbody { @for row in rows { (sample(row)) } }
+        tbody { @for row in rows { (sample(row, has_report(&row.sha256))) } }
     }
 }
 
-fn sample(row: &SampleRow) -> Markup {
+fn sample(row: &SampleRow, has_report: bool) -> Markup {
     let verdict = row.verdict.as_deref().unwrap_or("none");
     let colour = VERDICTS.iter().find(|(name, _)| *name == verdict).map_or("open", |(_, colour)| colour);
     let why = match &row.failure {
         Some(failure) => format!("{}: {}", failure.kind.name(), failure.text),
         None => row.reasons.first().cloned().unwrap_or_default(),
     };
+    let place = html! { code title=(row.sha256) { (clip(&row.origin.to_string(), OVERVIEW_TEXT)) } };
     html! {
         tr class=(colour) {
             td.class { (clip(verdict, OVERVIEW_TEXT)) }
             td.num data-value=(row.score) { (row.score) }
             td { (row.family.as_deref().unwrap_or("–")) }
-            th scope="row" { code title=(row.sha256) { (clip(&row.origin.to_string(), OVERVIEW_TEXT)) } }
-            td { (clip(&why, OVERVIEW_TEXT)) }
+            th.place scope="row" {
+                @if has_report { a href=(report(&row.sha256)) { (place) } } @else { (place) }
+            }
+            td.why { (clip(&why, OVERVIEW_TEXT)) }
             td.num data-value=(row.time_ms) { (grouped(row.time_ms)) }
         }
     }
@@ -321,7 +362,7 @@ mod tests {
         let page = |rows: &[SampleRow]| {
             let lines: Vec<_> = rows.iter().map(|row| serde_json::to_string(row).unwrap()).collect();
             let mut page = Vec::new();
-            write(lines.join("\n").as_bytes(), &summary, &clusters, &mut page).unwrap();
+            write(lines.join("\n").as_bytes(), &summary, &clusters, &|_| false, &mut page).unwrap();
             String::from_utf8(page).unwrap()
         };
         let in_order = page(&rows);

@@ -27,7 +27,7 @@ pub fn percent(share: f64) -> String {
 
 /// A noun as it stands behind a count: `file` behind 1, `files` behind 2; `matches`.
 pub fn noun(count: u64, singular: &str) -> String {
-    let ending = match (count, singular.ends_with("ch")) {
+    let ending = match (count, ["ch", "x"].iter().any(|end| singular.ends_with(end))) {
         (1, _) => "",
         (_, true) => "es",
         (_, false) => "s",
@@ -88,6 +88,18 @@ pub fn some<T: Display>(items: impl IntoIterator<Item = T>, shown: usize) -> Str
     }
 }
 
+/// As [`some`], and no longer than so many characters: what has no room is counted, so that no item is cut
+/// within, unless the first alone is longer.
+pub fn some_within(items: impl IntoIterator<Item = String>, shown: usize, max: usize) -> String {
+    let items: Vec<_> = items.into_iter().collect();
+    let ends = items.iter().scan(0, |end, item| {
+        *end += item.chars().count() + ", ".len();
+        Some(*end)
+    });
+    let fitting = ends.take_while(|end| *end <= max).count();
+    some(items, shown.min(fitting.max(1)))
+}
+
 /// An exception, such as `tag 0 "error" (i32 5)`.
 pub fn thrown(tag: u32, name: Option<&str>, operands: &[String]) -> String {
     let mut text = format!("tag {tag}");
@@ -103,6 +115,16 @@ pub fn thrown(tag: u32, name: Option<&str>, operands: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_item_is_cut_within() {
+        let items = || ["alpha 1".to_owned(), "beta 2".to_owned(), "gamma 3".to_owned()];
+        assert_eq!(some_within(items(), 8, 100), "alpha 1, beta 2, gamma 3");
+        assert_eq!(some_within(items(), 8, 20), "alpha 1, beta 2 and 1 more");
+        assert_eq!(some_within(items(), 1, 20), "alpha 1 and 2 more");
+        assert_eq!(some_within(items(), 8, 3), "alpha 1 and 2 more");
+        assert_eq!(some_within([], 8, 3), "");
+    }
 
     #[test]
     fn digits_are_grouped() {

@@ -12,7 +12,7 @@ use wasmspoor::{
     text,
 };
 
-use super::{Exit, Failure, Work, Written, exit, finish, summary};
+use super::{Exit, Failure, Work, Written, exit, finish, page, summary};
 
 /// Make one scan of several: of the parts of a batch, or of feeds that overlap
 ///
@@ -32,6 +32,9 @@ pub(super) struct Arguments {
     #[cfg(feature = "parquet")]
     #[arg(long)]
     parquet: bool,
+    /// Write overview.html, too, as `spoor scan --html` does, without pages of single samples
+    #[arg(long)]
+    html: bool,
     /// The summary as an object
     #[arg(long)]
     json: bool,
@@ -46,6 +49,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let (mut store, summary, index) = merged.map_err(|error| Failure::new(Exit::Usage, in_words(error)))?;
     let clusters = index.groups()?;
     finish(&mut store, &clusters)?;
+    if arguments.html {
+        page(&store, &summary, &clusters)?;
+    }
     #[cfg(feature = "parquet")]
     if arguments.parquet {
         wasmspoor_parquet::convert(store.folder())?;
@@ -55,7 +61,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let has_parquet = arguments.parquet;
     #[cfg(not(feature = "parquet"))]
     let has_parquet = false;
-    let written = Written { folder: &arguments.out, has_page: false, has_parquet };
+    let written = Written { folder: &arguments.out, has_page: arguments.html, has_parquet };
     let total = summary::Total::of(work, &summary, &clusters, started.elapsed(), Some(written));
     match arguments.json {
         true => text::write_json_line(out, &total)?,

@@ -3,6 +3,7 @@
 
 mod limits;
 mod merge;
+mod pages;
 mod progress;
 mod summary;
 
@@ -39,7 +40,7 @@ pub(super) use summary::line;
 use summary::{Work, Written};
 
 pub(super) use self::limits::MAX_JOBS;
-use super::{Exit, Failure, given, known, sample, serve, worker};
+use super::{Exit, Failure, given, known, print, sample, serve, worker};
 
 /// Analyse batches: folders, archives, modules inside other files; each sample in a process of its own
 ///
@@ -74,8 +75,11 @@ Exit codes:
 pub(super) struct Arguments {
     /// Files, folders, or patterns such as 'a/**/*.zip'; `-`, alone, is the sample on standard input: it is
     /// answered with its full report and the files found in it, as docs/protocol.md describes
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "files_from", value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Further files and folders: a path on each line of this file; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    files_from: Option<PathBuf>,
     /// Samples at a time, 1 to 256 [default: as many as there are processors]
     #[arg(short, long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=MAX_JOBS as i64))]
     jobs: Option<u16>,
@@ -93,7 +97,8 @@ pub(super) struct Arguments {
     #[cfg(feature = "parquet")]
     #[arg(long, requires = "out")]
     parquet: bool,
-    /// Write overview.html into DIR, too: verdicts, families, groups, failures and all samples as a page
+    /// Write overview.html into DIR, too: verdicts, families, groups, failures and all samples as a page; and
+    /// reports/HASH.html of the worst samples that are files of their own, which it links to
     #[arg(long, requires = "out")]
     html: bool,
     /// Objects, one a line: without --out the rows of samples and of failures, then the summary
@@ -129,7 +134,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     }
     let spawner = worker::spawner(&arguments.sample, &arguments.bounds, Arc::clone(&interrupted))?;
     let known = arguments.known.list()?;
-    let roots = roots(&arguments.paths)?;
+    let roots = roots(&arguments.named()?)?;
     arguments.confinement.check(&spawner)?;
     let processors = || thread::available_parallelism().map_or(1, usize::from).min(MAX_JOBS.into());
     let jobs = arguments.jobs.map_or_else(processors, usize::from);
@@ -161,6 +166,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     if let Some(store) = &mut store {
         finish(store, &clusters)?;
         if arguments.html {
+            if !summary.interrupted {
+                pages::write(store, jobs, arguments.bounds.time())?;
+            }
             page(store, &summary, &clusters)?;
         }
     }
@@ -180,6 +188,18 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
 }
 
 impl Arguments {
+    /// The paths that the command line names, and those that a file names.
+    fn named(&self) -> Result<Vec<PathBuf>, Failure> {
+        let mut named = self.paths.clone();
+        if let Some(list) = &self.files_from {
+            named.extend(given::listed(list).map_err(|error| print::unusable(list, error))?);
+        }
+        match named.is_empty() {
+            true => Err(Failure::new(Exit::Usage, anyhow::anyhow!("--files-from names no file"))),
+            false => Ok(named),
+        }
+    }
+
     /// What is in the folder of a scan that has come to its end.
     fn written(&self) -> Option<Written<'_>> {
         #[cfg(feature = "parquet")]
@@ -212,9 +232,11 @@ fn finish(store: &mut Store, clusters: &Clusters) -> io::Result<()> {
 }
 
 /// Writes the page of the batch, from the table that was written.
-fn page(store: &mut Store, summary: &Summary, clusters: &Clusters) -> io::Result<()> {
+fn page(store: &Store, summary: &Summary, clusters: &Clusters) -> io::Result<()> {
     let samples = io::BufReader::new(std::fs::File::open(store.folder().join("samples.jsonl"))?);
-    store.replace("overview.html", |mut file| overview::write(samples, summary, clusters, &mut file))
+    store.replace("overview.html", |mut file| {
+        overview::write(samples, summary, clusters, &pages::there(store.folder()), &mut file)
+    })
 }
 
 fn exit(work: Work, summary: &Summary) -> Exit {

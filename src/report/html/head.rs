@@ -168,6 +168,9 @@ fn facts(page: &Page<'_, '_>) -> Markup {
     html! {
         dl.facts {
             dt { "SHA-256" } dd { (parts::copied(sample.sha256)) }
+            @if let Some(known) = sample.known {
+                dt { "Known" } dd { (clip(known, limits::NAME)) ", byte for byte; no part of the verdict" }
+            }
             dt { "Size" } dd { (plural(sample.size, "byte")) ", entropy " (format!("{:.2}", sample.entropy)) }
             @if let Some(libraries) = libraries::words(&report.libraries, report.instructions) {
                 dt { "Libraries" } dd { (libraries) }

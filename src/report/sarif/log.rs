@@ -36,6 +36,9 @@ pub(super) struct RunProperties<'a> {
     pub(super) confidence: u8,
     pub(super) family: Option<&'a str>,
     pub(super) status: crate::sandbox::Status,
+    /// The name that a list of known files has for the sample.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) known: Option<&'a str>,
 }
 
 #[derive(Serialize)]

@@ -153,6 +153,7 @@ fn run<'a>(report: &Report<'a>) -> Run<'a> {
             confidence: report.confidence,
             family: report.family.map(Family::as_str),
             status: report.status,
+            known: report.sample.known,
         }),
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     module::view::Ioc,
     report::Report,
     sandbox::{ChangeKind, FileChange},
-    text::{clip, cut_counted, grouped, percent, plural, share, some},
+    text::{clip, cut_counted, grouped, percent, plural, share, some, some_within},
 };
 
 pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
@@ -38,6 +38,9 @@ pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()
     }
     facts.iter().try_for_each(|(name, text)| printer.fact(name, &clip(text, MAX_LINE)))
 }
+
+/// Characters of ` and 12,345 more`.
+const MORE: usize = 20;
 
 type Fact = (&'static str, String);
 
@@ -141,7 +144,8 @@ fn calls(report: &Report<'_>) -> Option<Fact> {
         .iter()
         .map(|(name, calls)| format!("{} {}", name.get(start..).unwrap_or(name), grouped(**calls)));
     let of = common.map(|common| format!("{common}: ")).unwrap_or_default();
-    (!list.is_empty()).then(|| ("called", format!("{of}{}", some(names, 2 * SHOWN_ITEMS))))
+    let room = MAX_LINE.saturating_sub(of.chars().count() + MORE);
+    (!list.is_empty()).then(|| ("called", format!("{of}{}", some_within(names, 2 * SHOWN_ITEMS, room))))
 }
 
 /// Where most of the run was spent.

@@ -165,6 +165,25 @@ fn a_sample_that_takes_all_memory_costs_only_itself() {
     costs_only_itself(folder.path(), &["--sample-memory=120"], "out_of_memory", false);
 }
 
+/// The names of imports were copied for each function that leads to them: gigabytes of a small module.
+#[test]
+fn a_long_name_is_kept_once() {
+    let folder = good_ones();
+    let name = format!("{}syscall_openat", "_".repeat(99_900));
+    let around = "(func (param i32) (call 1 (local.get 0)))".repeat(8_000);
+    let calls: String = (2..8_002).map(|func| format!("(call {func} (i32.const 0))")).collect();
+    let module = format!(
+        r#"(module (import "env" "{name}" (func (param i32 i32 i32 i32) (result i32)))
+            (func (param i32) (if (local.get 0)
+                (then (drop (call 0 (i32.const 0) (i32.const 0) (i32.const 577) (i32.const 0))))))
+            {around} (func (export "_start") {calls}))"#
+    );
+    fs::write(folder.path().join("long.wasm"), wat::parse_str(module).unwrap()).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let scanned = spoor(&["scan", text(folder.path()), "--sample-memory=500", "--out", text(out.path())]);
+    assert_eq!(scanned.status.code(), Some(0), "{}", String::from_utf8_lossy(&scanned.stdout));
+}
+
 fn zip(members: &[(&str, &[u8])], password: Option<&str>) -> Vec<u8> {
     let mut options =
         zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);

@@ -20,11 +20,7 @@ use wasmspoor::{
 };
 
 use self::values::{Border, Told, Values};
-use super::{
-    Exit, Failure,
-    export::{exit_of, is_incomplete},
-    names, report, sample, valued,
-};
+use super::{Exit, Failure, export::exit_of, names, report, sample, valued};
 
 /// Run a sample, or read a trace file, and print the executed instructions in order, with calls, returns,
 /// branch outcomes, host calls and traps
@@ -255,9 +251,7 @@ fn dump_file(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failur
     }
     printer.finish()?;
     match ended {
-        Err(failure) if failure.cause.is::<ReplayError>() && is_incomplete(run) => {
-            Err(Failure { exit: Exit::Findings, ..failure })
-        }
+        Err(failure) if failure.cause.is::<ReplayError>() => Err(Failure { exit: Exit::Findings, ..failure }),
         ended => ended.map(|()| done()),
     }
 }

@@ -15,7 +15,9 @@ use wasmspoor::{
     trace::ReplayErrorKind,
 };
 
-use super::{Exit, Failure, input::Progress, output::Object, record, report::DetachedSample};
+use super::{
+    Exit, Failure, input::Progress, output::Object, record, report::DetachedSample, sample::NO_ENTRY_TIME,
+};
 
 /// Say what is in a trace file: how the sample was run, sizes by stream, and whether every chunk is whole
 #[derive(Debug, Args)]
@@ -86,12 +88,11 @@ fn print_options(options: &OptionsUsed<'_>, out: &mut impl Write) -> Result<(), 
         let values: Vec<_> = values.iter().map(ToString::to_string).collect();
         writeln!(out, "called:        {} {}", line(export), values.join(" "))?;
     }
-    writeln!(
-        out,
-        "driven:        {}, {} ms for an entry point",
-        line(&options.drive),
-        grouped(options.entry_time_ms)
-    )?;
+    let time = match u128::from(options.entry_time_ms) >= NO_ENTRY_TIME.as_millis() {
+        true => "as long as it takes".to_owned(),
+        false => format!("{} ms", grouped(options.entry_time_ms)),
+    };
+    writeln!(out, "driven:        {}, {time} for an entry point", line(&options.drive))?;
     Ok(())
 }
 

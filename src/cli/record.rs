@@ -65,8 +65,10 @@ pub(super) struct Arguments {
 fn print(path: &Path, written: &Written, out: &mut impl Write) -> Result<(), Failure> {
     write!(out, "{}: {} bytes", line(&path.display().to_string()), grouped(written.bytes))?;
     if let Some(instructions) = written.instructions {
-        let bits = written.bytes as f64 * 8.0 / instructions.max(1) as f64;
-        write!(out, ", {} instructions, {bits:.4} bits for each", grouped(instructions))?;
+        write!(out, ", {}", plural(instructions, "instruction"))?;
+        if instructions > 0 {
+            write!(out, ", {:.4} bits for each", written.bytes as f64 * 8.0 / instructions as f64)?;
+        }
     }
     if !written.stopped.is_empty() {
         let stopped = written.stopped.iter().map(|(name, limit)| format!("{} ({limit})", line(name)));
@@ -133,6 +135,10 @@ pub(super) fn analyse(
     look: Look,
 ) -> Result<Analysed, Failure> {
     // It is read again for the report.
+    if save.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+        let message = format!("{}: is there already; --save makes a new file", save.display());
+        return Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)));
+    }
     if fs::metadata(save).is_ok_and(|metadata| !metadata.is_file()) {
         let message =
             format!("{}: --save needs a regular file (`spoor record` writes to others)", save.display());

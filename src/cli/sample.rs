@@ -95,7 +95,7 @@ pub(super) struct Arguments {
 }
 
 /// Time of an entry point that no budget bounds: ten years.
-const NO_ENTRY_TIME: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+pub(super) const NO_ENTRY_TIME: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 
 /// The options whose values `--options` gives.
 const IN_OPTIONS: [&str; 25] = [

@@ -35,9 +35,9 @@ const PART: u64 = 64;
 /// A moment of the replay.
 #[derive(Debug, Clone)]
 pub(super) struct StoredCheckpoint {
-    /// The state of replay; `None` at the end of the trace.
+    /// The state of replay; `None` at the end of the trace, and while threads wait for their turns.
     pub(super) checkpoint: Option<Checkpoint>,
-    /// Functions (index in the function space) that ran since the checkpoint before, in order. None if they
+    /// Functions (index in the function space) that ran since the checkpoint before, in order. Empty if they
     /// are too many; then any may have run.
     pub(super) functions: Vec<u32>,
 }
@@ -116,11 +116,12 @@ impl CheckpointVisitor {
     }
 }
 
-/// Replays and tells each checkpoint, with the number of instructions before it. Gives the number of all, or
-/// `None` if it would take too long. Functions that `tell` gives back go to the next checkpoint.
+/// Replays and tells each checkpoint, with the number of instructions before it and whether it is the last.
+/// Gives the number of all, or `None` if it would take too long. Functions that `tell` gives back go to the
+/// next checkpoint.
 fn make(
     replay: &mut Replay<'_>,
-    mut tell: impl FnMut(&Replay<'_>, u64, StoredCheckpoint) -> io::Result<Vec<u32>>,
+    mut tell: impl FnMut(&Replay<'_>, u64, bool, StoredCheckpoint) -> io::Result<Vec<u32>>,
 ) -> io::Result<Option<u64>> {
     let (mut visitor, mut functions) =
         (CheckpointVisitor { pause_at: EVERY, ..CheckpointVisitor::default() }, Vec::new());
@@ -130,11 +131,11 @@ fn make(
         match progress {
             Ok(ReplayProgress::Paused) => {
                 let stored = StoredCheckpoint { checkpoint: replay.checkpoint(), functions };
-                functions = tell(replay, visitor.instructions, stored)?;
+                functions = tell(replay, visitor.instructions, false, stored)?;
                 visitor.pause_at = visitor.instructions + EVERY.max(visitor.instructions / PART);
             }
             Ok(ReplayProgress::Done(summary)) => {
-                tell(replay, summary.instructions, StoredCheckpoint { checkpoint: None, functions })?;
+                tell(replay, summary.instructions, true, StoredCheckpoint { checkpoint: None, functions })?;
                 return Ok(Some(summary.instructions));
             }
             Err(error) if matches!(error.kind(), ReplayErrorKind::TooSilent { .. }) => return Ok(None),
@@ -167,8 +168,8 @@ pub(super) fn write(
     let mut trace = recorded::trace(&Arc::new(reader), wasm, Level::Flow, Some(totals));
     trace.limits = replay_limits(Some(limits), totals.decisions);
     let Ok(mut replay) = Replay::new(&trace, trace.limits) else { return Ok(None) };
-    make(&mut replay, |_, instructions, stored| {
-        write_checkpoint(sink, instructions, stored.checkpoint.is_none(), stored)
+    make(&mut replay, |_, instructions, is_last, stored| {
+        write_checkpoint(sink, instructions, is_last, stored)
     })
 }
 
@@ -185,10 +186,11 @@ impl Made {
     pub(super) fn of(trace: &Trace, growing: &Growing) -> Option<Self> {
         let mut replay = Replay::growing(trace, growing.clone(), ReplayLimits::default()).ok()?;
         let (mut checkpoints, mut held) = (Vec::new(), 0);
-        let instructions = make(&mut replay, |replay, instructions, stored| {
+        let instructions = make(&mut replay, |replay, instructions, _, stored| {
             let frames = stored.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.frames.len());
-            held += stored.functions.len() + frames + 1;
-            checkpoints.push((instructions, stored, replay.open_invocations()));
+            let open = replay.open_invocations();
+            held += stored.functions.len() + frames + open.len() + 1;
+            checkpoints.push((instructions, stored, open));
             match held > CHECKPOINTS_HELD {
                 true => Err(io::Error::other("too much")),
                 false => Ok(Vec::new()),
@@ -206,11 +208,11 @@ impl Made {
 
     /// Writes them; gives the number of instructions.
     pub(super) fn write(self, sink: &mut ChunkWriter) -> io::Result<u64> {
-        let mut left = Vec::new();
-        for (instructions, stored) in self.checkpoints {
+        let (mut left, count) = (Vec::new(), self.checkpoints.len());
+        for (number, (instructions, stored)) in (1..).zip(self.checkpoints) {
             let functions = merged(left, stored.functions);
             let stored = StoredCheckpoint { functions, ..stored };
-            left = write_checkpoint(sink, instructions, stored.checkpoint.is_none(), stored)?;
+            left = write_checkpoint(sink, instructions, number == count, stored)?;
         }
         Ok(self.instructions)
     }

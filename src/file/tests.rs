@@ -143,7 +143,7 @@ const THREADS: &str = r#"(module
     (call $work)))"#;
 
 /// The checkpoints of a sample that is recorded, and whether they were made beside the run.
-fn checkpoints_of(bytes: &[u8], is_off: bool) -> (Vec<Vec<u8>>, bool) {
+fn checkpoints_of(bytes: &[u8], is_off: bool) -> (Vec<(bool, Vec<u8>)>, bool) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.spoor");
     let sample = Sample { name: "x", bytes, is_embedded: true };
@@ -153,7 +153,11 @@ fn checkpoints_of(bytes: &[u8], is_off: bool) -> (Vec<Vec<u8>>, bool) {
     beside::IS_OFF.set(false);
     let reader = Reader::open(&path).unwrap();
     let of_kind = reader.of_kind(ChunkKind::Checkpoint);
-    (of_kind.map(|position| reader.read(position).unwrap()).collect(), beside::MADE.get() > before)
+    let found = of_kind.map(|position| {
+        let (frame, _) = &reader.chunks()[position];
+        (frame.is_last, reader.read(position).unwrap())
+    });
+    (found.collect(), beside::MADE.get() > before)
 }
 
 #[test]
@@ -168,6 +172,9 @@ fn checkpoints_made_beside_a_run_are_those_made_after_it() {
         let (after, is_after) = checkpoints_of(text.as_bytes(), true);
         assert!(is_beside && !is_after, "{text}");
         assert!(beside == after, "{text}");
+        // The last says how long the run was, and no other, even where threads wait.
+        let last: Vec<_> = after.iter().map(|(is_last, _)| *is_last).collect();
+        assert!(last.iter().rposition(|is_last| !is_last) == last.len().checked_sub(2), "{last:?}: {text}");
         checkpoints += after.len();
     }
     assert!(checkpoints > 40, "{checkpoints}");

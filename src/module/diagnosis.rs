@@ -7,7 +7,7 @@ use wasmparser::WasmFeatures;
 use crate::module::weight::Heavy;
 
 use super::{
-    component::{Component, Core},
+    component::{Component, Core, Problem},
     features::{MISSING, engine_features},
 };
 
@@ -81,6 +81,10 @@ impl LoadError {
 /// Returns the error for a module that the engine refused with `message`.
 pub(crate) fn diagnose(wasm: &[u8], heavy: &Heavy, message: &str) -> LoadError {
     let program = match Component::read(wasm) {
+        // Bytes that are no component are not one of a later version.
+        Some(Err(Problem::Malformed(error))) => {
+            return LoadError::Invalid { reason: error.message().to_owned(), offset: error.offset() };
+        }
         Some(Err(problem)) => {
             let (proposal, reason) = ("component-model".into(), problem.to_string());
             return LoadError::Unsupported { proposal, reason, offset: 4 };

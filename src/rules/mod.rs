@@ -58,6 +58,7 @@ pub use problem::{Problem, RuleLoadError, closest};
 pub use rule::{Example, Meta, Rule, Scopes};
 pub use schema::schema;
 pub use suggest::{SuggestError, Suggestion, suggest};
+pub(crate) use yara::YARA;
 
 use order::Targets;
 
@@ -221,9 +222,11 @@ impl Set {
     /// Parses and links rules.
     fn build(sources: &load::Sources, eager: bool) -> (Self, RuleLoadError) {
         let mut problems = RuleLoadError::default();
-        let rules: Vec<Rule> =
+        let mut rules: Vec<Rule> =
             sources.behavior.iter().filter_map(|source| parse::rule(source, eager, &mut problems)).collect();
         let yara = yara::Rules::compile(&sources.yara, &mut problems);
+        let of_yara = yara.as_behavior(&order::yara_rules(&rules));
+        rules.extend(of_yara.iter().filter_map(|source| parse::rule(source, eager, &mut problems)));
         let (targets, order) = order::resolve(&rules, |name| yara.has(name), &mut problems);
         (Self { rules, targets, order, yara: Some(yara) }, problems)
     }

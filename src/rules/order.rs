@@ -1,6 +1,6 @@
 //! In which order rules are evaluated: what a rule matches comes before it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{
     problem::{RuleLoadError, Source},
@@ -64,6 +64,17 @@ pub(super) fn resolve(
     }
     let order = sort(rules, &needs, problems);
     (targets, order)
+}
+
+/// The YARA rules that behaviour rules ask for.
+pub(super) fn yara_rules(rules: &[Rule]) -> BTreeSet<&str> {
+    let mut used = Vec::new();
+    rules.iter().for_each(|rule| uses(&rule.statement, &mut used));
+    let of_yara = used.into_iter().filter_map(|one| match one.name {
+        Target::Yara(name) => Some(name.as_str()),
+        Target::Rule(_) => None,
+    });
+    of_yara.collect()
 }
 
 fn source(rule: &Rule) -> Source {

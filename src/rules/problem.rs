@@ -89,6 +89,11 @@ impl Source {
         Self { name: name.into(), text: text.into(), tree: &[] }
     }
 
+    /// Whether it is one of those that ship.
+    pub(super) fn ships(&self) -> bool {
+        self.name.starts_with("rules/")
+    }
+
     /// A problem at `span`, in characters as the YAML parser counts.
     pub(super) fn problem(
         &self,

@@ -603,6 +603,15 @@ rule other { condition: wasm.has_start == 1 }"#;
     let matches = sample.matches(&[("a.yar", yara), ("uses.yml", &behavior)]);
     assert_eq!(matches.len(), 1);
     assert_eq!(matches[0].evidence.parts[0].found.as_deref(), Some("at 0xa"));
+    // Who is asked for by nobody is told as it stands, but for private ones.
+    let own = "private rule hidden { condition: filesize > 1 } rule alone { condition: hidden } rule not_there { condition: filesize == 1 }";
+    let alone = sample.matches(&[("a.yar", yara), ("own.yar", own), ("uses.yml", &behavior)]);
+    let of_yara: Vec<_> = alone
+        .iter()
+        .filter(|found| found.namespace == YARA)
+        .map(|found| (&*found.name, found.severity))
+        .collect();
+    assert_eq!(of_yara, [("match the YARA rule alone", 0)]);
     let error = set(&[("bad.yar", "rule a {\n  condition: $x\n}")]).unwrap_err();
     assert_eq!(error.problems[0].line, 2, "{error}");
     assert!(set(&[("bad.yar", "include \"/etc/passwd\"")]).is_err());

@@ -14,7 +14,10 @@ use std::{
 use boreal::{
     compiler::{CompilerBuilder, CompilerParams},
     module::{Math, Module, ModuleData, ModuleDataMap, ScanContext, StaticValue, String_, Type, Value},
-    scanner::{CallbackEvents, EvaluatedRule, ScanCallbackResult, ScanError, ScanEvent, ScanParams, Scanner},
+    scanner::{
+        CallbackEvents, EvaluatedRule, RuleDetails, ScanCallbackResult, ScanError, ScanEvent, ScanParams,
+        Scanner,
+    },
 };
 
 use super::limits::{YARA_LIST, YARA_MATCHES, YARA_NAMED, YARA_TIME};
@@ -31,6 +34,8 @@ use crate::{
 pub(super) struct Rules {
     scanner: Mutex<Scanner>,
     names: BTreeSet<String>,
+    /// Those of rules that do not ship, and are not private.
+    own: BTreeSet<String>,
 }
 
 impl std::fmt::Debug for Rules {
@@ -38,6 +43,27 @@ impl std::fmt::Debug for Rules {
         f.debug_struct("Rules").field("names", &self.names).finish_non_exhaustive()
     }
 }
+
+/// The names of the rules in a file of ours, which begin lines.
+fn named(source: &Source) -> impl Iterator<Item = &str> {
+    let rules = source.text.lines().filter_map(|line| {
+        let line = line.strip_prefix("private ").unwrap_or(line);
+        line.strip_prefix("rule ")
+    });
+    rules.filter_map(|rest| rest.split([' ', ':', '{']).next())
+}
+
+/// A behaviour rule that matches where a YARA rule does. Names of YARA rules are identifiers.
+fn behavior(name: &str) -> String {
+    format!(
+        "rule:\n  meta:\n    name: match the YARA rule {name}\n    namespace: {YARA}\n    authors: [\"{name}\"]\n    \
+         description: A YARA rule that was given, and that no behaviour rule asks for.\n    \
+         scopes: {{static: file, dynamic: unsupported}}\n    wasm/severity: 0\n  features:\n    - match: yara/{name}\n"
+    )
+}
+
+/// The namespace of such rules.
+pub(crate) const YARA: &str = "yara";
 
 /// What a scan tells, and its bounds. A string at its limit is a fact about rules that do not match, too:
 /// `#a > 20000` then cannot be told.
@@ -68,7 +94,10 @@ impl Rules {
         let mut scanner = compiler.finalize();
         scanner.set_scan_params(scan_params());
         let names = scanner.rules().map(|rule| rule.name.to_owned()).collect();
-        Self { scanner: Mutex::new(scanner), names }
+        let shipped: BTreeSet<_> = sources.iter().filter(|source| source.ships()).flat_map(named).collect();
+        let is_own = |rule: &RuleDetails<'_>| !rule.is_private && !shipped.contains(rule.name);
+        let own = scanner.rules().filter(is_own).map(|rule| rule.name.to_owned()).collect();
+        Self { scanner: Mutex::new(scanner), names, own }
     }
 
     /// Whether there is a rule of this name.
@@ -79,6 +108,13 @@ impl Rules {
     /// Names of all rules.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str)
+    }
+
+    /// Behaviour rules for the rules that do not ship, but for those that `asked` names: a match is shown as it
+    /// stands, and says nothing of what the sample is.
+    pub(super) fn as_behavior(&self, asked: &BTreeSet<&str>) -> Vec<Source> {
+        let unasked = self.own.iter().filter(|name| !asked.contains(name.as_str()));
+        unasked.map(|name| Source::new(format!("{name}.yml"), &behavior(name))).collect()
     }
 
     /// Scans a sample.

@@ -1,6 +1,9 @@
 //! An effect that did not happen: the call, and the branch that kept it from running.
 
-use std::collections::{BTreeMap, VecDeque, btree_map::Entry};
+use std::{
+    collections::{BTreeMap, VecDeque, btree_map::Entry},
+    rc::Rc,
+};
 
 use super::{guards::Guard, seen::Seen};
 use crate::{
@@ -12,9 +15,9 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Effect {
     /// What it would do, in a word of `rules/verdict.toml`.
-    pub(super) kind: String,
-    /// The imported function.
-    pub(super) import: String,
+    pub(super) kind: Rc<str>,
+    /// The imported function. Its name is as long as a sample wants, and is there once.
+    pub(super) import: Rc<str>,
     /// The call.
     pub(super) site: Place,
     pub(super) guard: Option<Guard>,
@@ -43,8 +46,8 @@ pub(super) fn guarding(facts: &Facts<'_>, module: &Module, seen: &Seen, site: Pl
 /// Functions from which direct calls lead to an effect, each with one, and the effects.
 pub(super) fn reaching(
     facts: &Facts<'_>,
-    kinds: &BTreeMap<FuncIndex, (String, String)>,
-) -> BTreeMap<FuncIndex, (String, String)> {
+    kinds: &BTreeMap<FuncIndex, (Rc<str>, Rc<str>)>,
+) -> BTreeMap<FuncIndex, (Rc<str>, Rc<str>)> {
     let mut callers: BTreeMap<FuncIndex, Vec<FuncIndex>> = BTreeMap::new();
     for edge in &facts.view.calls.edges {
         if edge.kind == view::StaticCallKind::Direct {

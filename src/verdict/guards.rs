@@ -112,20 +112,25 @@ pub(super) struct Guards {
     one_way: BTreeSet<Place>,
     walked: RefCell<BTreeMap<FuncIndex, Rc<Walked>>>,
     /// Functions that say what the host says of time, surroundings or files: its own, and those around them.
-    pub(super) deciding: BTreeMap<FuncIndex, String>,
+    pub(super) deciding: BTreeMap<FuncIndex, Rc<str>>,
+    /// Names of all host functions, each there once: a sample chooses how long they are.
+    hosts: BTreeMap<FuncIndex, Rc<str>>,
     /// The host functions among them.
-    deciders: BTreeSet<String>,
+    deciders: BTreeSet<Rc<str>>,
     /// Host functions that were answered by invention.
     invented: BTreeSet<String>,
 }
 
 impl Guards {
-    pub(super) fn of(facts: &Facts<'_>, deciding: BTreeMap<FuncIndex, String>) -> Self {
+    pub(super) fn of(facts: &Facts<'_>, deciding: BTreeMap<FuncIndex, Rc<str>>) -> Self {
         let branches = facts.dynamic.branches.iter();
         let one_way = branches.filter(|branch| (branch.taken == 0) != (branch.not_taken == 0));
         let calls = facts.run.iter().flat_map(|run| &run.calls);
         let invented = calls.filter(|call| call.fabricated || call.answer == Answer::Default);
+        let imports = facts.view.imports.iter();
+        let hosts = imports.filter_map(|import| Some((import.func?, Rc::from(&*import.name))));
         Self {
+            hosts: hosts.collect(),
             one_way: one_way.map(|branch| branch.place).collect(),
             walked: RefCell::default(),
             deciders: deciding.values().cloned().collect(),
@@ -215,7 +220,6 @@ fn in_words((comparison, constant): Comparison) -> String {
 /// A walk over a function: what was compared last, and which host function was called last.
 struct Walk<'s> {
     guards: &'s Guards,
-    module: &'s Module,
     constant: Option<i64>,
     compares: Option<Comparison>,
     after: Option<Rc<str>>,
@@ -225,7 +229,7 @@ struct Walk<'s> {
 impl<'s> Walk<'s> {
     fn over(guards: &'s Guards, facts: &Facts<'_>, module: &'s Module, func: FuncIndex) -> Walked {
         let found = Walked::default();
-        let mut walk = Self { guards, module, constant: None, compares: None, after: None, found };
+        let mut walk = Self { guards, constant: None, compares: None, after: None, found };
         for_each_operator(module, func, |offset, operator| {
             if guards.one_way.contains(&Place { function: func, offset }) {
                 let (compares, after) = (walk.compares, walk.after.clone());
@@ -243,6 +247,8 @@ impl<'s> Walk<'s> {
     }
 
     fn step(&mut self, offset: CodeOffset, operator: &Operator<'_>) {
+        // Only what stands right before a comparison is compared.
+        let constant = self.constant.take();
         match *operator {
             Operator::I32Const { value } => self.constant = Some(i64::from(value)),
             Operator::I64Const { value } => self.constant = Some(value),
@@ -256,21 +262,21 @@ impl<'s> Walk<'s> {
             }
             ref other => {
                 if let Some(comparison) = comparison(other) {
-                    self.compares = Some((comparison, self.constant.take()));
+                    let is_with_zero = matches!(other, Operator::I32Eqz | Operator::I64Eqz);
+                    self.compares = Some((comparison, constant.filter(|_| !is_with_zero)));
                 }
             }
         }
     }
 
     fn calls(&mut self, callee: FuncIndex) {
-        let import = self.module.imported_function(callee).map(|import| &*import.name);
-        let Some(host) = import.or_else(|| self.guards.deciding.get(&callee).map(String::as_str)) else {
+        let Some(host) = self.guards.hosts.get(&callee).or_else(|| self.guards.deciding.get(&callee)) else {
             return;
         };
-        (self.compares, self.constant) = (None, None);
+        self.compares = None;
         // What only does something takes nothing back of what another said.
-        if self.after.is_none() || self.guards.decides(host) || self.guards.invented.contains(host) {
-            self.after = Some(host.into());
+        if self.after.is_none() || self.guards.decides(host) || self.guards.invented.contains(&**host) {
+            self.after = Some(Rc::clone(host));
         }
     }
 }

@@ -8,7 +8,10 @@
 //!
 //! Costs a walk over the functions that call such functions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use wasmparser::Operator;
 
@@ -41,7 +44,7 @@ pub(super) fn waiting(code: &Code<'_>, module: &Module) -> Vec<Effect> {
         let is_one = listed(&weights.calls.opening, import.name.trim_start_matches('_'));
         Some((
             import.func.filter(|_| is_one)?,
-            ("opens a file to write to it".to_owned(), import.name.clone()),
+            (Rc::from("opens a file to write to it"), Rc::from(&*import.name)),
         ))
     };
     let opening: BTreeMap<_, _> = facts.view.imports.iter().filter_map(opening).collect();

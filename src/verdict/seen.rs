@@ -5,6 +5,7 @@
 use std::{
     cell::OnceCell,
     collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry},
+    rc::Rc,
 };
 
 use wasmparser::Operator;
@@ -189,14 +190,14 @@ fn deciding(
     weights: &Weights,
     facts: &Facts<'_>,
     callers: &BTreeMap<FuncIndex, Vec<FuncIndex>>,
-) -> BTreeMap<FuncIndex, String> {
+) -> BTreeMap<FuncIndex, Rc<str>> {
     let calls = &weights.calls;
     let lists = [&calls.environment, &calls.clock, &calls.read_file, &calls.read_other];
     let named = |import: &view::ImportInfo| {
         let is_one = lists.iter().any(|names| is_named(names, &import.name));
-        import.func.filter(|_| is_one).map(|func| (func, import.name.clone()))
+        import.func.filter(|_| is_one).map(|func| (func, Rc::from(&*import.name)))
     };
-    let mut deciding: BTreeMap<_, _> = facts.view.imports.iter().filter_map(named).collect();
+    let mut deciding: BTreeMap<FuncIndex, Rc<str>> = facts.view.imports.iter().filter_map(named).collect();
     let mut next: Vec<_> = deciding.clone().into_iter().collect();
     for _ in 0..UNSEEN_WRAPPED {
         let around = next.into_iter().flat_map(|(func, name)| {

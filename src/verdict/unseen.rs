@@ -7,7 +7,10 @@
 //!
 //! Costs one walk over the code of functions that call such imports.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use wasmparser::Operator;
 
@@ -104,7 +107,7 @@ fn effects(code: &Code<'_>) -> Vec<Effect> {
 fn uses(
     facts: &Facts<'_>,
     module: &Module,
-    reaching: &BTreeMap<FuncIndex, (String, String)>,
+    reaching: &BTreeMap<FuncIndex, (Rc<str>, Rc<str>)>,
     (seen, counters): (&Seen, &Counters),
 ) -> Vec<Effect> {
     let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
@@ -190,16 +193,17 @@ fn dated(
     weights: &Weights,
     facts: &Facts<'_>,
     module: &Module,
-    kinds: &BTreeMap<FuncIndex, (String, String)>,
+    kinds: &BTreeMap<FuncIndex, (Rc<str>, Rc<str>)>,
     seen: &Seen,
 ) -> Vec<Effect> {
     let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
     let has_file = opened_to_write(facts);
     let waiting = |import: &view::ImportInfo| {
         let func = import.func.filter(|func| !kinds.contains_key(func))?;
-        Some((func, (Waiting::of(weights, import, has_file)?, import.name.clone())))
+        Some((func, (Waiting::of(weights, import, has_file)?, Rc::from(&*import.name))))
     };
-    let waiting: BTreeMap<_, _> = facts.view.imports.iter().filter_map(waiting).collect();
+    let waiting: BTreeMap<FuncIndex, (Waiting, Rc<str>)> =
+        facts.view.imports.iter().filter_map(waiting).collect();
     let counters = match waiting.values().any(|(what, _)| *what == Waiting::Removes) {
         true => Counters::of(module, &seen.ran),
         false => Counters::default(),
@@ -217,7 +221,7 @@ fn dated(
             let Some(mut guard) = guarding(facts, module, seen, site) else { continue };
             guard.counts = counters.decide(guard.place.function, guard.place.offset.0);
             if what.is_open(&guard, weights, seen) {
-                let (kind, import) = (what.words().to_owned(), import.clone());
+                let (kind, import) = (what.words().into(), Rc::clone(import));
                 effects.push(Effect { kind, import, site, guard: Some(guard), way: None });
             }
         }
@@ -260,7 +264,7 @@ fn chosen(
     weights: &Weights,
     facts: &Facts<'_>,
     module: &Module,
-    reaching: &BTreeMap<FuncIndex, (String, String)>,
+    reaching: &BTreeMap<FuncIndex, (Rc<str>, Rc<str>)>,
     (seen, counters): (&Seen, &Counters),
 ) -> Vec<Effect> {
     let ran = facts.view.functions.iter().filter(|function| seen.ran.contains(&function.index));
@@ -276,7 +280,7 @@ fn chosen(
 fn choice(
     weights: &Weights,
     module: &Module,
-    reaching: &BTreeMap<FuncIndex, (String, String)>,
+    reaching: &BTreeMap<FuncIndex, (Rc<str>, Rc<str>)>,
     (seen, counters): (&Seen, &Counters),
     func: FuncIndex,
 ) -> Option<Effect> {
@@ -329,7 +333,11 @@ fn choice(
 /// Functions that did not run, and from which calls lead to an effect although all calls of the effect ran.
 /// They are exports that nobody called, and functions to which an indirect call that ran may lead. A call
 /// that may lead to many functions speaks for none of them, unless the host said which.
-fn uncalled(facts: &Facts<'_>, reaching: &BTreeMap<FuncIndex, (String, String)>, seen: &Seen) -> Vec<Effect> {
+fn uncalled(
+    facts: &Facts<'_>,
+    reaching: &BTreeMap<FuncIndex, (Rc<str>, Rc<str>)>,
+    seen: &Seen,
+) -> Vec<Effect> {
     let can = |func: &FuncIndex| reaching.contains_key(func) && !seen.ran.contains(func);
     let mut ways: BTreeMap<FuncIndex, String> = BTreeMap::new();
     for export in &facts.view.exports {
@@ -365,7 +373,7 @@ fn uncalled(facts: &Facts<'_>, reaching: &BTreeMap<FuncIndex, (String, String)>,
 /// Effects that stand in a table and that no call through it reached.
 fn through_tables(
     facts: &Facts<'_>,
-    kinds: &BTreeMap<FuncIndex, (String, String)>,
+    kinds: &BTreeMap<FuncIndex, (Rc<str>, Rc<str>)>,
     seen: &Seen,
 ) -> Vec<Effect> {
     let mut unseen = BTreeMap::new();
@@ -384,7 +392,7 @@ fn through_tables(
 }
 
 /// Imported functions that have an effect: index → what it does and its name.
-fn kinds(weights: &Weights, facts: &Facts<'_>) -> BTreeMap<FuncIndex, (String, String)> {
+fn kinds(weights: &Weights, facts: &Facts<'_>) -> BTreeMap<FuncIndex, (Rc<str>, Rc<str>)> {
     // Who can open no file has none to write to: Emscripten's are in its own memory.
     let opens = facts.view.imports.iter().any(|import| import.name.starts_with("path_open"));
     let is_for_files =
@@ -399,7 +407,7 @@ fn kinds(weights: &Weights, facts: &Facts<'_>) -> BTreeMap<FuncIndex, (String, S
                 && categories::of(&import.name, Mode::Full).is_none()
         };
         let kind = kind.or_else(|| is_unknown().then_some("nobody knows what it does"))?;
-        Some((import.func?, (kind.to_owned(), import.name.clone())))
+        Some((import.func?, (kind.into(), Rc::from(&*import.name))))
     });
     with_kind.collect()
 }

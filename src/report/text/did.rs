@@ -11,6 +11,7 @@ use super::{Printer, Verbosity};
 use crate::{
     module::view::Ioc,
     report::Report,
+    rules::YARA,
     sandbox::{ChangeKind, FileChange},
     text::{clip, cut_counted, grouped, percent, plural, share, some, some_within},
 };
@@ -28,6 +29,7 @@ pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()
     facts.extend(calls(report));
     facts.extend(worked(printer));
     facts.extend(indicators(report));
+    facts.extend(yara(report));
     // Of the techniques there are tables with more asked for.
     if printer.options.level == Verbosity::Normal {
         facts.extend(techniques("att&ck", report.rules.iter().map(|rule| &rule.attack)));
@@ -146,6 +148,13 @@ fn calls(report: &Report<'_>) -> Option<Fact> {
     let of = common.map(|common| format!("{common}: ")).unwrap_or_default();
     let room = MAX_LINE.saturating_sub(of.chars().count() + MORE);
     (!list.is_empty()).then(|| ("called", format!("{of}{}", some_within(names, 2 * SHOWN_ITEMS, room))))
+}
+
+/// The YARA rules that matched, of those that were given and that no behaviour rule asks for.
+fn yara(report: &Report<'_>) -> Option<Fact> {
+    let matched = report.rules.iter().filter(|rule| rule.namespace == YARA);
+    let names: Vec<_> = matched.flat_map(|rule| &rule.origin.authors).collect();
+    (!names.is_empty()).then(|| ("yara", some(names, SHOWN_ITEMS)))
 }
 
 /// Where most of the run was spent.

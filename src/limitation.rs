@@ -110,6 +110,15 @@ pub enum Limitation {
         /// Those that were there.
         there: u64,
     },
+    /// Entry points ended because they wrote to more memory than may be touched.
+    MemorySpent {
+        /// How many.
+        count: u64,
+        /// Pages that may be touched.
+        near: u64,
+        /// Pages beyond these that may be.
+        sparse: u64,
+    },
     /// Growth of memory or tables was refused.
     GrowthRefused {
         /// How often.
@@ -324,9 +333,18 @@ impl Limitation {
                 "a memory begins with {declared} pages, of which the first {there} were there \
                  (--max-memory): what lies beyond was out of bounds"
             ),
+            Self::MemorySpent { count, near, sparse } => write!(
+                f,
+                "{} wrote to more memory than may be touched (--max-memory): {near} pages, and {sparse} \
+                 anywhere beyond",
+                plural(*count, "entry point")
+            ),
             Self::GrowthRefused { count } => {
                 let times = plural(*count, "time");
-                write!(f, "growth of memory or tables beyond the limits was refused {times}")
+                write!(
+                    f,
+                    "growth of memory or tables beyond the limits (--max-memory, --max-table) was refused {times}"
+                )
             }
             Self::UnknownHostFunctions { count } => {
                 write!(f, "calls of {} were answered with zeros", plural(*count, "unknown host function"))
@@ -412,7 +430,12 @@ mod tests {
             ),
             (
                 Limitation::GrowthRefused { count: 1 },
-                "growth of memory or tables beyond the limits was refused 1 time",
+                "growth of memory or tables beyond the limits (--max-memory, --max-table) was refused 1 time",
+            ),
+            (
+                Limitation::MemorySpent { count: 1, near: 8192, sparse: 1024 },
+                "1 entry point wrote to more memory than may be touched (--max-memory): 8192 pages, and 1024 \
+                 anywhere beyond",
             ),
             (
                 Limitation::HeavyFunctions { first: FuncIndex(2), count: 1 },

@@ -231,6 +231,60 @@ fn a_memory_that_begins_beyond_the_limit_is_there_up_to_it() {
     }
 }
 
+/// A memory is there as a whole; what is touched beyond the limit is bounded, and computed again alike.
+#[test]
+fn what_is_touched_beyond_the_limit_is_bounded() {
+    let mut limits = limits();
+    (limits.memory_pages, limits.sparse_pages) = (2, 8);
+    let text = r#"(module (memory 60000) (memory i64 50000) (data (memory 1) (i64.const 0x70000000) "data")
+      (func (export "near") (result i64)
+        (i32.store (i32.const 65532) (i32.const 1)) (i64.load32_u (i32.const 65532)))
+      (func (export "far") (result i64) (local i32)
+        (i32.store16 (i32.const 0x7fffffff) (i32.const 513))
+        (v128.store (i32.const 65528) (v128.const i64x2 1 2))
+        (v128.store8_lane 3 (i32.const 65542) (v128.const i8x16 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16))
+        (i64.add (i64.load (i32.const 65536))
+          (i64.add (i64.load16_u (i32.add (local.get 0) (i32.const 0x7fffffff)))
+            (i64.load32_u 1 (i64.const 0x70000000)))))
+      (func (export "beyond") (result i64) (i64.load (i32.const -8)))
+      (func (export "grow") (result i64) (i64.extend_i32_s (memory.grow (i32.const 10000))))
+      (func (export "many") (result i64) (local i32)
+        (loop (drop (i64.load (local.get 0))) (local.set 0 (i32.add (local.get 0) (i32.const 65536)))
+          (br_if 0 (i32.lt_u (local.get 0) (i32.const 0xe0000000))))
+        (local.set 0 (i32.const 0))
+        (loop (i64.store8 offset=0x1000000 (local.get 0) (i64.const 1))
+          (br_if 0 (local.tee 0 (i32.add (local.get 0) (i32.const 65536)))))
+        (i64.const 0))
+      (func (export "fill") (result i64)
+        (memory.fill (i32.const 0x20000000) (i32.const 1) (i32.const 0x100000)) (i64.const 0))
+      (func (export "copy") (result i64)
+        (memory.copy (i32.const 0x20000000) (i32.const 0x40000000) (i32.const 0x100000)) (i64.const 0)))"#;
+    let tracer = Tracer::new(Options::default().limits(limits).effects(true));
+    let mut session = tracer.load(text.as_bytes()).unwrap();
+    session.start().unwrap();
+    let mut given = |export: &str| match session.invoke(export, &[]).unwrap() {
+        Outcome::Returned(results) => Ok(results),
+        Outcome::Trapped { code, .. } => Err(code),
+        other => panic!("{export}: {other:?}"),
+    };
+    let of = |number: i64| Ok(vec![wasmspoor::Value::I64(number)]);
+    let word = 2_i64 | 4 << 48;
+    let far = word + 513 + i64::from(u32::from_le_bytes(*b"data"));
+    assert_eq!(given("near"), of(1));
+    assert_eq!(given("far"), of(far));
+    assert_eq!(given("beyond"), Err(trace::Trap::OutOfBoundsMemoryAccess));
+    assert_eq!(given("grow"), of(-1));
+    for much in ["fill", "copy", "many", "many"] {
+        assert_eq!(given(much), Err(trace::Trap::GrowthLimited), "{much}");
+    }
+    assert_eq!(given("far"), of(far));
+    let trace = session.finish();
+    let mut machine = Machine::new(&trace).unwrap();
+    assert_eq!(machine.run(&mut Nothing).unwrap().instructions, trace.counts().unwrap().total);
+    assert_eq!(machine.memory(0).unwrap().len(), 60000 << 16);
+    assert_eq!(machine.memory(0).unwrap()[65536..65544], word.to_le_bytes());
+}
+
 /// The engine would evaluate it, and let go of it, operator within operator on the native stack.
 #[test]
 fn a_constant_expression_without_end_is_refused() {

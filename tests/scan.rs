@@ -109,7 +109,7 @@ fn the_modules_by_which_a_component_runs_are_no_finds() {
 fn workers_are_confined() {
     let (_, summary, _) = scan(&[text(&corpus("miner.wat"))]);
     let confinement = &summary["confinement"];
-    assert_eq!(confinement["address_space_bytes"], 3072u64 << 20);
+    assert_eq!(confinement["address_space_bytes"], 12_288u64 << 20);
     assert_eq!(confinement["cpu_seconds"], 120);
     assert_eq!(confinement["no_files"], true);
     if cfg!(target_os = "linux") {

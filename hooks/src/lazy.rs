@@ -5,9 +5,15 @@
 //! gigabytes takes four. Here the system gives pages that are zero, and keeps none of them before they are
 //! written. Growth that does not fit moves what is not zero.
 //!
-//! A memory may begin with more than the limit ([`Bounds::memory`](crate::recorder::bounds::Bounds)): it has
-//! the size that it declares, and its bytes up to the limit are there. Beyond, each access is out of bounds.
-//! Toolchains place data, stack and heap from below, so of what they declare little lies there.
+//! A memory may be larger than the limit ([`Bounds::memory`](crate::recorder::bounds::Bounds)). Its bytes up to
+//! the limit are *near*: the loop knows their number, and who may touch them need not be asked. What lies
+//! beyond is *far*: there up to [`Bounds::reserved`](crate::recorder::bounds::Bounds), and only so many chunks
+//! of it may be written to. An access there fails in the loop's own check, and is done again by a cold handler
+//! (`edits/50-memory`) that asks [`Memory::far`]. So near accesses cost what they did, what is touched is
+//! bounded and known, and a look at all of a memory of gigabytes is one at what was touched.
+//! Beyond what is reserved each access is out of bounds.
+//!
+//! Way not taken: to ask the system which pages are there. Not every system says so, and never in time.
 //!
 //! The same interface as `wasmi_core::Memory`, whose place it takes in the engine.
 
@@ -16,12 +22,18 @@
 #![deny(clippy::undocumented_unsafe_blocks, unsafe_op_in_unsafe_fn)]
 
 use std::alloc::{self, Layout};
-use std::{ptr::NonNull, slice};
+use std::{ops::Range, ptr::NonNull, slice};
 
-use wasmi_core::{Fuel, FuelError, MemoryError, MemoryType, ResourceLimiterRef};
+use wasmi_core::{Fuel, FuelError, MemoryError, MemoryType, ResourceLimiterRef, TrapCode};
+
+use crate::recorder::{bounds::Bounds, limits::FAR_GROWTHS};
 
 /// Bytes that are moved or left alone together: a page of most systems.
 const CHUNK: usize = 4096;
+/// Bytes of far memory that are touched or not together.
+const FAR: usize = 1 << 16;
+/// Bytes that one load or store reaches at most.
+const WIDEST: usize = 16;
 
 /// Bytes that are zero until they are written.
 #[derive(Debug)]
@@ -65,9 +77,60 @@ pub struct Memory {
     bytes: Zeroed,
     /// Bytes that are there now; those behind in the buffer are zero.
     len: usize,
+    /// Those of them that are near.
+    near: usize,
+    far: Far,
     /// Pages that it has now, there or not.
     pages: u64,
     ty: MemoryType,
+}
+
+/// What is known of the bytes of a memory that are not near.
+#[derive(Debug, Default)]
+struct Far {
+    /// Bytes that are near at most; `None`: all.
+    from: Option<usize>,
+    /// Bytes that are there at most; `None`: those that are near.
+    reserved: Option<usize>,
+    /// Chunks that may still be touched.
+    left: usize,
+    /// How often it grew.
+    grown: u32,
+    /// Which were, a bit for each chunk from the beginning of the memory on.
+    touched: Vec<u64>,
+}
+
+impl Far {
+    fn new(bounds: &Bounds, ty: MemoryType) -> Self {
+        let whole = |bytes: usize| bytes >> ty.page_size_log2() << ty.page_size_log2();
+        let reserved = bounds.reserved.map(whole);
+        Self { from: bounds.memory.map(whole), reserved, left: bounds.far, grown: 0, touched: Vec::new() }
+    }
+
+    /// Bytes that are there at most.
+    fn most(&self) -> usize {
+        self.reserved.or(self.from).unwrap_or(usize::MAX)
+    }
+
+    fn is_touched(&self, chunk: usize) -> bool {
+        self.touched.get(chunk / 64).is_some_and(|word| word >> (chunk % 64) & 1 == 1)
+    }
+
+    /// Takes room for these chunks; whether there is any.
+    fn touch(&mut self, chunks: Range<usize>) -> bool {
+        let new = chunks.clone().filter(|&chunk| !self.is_touched(chunk));
+        if new.take(self.left.saturating_add(1)).count() > self.left {
+            return false;
+        }
+        if self.touched.len() * 64 < chunks.end {
+            self.touched.resize(chunks.end.div_ceil(64), 0);
+        }
+        for chunk in chunks {
+            self.left -= usize::from(!self.is_touched(chunk));
+            self.touched[chunk / 64] |= 1 << (chunk % 64);
+        }
+        true
+    }
 }
 
 /// Asks the limiter about a growth.
@@ -92,21 +155,22 @@ fn failed(limiter: &mut ResourceLimiterRef<'_>, error: MemoryError) -> MemoryErr
 }
 
 impl Memory {
-    /// Makes a memory of its least size, of which at most so many bytes are there.
+    /// Makes a memory of its least size, of which so much is there as the bounds say.
     ///
     /// # Errors
     ///
     /// If the limiter refuses it, or there is no room.
     pub fn within(
         ty: MemoryType,
-        most: Option<usize>,
+        bounds: &Bounds,
         limiter: &mut ResourceLimiterRef<'_>,
     ) -> Result<Self, MemoryError> {
         let bytes = |pages: u64| u128::from(pages) << ty.page_size_log2();
         if u128::from(ty.minimum()) > Self::most_pages(ty) {
             return Err(MemoryError::MinimumSizeOverflow);
         }
-        let most = most.unwrap_or(usize::MAX) >> ty.page_size_log2() << ty.page_size_log2();
+        let far = Far::new(bounds, ty);
+        let most = far.most();
         let len = match usize::try_from(bytes(ty.minimum())) {
             Ok(len) => len.min(most),
             Err(_) if most < usize::MAX >> 16 => most,
@@ -115,11 +179,14 @@ impl Memory {
         if ty.maximum().is_some_and(|max| u128::from(max) > Self::most_pages(ty)) {
             return Err(MemoryError::MaximumSizeOverflow);
         }
-        if !allows(limiter, 0, len, Self::max_len(ty))? {
+        let near = len.min(far.from.unwrap_or(usize::MAX));
+        if !allows(limiter, 0, near, Self::max_len(ty))? {
             return Err(MemoryError::ResourceLimiterDeniedAllocation);
         }
-        match Zeroed::new(len) {
-            Some(bytes) => Ok(Self { bytes, len, pages: ty.minimum(), ty }),
+        let made = Zeroed::new(len).map(|bytes| (bytes, len));
+        // A system may have no gigabytes, touched or not.
+        match made.or_else(|| Some((Zeroed::new(near)?, near))) {
+            Some((bytes, len)) => Ok(Self { bytes, len, near, far, pages: ty.minimum(), ty }),
             None => Err(failed(limiter, MemoryError::OutOfSystemMemory)),
         }
     }
@@ -134,7 +201,7 @@ impl Memory {
         limiter: &mut ResourceLimiterRef<'_>,
         buffer: &'static mut [u8],
     ) -> Result<Self, MemoryError> {
-        let memory = Self::within(ty, None, limiter)?;
+        let memory = Self::within(ty, &Bounds::default(), limiter)?;
         if memory.len > buffer.len() {
             return Err(MemoryError::InvalidStaticBufferSize);
         }
@@ -198,7 +265,12 @@ impl Memory {
             // Not all of it is there: that is the limit.
             return Err(beyond);
         }
-        if !allows(limiter, self.len, len, Self::max_len(self.ty))? {
+        let near = len.min(self.far.from.filter(|_| self.far.reserved.is_some()).unwrap_or(usize::MAX));
+        // More than may be there at all is told to the limiter as more than any has.
+        let is_too_much = len > self.far.most() || (len > near && self.far.grown == FAR_GROWTHS);
+        let asked = if is_too_much && self.far.reserved.is_some() { usize::MAX } else { near };
+        let grows_near = near > self.near || asked > near;
+        if grows_near && !allows(limiter, self.near, asked, Self::max_len(self.ty))? {
             return Err(beyond);
         }
         if let Some(fuel) = fuel {
@@ -211,6 +283,8 @@ impl Memory {
         match self.extend(len) {
             Some(()) => {
                 self.pages = desired;
+                self.near = near;
+                self.far.grown += u32::from(len > near);
                 Ok(size)
             }
             None => Err(failed(limiter, MemoryError::OutOfSystemMemory)),
@@ -224,16 +298,72 @@ impl Memory {
             let most = Self::max_len(self.ty).unwrap_or(usize::MAX).max(len);
             let ample = self.len.saturating_mul(2).clamp(len, most);
             let bytes = Zeroed::new(ample).or_else(|| Zeroed::new(len))?;
-            let (from, to) = (self.len, len);
-            let mut grown = Self { bytes, len: to, pages: self.pages, ty: self.ty };
-            let pairs = self.data()[..from].chunks(CHUNK).zip(grown.data_mut()[..from].chunks_mut(CHUNK));
-            for (old, new) in pairs.filter(|(old, _)| old.iter().any(|&byte| byte != 0)) {
-                new.copy_from_slice(old);
+            for touched in self.touched() {
+                let pairs = self.data()[touched.clone()].chunks(CHUNK);
+                // SAFETY: `bytes` is larger than this memory, and borrowed alone.
+                let new = unsafe { slice::from_raw_parts_mut(bytes.bytes.as_ptr(), self.len) };
+                let pairs = pairs.zip(new[touched].chunks_mut(CHUNK));
+                for (old, new) in pairs.filter(|(old, _)| old.iter().any(|&byte| byte != 0)) {
+                    new.copy_from_slice(old);
+                }
             }
-            *self = grown;
+            self.bytes = bytes;
         }
         self.len = len;
         Some(())
+    }
+
+    /// The bytes that are near.
+    #[inline]
+    pub fn near(&self) -> &[u8] {
+        // SAFETY: as in `data`; no more is near than there is.
+        unsafe { slice::from_raw_parts(self.bytes.bytes.as_ptr(), self.near) }
+    }
+
+    /// The bytes that are near, to be changed.
+    #[inline]
+    pub fn near_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `near`, and `self` is borrowed alone.
+        unsafe { slice::from_raw_parts_mut(self.bytes.bytes.as_ptr(), self.near) }
+    }
+
+    /// All bytes, for a load or store at an address that found too few of them near.
+    ///
+    /// # Errors
+    ///
+    /// If there are no more, or no more of them may be touched.
+    #[cold]
+    #[inline(never)]
+    pub fn far(&mut self, address: u64, writes: bool) -> Result<&mut [u8], TrapCode> {
+        let start = usize::try_from(address).unwrap_or(usize::MAX);
+        if start >= self.len || self.near == self.len {
+            return Err(TrapCode::MemoryOutOfBounds);
+        }
+        if writes && !self.touch(start..start.saturating_add(WIDEST)) {
+            return Err(TrapCode::GrowthOperationLimited);
+        }
+        Ok(self.data_mut())
+    }
+
+    /// Whether bytes, as far as they are there, may be written to: from now on they count as touched.
+    pub fn touch(&mut self, range: Range<usize>) -> bool {
+        let (start, end) = (range.start.max(self.near), range.end.min(self.len));
+        start >= end || self.far.touch(start / FAR..end.div_ceil(FAR))
+    }
+
+    /// The parts that were touched, or may have been, ascending; all others hold zeros.
+    pub fn touched(&self) -> Vec<Range<usize>> {
+        let mut parts = vec![0..self.near];
+        let chunks = (0..self.far.touched.len() * 64).filter(|&chunk| self.far.is_touched(chunk));
+        for chunk in chunks {
+            let (start, end) = ((chunk * FAR).max(self.near), ((chunk + 1) * FAR).min(self.len));
+            match parts.last_mut() {
+                _ if start >= end => {}
+                Some(last) if last.end == start => last.end = end,
+                _ => parts.push(start..end),
+            }
+        }
+        parts
     }
 
     /// All bytes.
@@ -274,9 +404,12 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// If they are out of bounds.
+    /// If they are out of bounds, or no more may be touched.
     pub fn write(&mut self, offset: usize, buffer: &[u8]) -> Result<(), MemoryError> {
         let end = offset.checked_add(buffer.len());
+        if !self.touch(offset..end.unwrap_or(usize::MAX)) {
+            return Err(MemoryError::OutOfBoundsAccess);
+        }
         let bytes = end.and_then(|end| self.data_mut().get_mut(offset..end));
         bytes.ok_or(MemoryError::OutOfBoundsAccess)?.copy_from_slice(buffer);
         Ok(())

@@ -82,7 +82,8 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, value_name = "ACTION")]
     at_max_trace: Option<AtTraceLimit>,
     /// Size of all memories together in pages of 64 KiB; growth beyond is refused, and of a memory that
-    /// begins with more so much is there; 65,536 at most [default: 4096; in the sandbox 8192]
+    /// begins with more so much is there; 65,536 at most. In the sandbox all of it is there, and 1024 pages
+    /// beyond may be written to [default: 4096; in the sandbox 8192]
     #[arg(long, value_name = "PAGES", allow_negative_numbers = true)]
     max_memory: Option<u64>,
     /// Elements of all tables together; growth beyond is refused; 100 million at most

@@ -72,6 +72,7 @@ pub use place::Place;
 pub(crate) use place::{BothKeys, both_keys};
 pub use sections::{Export, Import, ItemKind};
 pub use wasmparser::{FuncType, ValType};
+use wasmparser::{Payload, TypeRef};
 
 use component::{Component, Core};
 use decode::Space;
@@ -208,6 +209,22 @@ impl Module {
     /// Whether it imports what begins a thread: its atomic operators are places where threads meet.
     pub fn is_threaded(&self) -> bool {
         self.is_threaded
+    }
+
+    /// Number of memories, imported and defined.
+    pub(crate) fn memories(&self) -> u64 {
+        let is_code = |payload: &Payload<'_>| matches!(payload, Payload::CodeSectionStart { .. });
+        let before_code =
+            self.core().payloads().map_while(Result::ok).take_while(|payload| !is_code(payload));
+        let counts = before_code.map(|payload| match payload {
+            Payload::MemorySection(memories) => u64::from(memories.count()),
+            Payload::ImportSection(imports) => {
+                let imports = imports.into_imports().map_while(Result::ok);
+                imports.filter(|import| matches!(import.ty, TypeRef::Memory(_))).count() as u64
+            }
+            _ => 0,
+        });
+        counts.sum()
     }
 
     /// Number of imported functions; the function space begins with them.

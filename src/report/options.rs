@@ -105,6 +105,9 @@ pub struct LimitsUsed {
     pub at_trace_limit: Cow<'static, str>,
     /// Pages of all memories.
     pub memory_pages: u64,
+    /// Pages beyond these that may be written to; what came before this field had none.
+    #[serde(default)]
+    pub sparse_pages: u64,
     /// Elements of all tables.
     pub table_elements: u64,
     /// Nested calls.
@@ -314,6 +317,7 @@ impl LimitsUsed {
             trace_bytes,
             at_trace_limit,
             memory_pages,
+            sparse_pages,
             table_elements,
             call_depth,
             stack_bytes,
@@ -330,6 +334,7 @@ impl LimitsUsed {
                 AtTraceLimit::Spill => "spill".into(),
             },
             memory_pages: *memory_pages,
+            sparse_pages: *sparse_pages,
             table_elements: *table_elements,
             call_depth: *call_depth as u64,
             stack_bytes: *stack_bytes as u64,
@@ -350,6 +355,7 @@ impl LimitsUsed {
                 word => return Err(OptionsError::Word { field: "limits.at_trace_limit", word: word.into() }),
             },
             memory_pages: self.memory_pages,
+            sparse_pages: self.sparse_pages,
             table_elements: self.table_elements,
             call_depth: size(self.call_depth),
             stack_bytes: size(self.stack_bytes),

@@ -154,11 +154,11 @@ pub(super) struct Known<'k> {
 }
 
 impl Built {
-    /// Looks through what changed in the memory of a sample, after an entry point at `func`, for what nobody
-    /// knows.
+    /// Looks through what changed in the memory of a sample, of which these parts were touched, after an entry
+    /// point at `func`, for what nobody knows.
     pub(super) fn look(
         &mut self,
-        memory: &[u8],
+        (memory, parts): (&[u8], &[Range<usize>]),
         func: Option<FuncIndex>,
         known: &Known<'_>,
         returns: &mut Returns,
@@ -169,16 +169,17 @@ impl Built {
         let is_first = self.looked.insert(func);
         // Half of the room is for code after which nobody looked yet.
         let room = if is_first { BUILT_COMPARED } else { BUILT_COMPARED / 2 };
-        let whole = if self.compared + memory.len() <= room {
+        let touched = parts.iter().map(Range::len).sum::<usize>();
+        let whole = if self.compared + touched <= room {
             memory.len()
-        } else if is_first && self.compared + self.used.min(memory.len()) <= 2 * BUILT_COMPARED {
+        } else if is_first && self.compared + self.used.min(touched) <= 2 * BUILT_COMPARED {
             // Most of a large memory is never used.
             self.used.min(memory.len())
         } else {
             self.unlooked += u64::from(is_first);
             return;
         };
-        for range in self.changed(memory, whole) {
+        for range in self.changed(memory, parts, whole) {
             self.used = self.used.max(range.end);
             if self.scanned + range.len() > BUILT_SCANNED {
                 self.unlooked += 1;
@@ -194,12 +195,13 @@ impl Built {
 
     /// Looks through what changed in the memory while the sample waits for a host function that may look
     /// there, and that nobody knows: what is erased before the entry ends was there.
-    pub(super) fn peek(&mut self, memory: &[u8]) {
-        if self.peeked + memory.len() > BUILT_PEEKED || self.scanned > BUILT_SCANNED / 2 {
+    pub(super) fn peek(&mut self, memory: &[u8], parts: &[Range<usize>]) {
+        let touched = parts.iter().map(Range::len).sum::<usize>();
+        if self.peeked + touched > BUILT_PEEKED || self.scanned > BUILT_SCANNED / 2 {
             return;
         }
-        self.peeked += memory.len();
-        for range in self.changed(memory, memory.len()) {
+        self.peeked += touched;
+        for range in self.changed(memory, parts, memory.len()) {
             self.used = self.used.max(range.end);
             if !self.look_through(memory, range, &mut None) {
                 self.cut += 1;
@@ -210,14 +212,18 @@ impl Built {
 
     /// The parts of memory that hold something and changed since they were looked through; from `whole` on
     /// those that do at some places.
-    fn changed(&mut self, memory: &[u8], whole: usize) -> Vec<Range<usize>> {
-        self.compared += whole;
+    fn changed(&mut self, memory: &[u8], parts: &[Range<usize>], whole: usize) -> Vec<Range<usize>> {
+        self.compared +=
+            parts.iter().map(|part| part.end.min(whole).saturating_sub(part.start)).sum::<usize>();
         if self.last.len() < memory.len().min(BUILT_KEPT) {
             self.last.resize(memory.len().min(BUILT_KEPT), 0);
         }
         let mut changed: Vec<Range<usize>> = Vec::new();
-        for (number, part) in memory.chunks(PART).enumerate() {
-            let start = number * PART;
+        let starts = parts.iter().flat_map(|part| (part.start..part.end).step_by(PART));
+        for (start, part) in starts.filter_map(|start| {
+            let end = memory.len().min(start.saturating_add(PART));
+            Some((start, memory.get(start..end)?))
+        }) {
             let is_sparse =
                 || part.chunks(PART / 4).all(|part| part.iter().take(WIDEST).all(|byte| *byte == 0));
             if start >= whole && is_sparse() {
@@ -462,12 +468,16 @@ pub(super) fn is_in(given: &[&[u8]], sample: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    fn all(memory: &[u8]) -> [Range<usize>; 1] {
+        [Range { start: 0, end: memory.len() }]
+    }
+
     fn kinds(memory: &[u8], wasm: &[u8]) -> Vec<Contents> {
         let mut returns = Returns::default();
         let options = RunOptions::default();
         let given = given(wasm, &options);
         let known = Known { len: 0, is_known: &|sample| is_in(&given, sample) };
-        Built::default().look(memory, None, &known, &mut returns);
+        Built::default().look((memory, &all(memory)), None, &known, &mut returns);
         returns.kept.iter().map(|returned| returned.contents).collect()
     }
 
@@ -481,23 +491,23 @@ mod tests {
         let mut memory = vec![0; 20_000];
         memory[PART - 10..PART].copy_from_slice(&PAGE[..10]);
         memory[PART] = b'?';
-        built.look(&memory, None, &known, &mut returns);
+        built.look((&memory, &all(&memory)), None, &known, &mut returns);
         assert_eq!(returns.kept.len(), 0);
         let before = built.scanned;
-        built.look(&memory, None, &known, &mut returns);
+        built.look((&memory, &all(&memory)), None, &known, &mut returns);
         assert_eq!(built.scanned, before);
         memory[PART - 10..PART - 10 + PAGE.len()].copy_from_slice(PAGE);
-        built.look(&memory, None, &known, &mut returns);
+        built.look((&memory, &all(&memory)), None, &known, &mut returns);
         assert_eq!((returns.kept.len(), built.cut), (1, 0));
         built.scanned = BUILT_SCANNED;
         memory[9000] = 1;
-        built.look(&memory, None, &known, &mut returns);
+        built.look((&memory, &all(&memory)), None, &known, &mut returns);
         assert_eq!(built.unlooked, 1);
         built.compared = 2 * BUILT_COMPARED;
-        built.look(&memory, None, &known, &mut returns);
+        built.look((&memory, &all(&memory)), None, &known, &mut returns);
         assert_eq!(built.unlooked, 1);
         for _ in 0..2 {
-            built.look(&memory, Some(FuncIndex(3)), &known, &mut returns);
+            built.look((&memory, &all(&memory)), Some(FuncIndex(3)), &known, &mut returns);
             assert_eq!((built.unlooked, built.cut), (2, 0));
         }
     }

@@ -44,6 +44,7 @@ pub(crate) fn every_option() -> RunOptions {
         trace_bytes: 3,
         at_trace_limit: AtTraceLimit::Spill,
         memory_pages: 4,
+        sparse_pages: 15,
         table_elements: 5,
         call_depth: 600,
         stack_bytes: 70_000,

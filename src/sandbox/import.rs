@@ -108,7 +108,7 @@ impl Import {
         if self.answer == Answer::Default
             && let Some(memory) = call.read_memory(0, call.memory_len())
         {
-            state.built.peek(memory);
+            state.built.peek(memory, &call.memory_parts());
         }
         if !has_room {
             return (None, Vec::new());

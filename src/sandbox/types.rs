@@ -563,6 +563,7 @@ impl Default for RunOptions {
                 decisions: Some(150_000_000),
                 instructions: Some(2_500_000_000),
                 memory_pages: 8192,
+                sparse_pages: 1024,
                 ..Limits::default()
             },
             drive: Drive::default(),

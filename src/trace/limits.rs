@@ -72,6 +72,10 @@ pub(super) const SHORTEST_NAP: u32 = 1 << 8;
 /// Words of decisions of the longest such nap: a run of a tenth of a second.
 pub(super) const LONGEST_NAP: u32 = 1 << 20;
 
+/// Bytes of all memories of a module together that are reserved: more than any tool writes, and a small part of
+/// what a process can address.
+pub(crate) const RESERVED: u64 = 64 << 30;
+
 /// Limits of a replay that its caller chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplayLimits {
@@ -82,7 +86,8 @@ pub struct ReplayLimits {
     /// landing pads that an exception passes. Everything else that replay does is bounded by the length of
     /// the streams, so this bounds its time.
     pub max_silent: u64,
-    /// Bytes of a memory that were there when it was made, whatever it declared.
+    /// Bytes of a memory that were there when it was made, whatever it declared; with many memories each has
+    /// its share of 64 GiB at most.
     pub memory_bytes: u64,
 }
 

@@ -37,6 +37,7 @@ pub(crate) use decisions::Window;
 pub use decisions::{Chunks, DecisionError, DecisionErrorKind, DecisionReader};
 pub use error::{ReplayError, ReplayErrorKind};
 pub use events::{ControlEffect, Event, Events, Executed};
+pub(crate) use limits::RESERVED;
 pub use limits::{MAX_BLOCKS, MAX_CUTS, MAX_FRAMES, MAX_FUNCTIONS, MAX_THREADS, ReplayLimits};
 pub use map::{ExecutedBlock, ExecutedFunction};
 pub use record::{End, FuncKey, Record, TracePosition, Trap};

@@ -6,7 +6,7 @@
 
 mod growth;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, ops::Range, sync::Arc};
 
 use wasmspoor_hooks::{self as engine, AsContext as _};
 
@@ -135,8 +135,8 @@ impl Caller<'_> {
     pub fn write_memory(&mut self, address: u64, bytes: &[u8]) -> Option<()> {
         let memory = self.caller.data().memory?;
         let start = usize::try_from(address).ok()?;
-        let target = memory.data_mut(&mut self.caller).get_mut(start..start.checked_add(bytes.len())?)?;
-        target.copy_from_slice(bytes);
+        let end = start.checked_add(bytes.len())?;
+        memory.bytes_mut(&mut self.caller, start..end)?.copy_from_slice(bytes);
         self.wrote(address, bytes.len());
         Some(())
     }
@@ -252,6 +252,11 @@ impl Caller<'_> {
         self.caller.data().memory.map_or(0, |memory| memory.data_size(&self.caller) as u64)
     }
 
+    /// The parts of that memory that were touched, or may have been; the rest holds zeros.
+    pub(crate) fn memory_parts(&self) -> Vec<Range<usize>> {
+        self.caller.data().memory.map(|memory| memory.touched(&self.caller)).unwrap_or_default()
+    }
+
     /// Makes the caller's memory at least `len` bytes long; returns whether it is.
     pub(crate) fn grow_memory(&mut self, len: u64) -> bool {
         let Some(memory) = self.caller.data().memory else { return false };
@@ -274,11 +279,12 @@ impl Caller<'_> {
     /// Copies `len` bytes within the caller's memory; `None`, and nothing written, if they do not all exist.
     pub(crate) fn copy_within(&mut self, to: u64, from: u64, len: u64) -> Option<()> {
         let memory = self.caller.data().memory?;
-        let bytes = memory.data_mut(&mut self.caller);
         let (to, from, len) =
             (usize::try_from(to).ok()?, usize::try_from(from).ok()?, usize::try_from(len).ok()?);
-        let fits = |start: usize| start.checked_add(len).is_some_and(|end| end <= bytes.len());
-        (fits(to) && fits(from)).then(|| bytes.copy_within(from..from + len, to))?;
+        let all = memory.data_size(&self.caller);
+        from.checked_add(len).filter(|&end| end <= all)?;
+        memory.bytes_mut(&mut self.caller, to..to.checked_add(len)?)?;
+        memory.data_mut(&mut self.caller).copy_within(from..from + len, to);
         self.wrote(to as u64, len);
         Some(())
     }

@@ -7,7 +7,12 @@
 
 use std::time::Duration;
 
-use crate::{text::vocabulary, trace::ReplayLimits};
+use wasmspoor_hooks as engine;
+
+use crate::{
+    text::vocabulary,
+    trace::{RESERVED, ReplayLimits},
+};
 
 /// Work after which the sink gets what there is, full or not: so much is lost at most when the process
 /// dies. About a tenth of a second.
@@ -125,11 +130,16 @@ pub struct Limits {
     pub trace_bytes: u64,
     /// What happens there. Default: the run stops.
     pub at_trace_limit: AtTraceLimit,
-    /// Bytes of all linear memories together, in pages of 64 KiB. Growth beyond is refused. Of a memory that
-    /// starts with more, so much is there, from address 0 on; anything beyond is out of bounds. Pages that
-    /// nobody touches take no room. Default 4096 (256 MiB), so that one bulk operation over all of it stays
-    /// below 100 ms.
+    /// Bytes of all linear memories together, in pages of 64 KiB, each with an equal share if a module has
+    /// several. Growth beyond is refused, unless [`Self::sparse_pages`] says otherwise. Of a memory that starts
+    /// with more, so much is there, from address 0 on; anything beyond is out of bounds. Pages that nobody
+    /// touches take no room. Default 4096 (256 MiB), so that one bulk operation over all of it stays below
+    /// 100 ms.
     pub memory_pages: u64,
+    /// Pages of 64 KiB beyond these that may be written to, of all memories together. If there are any, a
+    /// memory can have 65,536 pages from the start, or grow to them; one write too many is the trap `growth
+    /// operation limited`. Default 0.
+    pub sparse_pages: u64,
     /// Elements of all tables together. Growth beyond is refused; a module that starts with more is not run.
     /// Default 10 million.
     pub table_elements: u64,
@@ -153,6 +163,7 @@ impl Default for Limits {
             trace_bytes: 256 << 20,
             at_trace_limit: AtTraceLimit::Stop,
             memory_pages: 4096,
+            sparse_pages: 0,
             table_elements: 10_000_000,
             call_depth: 100_000,
             stack_bytes: 16 << 20,
@@ -163,21 +174,47 @@ impl Default for Limits {
 /// The largest limits of a run whose limits come from elsewhere than the one who runs it; the command line
 /// takes no more. Beyond them a sample can use up the machine. Pages: 4 GiB. Elements: 0.8 GiB. Replay
 /// follows no more calls than that.
-const MOST: [(&str, u64); 4] = [
+const MOST: [(&str, u64); 5] = [
     ("memory_pages", 1 << 16),
+    ("sparse_pages", 1 << 16),
     ("table_elements", 100_000_000),
     ("call_depth", 1_000_000),
     ("stack_bytes", 1 << 30),
 ];
 
+/// Bytes that a memory can have if pages beyond [`Limits::memory_pages`] may be written to: all that 32 bits
+/// address.
+const SPARSE_BYTES: u64 = 4 << 30;
+
 impl Limits {
+    /// Bytes of a memory that are there at most.
+    pub(crate) fn bytes_there(&self) -> u64 {
+        let near = self.memory_pages.saturating_mul(1 << 16);
+        if self.sparse_pages > 0 { near.max(SPARSE_BYTES) } else { near }
+    }
+
+    /// What each of so many memories of a module has.
+    pub(super) fn bounds(&self, memories: u64) -> engine::recorder::bounds::Bounds {
+        let share = |bytes: u64| usize::try_from(bytes / memories.max(1)).ok();
+        let there = |bytes: u64| usize::try_from(bytes.min(RESERVED / memories.max(1))).ok();
+        let near = self.memory_pages.saturating_mul(1 << 16);
+        let is_sparse = self.sparse_pages > 0;
+        engine::recorder::bounds::Bounds {
+            memory: if is_sparse { share(near) } else { there(near) },
+            reserved: there(self.bytes_there()).filter(|_| is_sparse),
+            far: share(self.sparse_pages).unwrap_or(0),
+            ..Default::default()
+        }
+    }
+
     /// Whether these are limits at all.
     ///
     /// # Errors
     ///
     /// Which of them is too high.
     pub fn check(&self) -> Result<(), LimitError> {
-        let given = [self.memory_pages, self.table_elements, self.call_depth as u64, self.stack_bytes as u64];
+        let sizes = [self.call_depth as u64, self.stack_bytes as u64];
+        let given = [self.memory_pages, self.sparse_pages, self.table_elements, sizes[0], sizes[1]];
         match MOST.iter().zip(given).find(|&(&(_, most), given)| given > most) {
             Some((&(name, most), given)) => Err(LimitError { name, given, most }),
             None => Ok(()),
@@ -278,7 +315,7 @@ pub(crate) fn replay_limits(limits: Option<&Limits>, decisions: u64) -> ReplayLi
     let instructions = limits.and_then(|limits| limits.instructions).unwrap_or(u64::MAX);
     let by_instructions = instructions.saturating_add(decisions).saturating_add(BEYOND);
     let max_silent = by_time.min(by_decisions).min(by_instructions);
-    let memory_bytes = limits.map_or(u64::MAX, |limits| limits.memory_pages.saturating_mul(1 << 16));
+    let memory_bytes = limits.map_or(u64::MAX, |limits| limits.bytes_there());
     ReplayLimits { max_silent, memory_bytes, ..ReplayLimits::default() }
 }
 

@@ -238,9 +238,8 @@ fn fill(store: &mut engine::Store<Host>, linker: &mut dyn Linker) {
     let Some(memory) = store.data().memory else { return };
     for (address, bytes) in linker.contents(memory.data_size(&*store) as u64) {
         let start = usize::try_from(address).unwrap_or(usize::MAX);
-        let range =
-            start.checked_add(bytes.len()).and_then(|end| memory.data_mut(&mut *store).get_mut(start..end));
-        if let Some(range) = range {
+        let range = start.checked_add(bytes.len()).map(|end| start..end);
+        if let Some(range) = range.and_then(|range| memory.bytes_mut(&mut *store, range)) {
             range.copy_from_slice(&bytes);
             let memory = store.data().memory_number;
             note(store, || Effect::Write { memory, address, bytes: bytes.into() });

@@ -252,7 +252,7 @@ impl Tracer {
     /// so. If that fails, what the engine says, and why it cannot be written anew.
     fn compile(&self, sample: &Module) -> Result<Compiled, (String, Option<String>)> {
         let compile = |wasm: &[u8], made: Option<&Arc<Made>>, more_imports: u32| {
-            let mut config = self.config(sample.heavy(), wasm.len(), more_imports);
+            let mut config = self.config(sample, wasm.len(), more_imports);
             if let Some(made) = made {
                 config.made(Arc::clone(made));
             }
@@ -276,7 +276,7 @@ impl Tracer {
         Ok((engine, compiled, Some((lowered.sites, lowered.exceptions))))
     }
 
-    fn config(&self, heavy: &Heavy, len_bytes: usize, more_imports: u32) -> engine::Config {
+    fn config(&self, sample: &Module, len_bytes: usize, more_imports: u32) -> engine::Config {
         let limits = &self.options.limits;
         let mut config = engine::Config::default();
         config.record(true).wasm_custom_page_sizes(true).wasm_wide_arithmetic(true);
@@ -284,9 +284,10 @@ impl Tracer {
         config.set_min_stack_height(MIN_STACK);
         config.set_max_stack_height(limits.stack_bytes.max(MIN_STACK));
         let bytes = MIN_CODE.saturating_add(len_bytes.saturating_mul(CODE_PER_BYTE)).min(MAX_CODE);
-        let refused = heavy.functions().iter().map(|(func, _)| func.0.saturating_add(more_imports)).collect();
-        let memory = usize::try_from(limits.memory_pages.saturating_mul(1 << 16)).ok();
-        config.bounds(engine::recorder::bounds::Bounds { refused, bytes: Some(bytes), memory });
+        let heavy = sample.heavy().functions().iter();
+        let refused = heavy.map(|(func, _)| func.0.saturating_add(more_imports)).collect();
+        let bounds = limits.bounds(sample.memories());
+        config.bounds(engine::recorder::bounds::Bounds { refused, bytes: Some(bytes), ..bounds });
         config
     }
 }

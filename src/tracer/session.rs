@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     fmt,
+    ops::Range,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -14,7 +15,7 @@ use wasmspoor_hooks as engine;
 use crate::{
     module::{CodeOffset, FuncIndex, FuncType, Module, Place, tags::places, weight::Heavy},
     trace::{
-        Callee, Counting, FuncKey, Trace, Trap,
+        Callee, Counting, FuncKey, RESERVED, Trace, Trap,
         effects::Effect,
         growing::{Ended, Growing},
     },
@@ -83,7 +84,7 @@ impl Session {
         let imports = std::mem::take(&mut self.imports);
         let linked = link::numbered(&self.trace.hosts, &imports, &self.trace.modules[0]);
         self.capture().effect(|| Effect::Instance(linked));
-        let ran_before = self.capture().has_run();
+        let (ran_before, refused_before) = (self.capture().has_run(), self.refused_growth());
         match engine::Instance::new(&mut self.store, &self.compiled, &imports) {
             Ok(instance) => {
                 if let Some(thrown) = self.capture().take_thrown() {
@@ -102,7 +103,10 @@ impl Session {
                 Ok(Outcome::Returned(Vec::new()))
             }
             Err(error) if self.capture().has_run() == ran_before => {
-                Err(InvokeError::Instantiation(without_handles(&error.to_string())))
+                let message = without_handles(&error.to_string());
+                let is_limit = self.refused_growth() > refused_before;
+                let options = if is_limit { " (--max-memory, --max-table)" } else { "" };
+                Err(InvokeError::Instantiation(message + options))
             }
             Err(error) => Ok(self.outcome(error)),
         }
@@ -290,7 +294,8 @@ impl Session {
 
     /// The same of a module that could not be instantiated: a segment may lie in what is not there.
     fn memory_beyond_limit(&self) -> Option<(u64, u64)> {
-        let there = self.limits.memory_pages;
+        let share = RESERVED / self.module().memories().max(1);
+        let there = self.limits.bytes_there().min(share) >> 16;
         let sections = self.trace.modules.first()?.core().payloads().map_while(Result::ok);
         let memories = sections.filter_map(|section| match section {
             Payload::MemorySection(memories) => Some(memories.into_iter().flatten()),
@@ -305,12 +310,17 @@ impl Session {
         Some(self.host_memory()?.data(&self.store))
     }
 
+    /// The parts of that memory that were touched, or may have been; the rest holds zeros.
+    pub(crate) fn host_memory_parts(&self) -> Vec<Range<usize>> {
+        self.host_memory().map(|memory| memory.touched(&self.store)).unwrap_or_default()
+    }
+
     /// Writes to the memory that host functions see; `None`, and nothing written, if it does not fit.
     pub(crate) fn write_host_memory(&mut self, address: u64, bytes: &[u8]) -> Option<()> {
         let memory = self.host_memory()?;
         let start = usize::try_from(address).ok()?;
-        let target = memory.data_mut(&mut self.store).get_mut(start..start.checked_add(bytes.len())?)?;
-        target.copy_from_slice(bytes);
+        let range = start..start.checked_add(bytes.len())?;
+        memory.bytes_mut(&mut self.store, range)?.copy_from_slice(bytes);
         let number = self.store.data().memory_number;
         let effect = || Effect::Write { memory: number, address, bytes: bytes.into() };
         self.capture().effect(effect);
@@ -408,9 +418,11 @@ impl Session {
         let is_the_hosts = self
             .host_memory()
             .is_some_and(|other| other.data_ptr(&self.store) == memory.data_ptr(&self.store));
-        let target = memory.data_mut(&mut self.store);
-        let range = memory::range(address, bytes.len() as u64, target.len())?;
-        target[range].copy_from_slice(bytes);
+        let there = memory.data_size(&self.store);
+        let range = memory::range(address, bytes.len() as u64, there)?;
+        let target = memory.bytes_mut(&mut self.store, range);
+        let beyond = || MemoryError::OutOfBounds { address, len: bytes.len() as u64, size: there as u64 };
+        target.ok_or_else(beyond)?.copy_from_slice(bytes);
         if is_the_hosts {
             let number = self.store.data().memory_number;
             self.capture().effect(|| Effect::Write { memory: number, address, bytes: bytes.into() });

@@ -74,8 +74,11 @@ impl Snapshot {
     /// Puts the instance back into this state.
     pub(super) fn restore(&self, store: &mut engine::Store<Host>) {
         for Memory { memory, pages } in &self.memories {
+            let touched = memory.touched(&*store);
             let data = memory.data_mut(&mut *store);
-            for (position, page) in data.chunks_mut(PAGE).enumerate() {
+            for position in touched.into_iter().flat_map(|part| part.start / PAGE..part.end.div_ceil(PAGE)) {
+                let end = data.len().min((position + 1) * PAGE);
+                let page = &mut data[position * PAGE..end];
                 // The last page of a memory with small pages may have been shorter.
                 let kept = pages.get(position).and_then(Option::as_deref).unwrap_or_default();
                 let (same, beyond) = page.split_at_mut(kept.len().min(page.len()));

@@ -1,7 +1,9 @@
 //! The limits of the data level, each with its reason. A trace and its effects may come from strangers.
 
-/// Bytes of all memories at most: what a 32-bit memory can have. Untouched pages cost nothing.
-pub const MAX_MEMORY_BYTES: u64 = 4 << 30;
+use crate::trace::RESERVED;
+
+/// Bytes of all memories at most: what is reserved for them. Untouched pages cost nothing.
+pub const MAX_MEMORY_BYTES: u64 = RESERVED;
 
 /// Bytes up to which a memory grows in place; a larger one is copied where it is not zero.
 pub(super) const SMALL_MEMORY: usize = 64 << 20;

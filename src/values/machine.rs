@@ -17,7 +17,7 @@ use std::sync::Arc;
 use crate::{
     module::{CodeOffset, FuncIndex},
     trace::{
-        InstanceIndex, Meetings, Threads, Trace, TracePosition,
+        InstanceIndex, Meetings, RESERVED, Threads, Trace, TracePosition,
         effects::{Effects, Val},
     },
 };
@@ -129,7 +129,9 @@ impl<'t> Machine<'t> {
             ValuesError { inner: Box::new(inner) }
         };
         let effects = trace.effects.as_deref().ok_or_else(|| at_begin(ValuesErrorKind::NoEffects))?;
+        let memories = trace.modules.first().map_or(1, |module| module.memories().max(1));
         let most = Some(trace.limits.memory_bytes).filter(|&most| most < u64::MAX);
+        let most = most.map(|most| most.min(RESERVED / memories));
         let mut store = Store { most, ..Store::default() };
         for &key in trace.hosts.keys() {
             store.new_func(key, None, None, NONE).map_err(at_begin)?;

@@ -110,6 +110,7 @@ impl Store {
         let there = pages.min(self.most.map_or(u64::MAX, |most| most >> page_log2.min(16)));
         let bytes = bytes_of(there, page_log2)?;
         self.check_room(bytes)?;
+        check_system(bytes)?;
         let (bytes, missing) = (vec![0; bytes as usize], pages - there);
         self.memories.push(Memory { bytes, missing, page_log2, maximum });
         Ok(self.memories.len() as u32 - 1)
@@ -135,6 +136,7 @@ impl Store {
             memory.bytes.resize(len, 0);
         } else {
             // Zeroed by the system when it is touched, and untouched pages stay so.
+            check_system(len as u64)?;
             let mut grown = vec![0; len];
             for (old, new) in memory.bytes.chunks(4096).zip(grown.chunks_mut(4096)) {
                 if old.iter().any(|&byte| byte != 0) {
@@ -233,6 +235,17 @@ impl Store {
         }
         stack.pop().ok_or(bad)
     }
+}
+
+/// Whether the system has so many bytes: it need not have gigabytes.
+fn check_system(bytes: u64) -> Result<()> {
+    let limit = SMALL_MEMORY as u64;
+    if bytes <= limit {
+        return Ok(());
+    }
+    let has = usize::try_from(bytes).is_ok_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok());
+    let refused = ValuesErrorKind::TooBig { what: "memory in bytes for this system", given: bytes, limit };
+    if has { Ok(()) } else { Err(refused) }
 }
 
 fn calculate(step: ConstOp, a: u64, b: u64) -> u64 {

@@ -249,3 +249,29 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
     packer.write_all(bytes).unwrap();
     packer.finish().unwrap()
 }
+
+/// A memory of gigabytes hides nothing that lies in it, and one more hides nothing of the program.
+#[test]
+fn large_memories_hide_nothing() {
+    let near = built(PAGE, 500_000, 20, "a", 1);
+    let with = |memory: &str| {
+        let text = near.replacen("(memory (export", &format!("{memory} (memory (export"), 1);
+        text.replace("(data (i32", "(data (memory 1) (i32")
+            .replace("i32.store8 ", "i32.store8 1 ")
+            .replace("i32.load8_u ", "i32.load8_u 1 ")
+            .replace("memory.copy ", "memory.copy 1 1 ")
+    };
+    let least = class(&near);
+    assert!(least > Class::Undecided);
+    at_least(
+        least,
+        &[
+            ("far", built(PAGE, 0x9000_0000, 65_536, "a", 1)),
+            ("at two gigabytes", built(PAGE, 0x7fff_fff0, 65_536, "a", 1)),
+            ("another memory", near.replacen("(func ", "(memory 8192) (func ", 1)),
+            ("another large memory", near.replacen("(func ", "(memory 65536) (func ", 1)),
+            ("another memory of 64 bits", near.replacen("(func ", "(memory i64 0x1000000) (func ", 1)),
+            ("another memory before", with("(memory 65536)")),
+        ],
+    );
+}

@@ -98,18 +98,34 @@ fn files_cannot_fill_memory() {
 
 #[test]
 fn large_declarations() {
-    // A memory takes room as it is touched; what is there of it is said.
-    let large = run(r#"(module (import "env" "memory" (memory 65536)) (func (export "main")))"#);
-    assert_eq!(large.status, Status::Exited);
-    let declared = Limitation::MemoryNotThere { declared: 65_536, there: 8192 };
-    assert_eq!(large.limitations, [declared]);
-    // What begins in what is not there cannot be instantiated; the report has the reason.
-    let beyond = run(r#"(module (memory 9000) (data (i32.const 580000000) "x") (func (export "main")))"#);
-    assert!(
-        beyond.limitations.contains(&Limitation::MemoryNotThere { declared: 9000, there: 8192 }),
-        "{:?}",
-        beyond.limitations
-    );
+    // A memory takes room as it is touched, wherever that is.
+    for large in [
+        r#"(import "env" "memory" (memory 65536))"#,
+        r#"(memory 65536) (memory 65536) (memory 8192) (memory i64 65536)"#,
+        r#"(memory 9000) (data (i32.const 580000000) "x")"#,
+    ] {
+        let large = run(&format!(r#"(module {large} (func (export "main")))"#));
+        assert_eq!((large.status, large.limitations), (Status::Exited, vec![]));
+    }
+    // What is there of one that is larger is said.
+    let larger = run(r#"(module (memory i64 0x1000000) (func (export "main")))"#);
+    let declared = Limitation::MemoryNotThere { declared: 1 << 24, there: 65_536 };
+    assert_eq!((larger.status, larger.limitations), (Status::Exited, vec![declared]));
+    // What is touched is bounded.
+    for body in [
+        "(loop (i32.store8 (local.get 0) (i32.const 1))
+           (br_if 0 (local.tee 0 (i32.add (local.get 0) (i32.const 65536)))))",
+        "(memory.fill (i32.const 0x10000000) (i32.const 7) (i32.const 0x30000000))",
+    ] {
+        let spent = format!(r#"(module (memory 65536) (func (export "main") (local i32) {body}))"#);
+        let spent = run(&spent);
+        assert_eq!(spent.entries[0].end, EntryEnd::Trapped { trap: Trap::GrowthLimited }, "{body}");
+        let said = Limitation::MemorySpent { count: 1, near: 8192, sparse: 1024 };
+        assert!(spent.limitations.contains(&said), "{:?}", spent.limitations);
+    }
+    let tables = run("(module (table 10000001 funcref) (func (export \"main\")))");
+    let said = tables.limitations.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    assert!(said.contains("--max-table"), "{said}");
     let run = run(
         r#"(module (import "env" "t" (table 10000000 funcref)) (func (export "main") (result i32) (table.size 0)))"#,
     );

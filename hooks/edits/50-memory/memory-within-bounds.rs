@@ -1,2 +1,2 @@
-        let most = inner.engine().config().bounds.memory;
-        let entity = CoreMemory::within(ty.core, most, &mut resource_limiter)?;
+        let bounds = inner.engine().config().bounds.clone();
+        let entity = CoreMemory::within(ty.core, &bounds, &mut resource_limiter)?;

@@ -20,8 +20,13 @@ pub struct Bounds {
     pub refused: std::sync::Arc<[u32]>,
     /// Bytes of operators, of all functions together.
     pub bytes: Option<usize>,
-    /// Bytes of a memory that are there when it is made, whatever it declares.
+    /// Bytes of a memory that are near ([`lazy`](crate::lazy)). If nothing is reserved, so many are there when
+    /// it is made, whatever it declares.
     pub memory: Option<usize>,
+    /// Bytes of a memory that are there at most, near or far.
+    pub reserved: Option<usize>,
+    /// Chunks of 64 KiB of a memory that are far and may be touched.
+    pub far: usize,
 }
 
 /// Operators that a sample has not, in a module that was written anew to do what the sample does.

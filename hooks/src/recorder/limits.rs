@@ -14,3 +14,7 @@ pub const CALLS_PER_POLL: u32 = 1024;
 /// Operators of straight code after which the translator inserts a poll: a body can have millions without a
 /// decision or a call.
 pub const OPS_PER_POLL: u32 = 8192;
+
+/// Growths of a memory beyond what is near: each may move all that there is, here and when values are computed
+/// again.
+pub const FAR_GROWTHS: u32 = 16;

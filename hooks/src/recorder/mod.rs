@@ -18,7 +18,7 @@
 
 pub mod bounds;
 pub(crate) mod engine;
-mod limits;
+pub(crate) mod limits;
 pub mod parts;
 pub(crate) mod sites;
 pub mod stream;

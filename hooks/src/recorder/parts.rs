@@ -1,6 +1,8 @@
 //! What an instance is made of, exported or not.
 
-use crate::{AsContext, Func, Global, Instance, Memory, Table};
+use std::ops::Range;
+
+use crate::{AsContext, Func, Global, Instance, Memory, StoreContextMut, Table};
 
 /// The memories, tables and globals of an instance, imported ones first, by their indices.
 #[derive(Debug, Default)]
@@ -21,6 +23,30 @@ impl Memory {
     /// If `store` does not own this memory.
     pub fn page_size_log2(&self, store: impl AsContext) -> u8 {
         self.ty(store).page_size_log2()
+    }
+
+    /// The parts that were touched, or may have been, ascending; all others hold zeros.
+    ///
+    /// # Panics
+    ///
+    /// If `store` does not own this memory.
+    pub fn touched(&self, store: impl AsContext) -> Vec<Range<usize>> {
+        store.as_context().store.inner.resolve_memory(self).touched()
+    }
+
+    /// Bytes that are to be written to; `None` if they are not all there, or no more may be touched.
+    ///
+    /// # Panics
+    ///
+    /// If `store` does not own this memory.
+    pub fn bytes_mut<'a, T: 'a>(
+        &self,
+        store: impl Into<StoreContextMut<'a, T>>,
+        range: Range<usize>,
+    ) -> Option<&'a mut [u8]> {
+        let memory = store.into().store.inner.resolve_memory_mut(self);
+        let is_there = range.start <= range.end && range.end <= memory.data_size();
+        (is_there && memory.touch(range.clone())).then(|| &mut memory.data_mut()[range])
     }
 }
 

@@ -27,17 +27,30 @@ pub(in crate::file) struct Later<T> {
 }
 
 /// Options and limits that came later. One is added here, and after the `;` of its struct in `options`.
-pub(in crate::file) const OPTIONS: &[Later<RunOptions>] = &[Later {
-    name: "persona.cpu_clocks",
-    write: |options| match options.persona.cpu_clocks {
-        true => None,
-        false => postcard::to_allocvec(&false).ok(),
+pub(in crate::file) const OPTIONS: &[Later<RunOptions>] = &[
+    Later {
+        name: "persona.cpu_clocks",
+        write: |options| match options.persona.cpu_clocks {
+            true => None,
+            false => postcard::to_allocvec(&false).ok(),
+        },
+        read: |options, bytes, budget| {
+            Arc::make_mut(&mut options.persona).cpu_clocks = decode::from_bytes(bytes, budget)?;
+            Some(())
+        },
     },
-    read: |options, bytes, budget| {
-        Arc::make_mut(&mut options.persona).cpu_clocks = decode::from_bytes(bytes, budget)?;
-        Some(())
+    Later {
+        name: "limits.sparse_pages",
+        write: |options| match options.limits.sparse_pages {
+            0 => None,
+            pages => postcard::to_allocvec(&pages).ok(),
+        },
+        read: |options, bytes, budget| {
+            options.limits.sparse_pages = decode::from_bytes(bytes, budget)?;
+            Some(())
+        },
     },
-}];
+];
 
 /// What is known of a run besides that came later.
 pub(in crate::file) const REST: &[Later<Rest>] = &[Later {

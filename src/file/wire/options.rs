@@ -58,7 +58,8 @@ stored! {
         memory_pages: u64,
         table_elements: u64,
         call_depth: u64,
-        stack_bytes: u64,
+        stack_bytes: u64;
+        sparse_pages = 0,
     }
 
     /// What happens when a trace reaches its limit.

@@ -64,7 +64,8 @@ impl Driver<'_> {
         let written = state.wasi.fs.files().map(|(_, bytes)| bytes.len()).sum::<usize>() + stdout.len();
         let len = given.iter().map(|bytes| bytes.len()).sum::<usize>() + written;
         let known = Known { len, is_known: &is_known };
-        state.built.look(memory, func, &known, &mut state.returns);
+        let parts = self.session.host_memory_parts();
+        state.built.look((memory, &parts), func, &known, &mut state.returns);
     }
 }
 

@@ -500,6 +500,13 @@ impl<'o> Driver<'o> {
         if let Some((declared, there)) = self.session.memory_not_there() {
             self.limitations.push(Limitation::MemoryNotThere { declared, there });
         }
+        let has_spent = |entry: &&Entry| entry.end == EntryEnd::Trapped { trap: Trap::GrowthLimited };
+        let count = self.entries.iter().filter(has_spent).count() as u64;
+        let limits = self.session.limits();
+        let (near, sparse) = (limits.memory_pages, limits.sparse_pages);
+        if count > 0 {
+            self.limitations.push(Limitation::MemorySpent { count, near, sparse });
+        }
         if let Some(limit) = self.session.stopped_by() {
             self.limitations.push(Limitation::RunStopped { limit });
         }

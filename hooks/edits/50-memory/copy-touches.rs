@@ -1,0 +1,1 @@
+    utils::touch(memory, dst_index, len).into_control()?;

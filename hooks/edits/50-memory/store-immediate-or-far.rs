@@ -1,0 +1,8 @@
+                    match $store(bytes, usize::from(address), value.into()) {
+                        Ok(()) => {}
+                        Err(_) => {
+                            args.set_ip(ip);
+                            let (ip, sp, mem0, mem0_len, instance, ireg, freg32, freg64) = args.into_parts();
+                            return far(store, ip, sp, mem0, mem0_len, instance, ireg, freg32, freg64);
+                        }
+                    };

@@ -955,6 +955,10 @@ fn a_configuration_file_gives_what_is_not_typed() {
         let output = spoor(&["run", &sample, "--config", &config]);
         assert!(error(&output).contains(&format!("{config}: ")), "{wrong}: {}", error(&output));
     }
+    // A line may be of any length: it is named, not shown.
+    fs::write(&config, format!("[run]\nx = {}", "y".repeat(5000))).unwrap();
+    let said = error(&spoor(&["run", &sample, "--config", &config]));
+    assert!(said.contains("line 2, column 5: ") && said.len() < 500, "{said}");
     // The mistake is seen only when the value is used: the message says where options come from.
     fs::write(&config, "[run]\npersona = \"nobody\"").unwrap();
     let output = spoor(&["run", &sample, "--config", &config]);

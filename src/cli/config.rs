@@ -90,8 +90,17 @@ fn named(typed: &[OsString]) -> Option<PathBuf> {
     None
 }
 
+/// Where a file is no TOML, and why; the line itself may be of any length.
+fn wrong(text: &str, error: &toml::de::Error) -> anyhow::Error {
+    let start = error.span().map_or(0, |span| span.start);
+    let before = text.get(..start).unwrap_or(text);
+    let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
+    anyhow::anyhow!("line {}, column {column}: {}", before.split('\n').count(), line(error.message()))
+}
+
 fn read(path: &Path) -> anyhow::Result<Table> {
-    let table: Table = std::fs::read_to_string(path)?.parse()?;
+    let text = std::fs::read_to_string(path)?;
+    let table: Table = text.parse().map_err(|error| wrong(&text, &error))?;
     let known = super::Arguments::command();
     for (name, options) in &table {
         let Value::Table(options) = options else { bail!("`{}` is no table of options", line(name)) };

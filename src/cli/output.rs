@@ -45,15 +45,31 @@ pub(super) fn spares<'p>(
 
 /// A file being written. One that is there already stays as it is until the new one is whole.
 pub(super) enum Target {
-    /// A new file, or what is no file.
+    /// What is no file.
     Direct(File),
+    /// A new file. What is not whole is taken away again.
+    New(New),
     /// A file beside the one whose place it takes.
     Beside(tempfile::NamedTempFile, PathBuf),
 }
 
+pub(super) struct New {
+    file: File,
+    /// Nothing once it is whole.
+    path: Option<PathBuf>,
+}
+
+impl Drop for New {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
 impl Target {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
-        let Ok(there) = fs::metadata(path) else { return Ok(Self::Direct(File::create(path)?)) };
+        let Ok(there) = fs::metadata(path) else { return Self::new(path) };
         // Whoever may not write to it may not replace it.
         let file = File::options().write(true).open(path)?;
         if !there.is_file() {
@@ -67,10 +83,19 @@ impl Target {
         Ok(Self::Beside(beside, path))
     }
 
+    fn new(path: &Path) -> io::Result<Self> {
+        let file = File::create(path)?;
+        Ok(Self::New(New { file, path: Some(path.to_owned()) }))
+    }
+
     /// The file is whole.
     pub(super) fn finish(self) -> io::Result<()> {
         match self {
             Self::Direct(_) => Ok(()),
+            Self::New(mut new) => {
+                new.path = None;
+                Ok(())
+            }
             Self::Beside(file, path) => file.persist(path).map(drop).map_err(|error| error.error),
         }
     }
@@ -79,14 +104,14 @@ impl Target {
 impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Direct(file) => file.write(bytes),
+            Self::Direct(file) | Self::New(New { file, .. }) => file.write(bytes),
             Self::Beside(file, _) => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Direct(file) => file.flush(),
+            Self::Direct(file) | Self::New(New { file, .. }) => file.flush(),
             Self::Beside(file, _) => file.flush(),
         }
     }
@@ -104,5 +129,29 @@ pub(super) fn write(path: Option<&PathBuf>, bytes: &[u8], out: &mut impl Write) 
             file.write_all(bytes).with_context(named)?;
             Ok(file.finish().with_context(named)?)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_file_that_is_not_whole_is_taken_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new");
+        let mut target = Target::create(&path).unwrap();
+        target.write_all(b"half").unwrap();
+        drop(target);
+        assert!(!path.exists());
+        let mut target = Target::create(&path).unwrap();
+        target.write_all(b"whole").unwrap();
+        target.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        // What is there stays as it is until the new one is whole.
+        let mut target = Target::create(&path).unwrap();
+        target.write_all(b"half").unwrap();
+        drop(target);
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
     }
 }

@@ -24,7 +24,7 @@ use crate::{
     },
     passes::{Dynamic, Metrics, flows::DataFlows},
     rules::{Family, Match},
-    sandbox::{self, Answer, Call, ChangedKind, FileChange, Run, Status, TokenUse},
+    sandbox::{self, Answer, Call, ChangedKind, FileChange, Run, Status, TokenUse, is_unfinished},
     verdict::{Class, Correlation, Finding, Reason, Technique},
 };
 
@@ -340,6 +340,11 @@ pub fn status(analysis: &Analysis) -> Status {
 }
 
 impl<'a> Report<'a> {
+    /// Whether the recording ends before the run did: no limit was reached then.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.entries.last().is_some_and(|last| is_unfinished(&last.entry.end))
+    }
+
     /// Makes the report of a sample.
     pub fn of(subject: &Subject<'a>) -> Self {
         let &Subject { name, analysis, options, max_log } = subject;

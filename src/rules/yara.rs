@@ -110,8 +110,8 @@ impl Rules {
         self.names.iter().map(String::as_str)
     }
 
-    /// Behaviour rules for the rules that do not ship, but for those that `asked` names: a match is shown as it
-    /// stands, and says nothing of what the sample is.
+    /// Behaviour rules for the rules that do not ship, but for those that `asked` names. A match is shown as
+    /// it stands, and says nothing of what the sample is.
     pub(super) fn as_behavior(&self, asked: &BTreeSet<&str>) -> Vec<Source> {
         let unasked = self.own.iter().filter(|name| !asked.contains(name.as_str()));
         unasked.map(|name| Source::new(format!("{name}.yml"), &behavior(name))).collect()

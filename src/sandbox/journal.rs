@@ -40,9 +40,17 @@ pub(crate) trait Recorder: StreamSink + Journal {}
 
 impl<T: StreamSink + Journal> Recorder for T {}
 
+/// What is said of an entry that has no end yet.
+const UNFINISHED: &str = "the recording ends before it did";
+
 /// The end of an entry that has none yet.
 pub(crate) fn unfinished() -> EntryEnd {
-    EntryEnd::Failed { message: "the recording ends before it did".into() }
+    EntryEnd::Failed { message: UNFINISHED.into() }
+}
+
+/// Whether the recording ended before an entry did.
+pub(crate) fn is_unfinished(end: &EntryEnd) -> bool {
+    matches!(end, EntryEnd::Failed { message } if message == UNFINISHED)
 }
 
 /// How far the journal of a run has come.

@@ -71,7 +71,7 @@ pub(crate) use self::dropped::judge;
 pub(crate) use self::every::{every_option, every_value};
 pub use self::fs::Contents;
 pub(crate) use self::fs::{is_compressed, is_users};
-pub(crate) use self::journal::{Item, Journal, Recorder, unfinished};
+pub(crate) use self::journal::{Item, Journal, Recorder, is_unfinished, unfinished};
 pub(crate) use self::wasi::RIGHT_TO_WRITE;
 pub(crate) use self::world::STREAMS;
 use self::{driver::Driver, link::Link, state::State};

@@ -353,9 +353,12 @@ fn reasons(score: Score, ran: &Ran, class: Class) -> Vec<Reason> {
     }
     if class == Class::Clean {
         let figures = format!(
-            "{} ran, {} of the blocks, and nothing of weight speaks against it",
+            "{} ran{}, and nothing of weight speaks against it",
             text::plural(ran.instructions, "instruction"),
-            text::percent(ran.blocks)
+            match ran.blocks < 0.0005 && ran.instructions > 0 {
+                true => ", hardly any of the code".to_owned(),
+                false => format!(", {} of the blocks", text::percent(ran.blocks)),
+            }
         );
         reasons.push(about_run(figures));
     }

@@ -198,6 +198,9 @@ fn ran(page: &Page<'_, '_>) -> Markup {
         (Status::Exited, Some(code)) => format!("ended with code {code}"),
         (Status::Exited, None) => "returned".to_owned(),
         (Status::Trapped, _) => "trapped".to_owned(),
+        (Status::Stopped, _) if report.is_cut_off() => {
+            "was cut off: the recording ends before it did".to_owned()
+        }
         (Status::Stopped, _) => "was stopped by a limit".to_owned(),
         (Status::Invalid, _) => "did not run: it is no valid module".to_owned(),
         (Status::Unsupported, _) => "did not run: it cannot be executed".to_owned(),

@@ -131,6 +131,7 @@ fn ran<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
             report.exit_code.map_or_else(|| "returned".to_owned(), |code| format!("exited with code {code}"))
         }
         Status::Trapped => "trapped".to_owned(),
+        Status::Stopped if report.is_cut_off() => "cut off: the recording ends before the run did".to_owned(),
         Status::Stopped => "stopped by a limit".to_owned(),
         Status::Invalid => "nothing: not a valid module".to_owned(),
         Status::Unsupported => "nothing: cannot be executed".to_owned(),

@@ -19,6 +19,8 @@ mod mixing;
 mod room;
 #[path = "evasions/turns.rs"]
 mod turns;
+#[path = "evasions/unasked.rs"]
+mod unasked;
 
 fn analysed(text: &str) -> Analysis {
     let mut options = sandbox::RunOptions::default();

@@ -12,7 +12,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::limits::{
-    FLOW_STEP, FLOW_UNITS, FOLLOWED_UNITS, MAX_CHOSEN, MAX_DECIDED, MAX_FLOWS, TOLD_BY_CONDITIONS,
+    CHOSEN_BYTES, FLOW_STEP, FLOW_UNITS, FOLLOWED_UNITS, MAX_CHOSEN, MAX_DECIDED, MAX_FLOWS,
+    TOLD_BY_CONDITIONS,
 };
 use crate::{
     module::FuncIndex,
@@ -21,7 +22,7 @@ use crate::{
     trace::{Callee, FuncKey, Host, effects::Effect},
     values::{
         Machine, Visitor,
-        taint::{Flow, How, Sink, SinkKind, Source, SourceKind, Taint, TaintOptions, is_count},
+        taint::{Flow, How, Sink, SinkKind, Source, SourceKind, Taint, TaintOptions, is_answer},
     },
 };
 
@@ -84,8 +85,8 @@ pub(crate) struct Chosen {
     pub(crate) how: How,
     /// The host function, `module.name`.
     pub(crate) host: String,
-    /// Position of the argument.
-    pub(crate) index: u32,
+    /// Position of the argument; none of what lies in memory.
+    pub(crate) index: Option<u32>,
     /// Numbers of the first and the last call in the log.
     pub(crate) calls: (Option<u64>, Option<u64>),
     /// In words.
@@ -134,7 +135,7 @@ impl DataFlows {
         let effects = run.trace.effects.as_ref().filter(|_| look != Look::Off)?;
         let mut all = Self { instructions: executed, of: executed, ..Self::default() };
         let is_given = |(_, effect): &(u64, Effect)| matches!(effect, Effect::Given(_));
-        let is_reading = |host: &Host| is_count(&format!("{}.{}", host.module, host.name));
+        let is_reading = |host: &Host| is_answer(&format!("{}.{}", host.module, host.name));
         // What was given nothing, and did not ask, has no flows, whatever it computes.
         if !effects.entries().iter().any(is_given) && !run.trace.hosts.values().any(is_reading) {
             return Some(all);
@@ -206,7 +207,10 @@ impl DataFlows {
                 }
                 // What an argument of the program says was asked for.
                 Sink::Argument { index, .. } if kind != SourceKind::Argument => {
-                    self.choose(words, flow, index)
+                    self.choose(words, flow, Some(index));
+                }
+                Sink::Memory { .. } if kind != SourceKind::Argument && is_whole_choice(flow) => {
+                    self.choose(words, flow, None);
                 }
                 _ => {}
             }
@@ -214,7 +218,7 @@ impl DataFlows {
     }
 
     /// Notes that an argument of a host function depends on a source.
-    fn choose(&mut self, words: &Words<'_>, flow: &Flow, index: u32) {
+    fn choose(&mut self, words: &Words<'_>, flow: &Flow, index: Option<u32>) {
         let host = words.host(flow).unwrap_or_default().to_owned();
         if self.chosen.len() >= MAX_CHOSEN {
             self.chosen_cut += 1;
@@ -230,6 +234,15 @@ impl DataFlows {
             text: words.words(flow),
         });
     }
+}
+
+/// Whether a few bytes say from where many are taken: they choose one of several texts. What is translated
+/// letter by letter is as long as what it is made of, and digits of a time are few.
+fn is_whole_choice(flow: &Flow) -> bool {
+    let is_number = matches!(flow.source.kind, SourceKind::Clock | SourceKind::Answer);
+    let each = flow.count / flow.times.max(1);
+    let least = if is_number { CHOSEN_BYTES } else { flow.len().saturating_mul(3).max(CHOSEN_BYTES / 2) };
+    flow.how != How::Value && flow.source.kind != SourceKind::Random && each >= least
 }
 
 /// Follows a run as far as there is budget; the instructions followed.

@@ -51,6 +51,9 @@ pub(super) const MAX_DECIDED: usize = 100_000;
 /// Flows to arguments of host functions of which it is kept what chose them: a program hands over fewer.
 pub(super) const MAX_CHOSEN: usize = 4096;
 
+/// Bytes of a text that a number chose whole: a date has fewer digits.
+pub(super) const CHOSEN_BYTES: u64 = 20;
+
 /// Flows that are told: nobody reads more, and what is told first matters most.
 pub(super) const MAX_FLOWS: usize = 200;
 

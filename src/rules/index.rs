@@ -46,6 +46,32 @@ pub(super) struct Index<'a> {
     loops_of: OnceCell<HashMap<FuncIndex, Vec<u32>>>,
     systems: OnceCell<Systems>,
     listings: OnceCell<Vec<(usize, Vec<u8>)>>,
+    texts: OnceCell<Texts<'a>>,
+}
+
+/// The texts of all calls, each kept once.
+struct Texts<'a> {
+    distinct: Vec<Cow<'a, str>>,
+    /// The numbers of the texts of each call.
+    of_calls: Vec<Box<[u32]>>,
+}
+
+impl<'a> Texts<'a> {
+    fn of(calls: &'a [Call]) -> Self {
+        let mut numbers: HashMap<Cow<'a, str>, u32> = HashMap::new();
+        let mut number = |text: Cow<'a, str>| {
+            let next = numbers.len() as u32;
+            *numbers.entry(text).or_insert(next)
+        };
+        let of_calls = calls.iter().map(|call| derived::texts(call).map(&mut number).collect()).collect();
+        let mut distinct = vec![Cow::Borrowed(""); numbers.len()];
+        for (text, number) in numbers {
+            if let Some(place) = distinct.get_mut(number as usize) {
+                *place = text;
+            }
+        }
+        Self { distinct, of_calls }
+    }
 }
 
 /// A host function that was called.
@@ -109,7 +135,15 @@ impl<'a> Index<'a> {
             loops_of: OnceCell::new(),
             systems: OnceCell::new(),
             listings: OnceCell::new(),
+            texts: OnceCell::new(),
         }
+    }
+
+    /// The texts that a call was given, each with a number that equal ones share.
+    pub(super) fn texts_of(&self, call: usize) -> impl Iterator<Item = (u32, &str)> {
+        let texts = self.texts.get_or_init(|| Texts::of(self.all_calls()));
+        let numbers = texts.of_calls.get(call).map_or(&[][..], |numbers| numbers);
+        numbers.iter().filter_map(|&number| Some((number, &**texts.distinct.get(number as usize)?)))
     }
 
     /// The run, if there was one.

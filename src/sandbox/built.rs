@@ -37,8 +37,6 @@ use crate::{module::FuncIndex, text::Sought};
 const SAMPLE: usize = 40;
 /// Bytes of memory that are compared at a time.
 const PART: usize = 4096;
-/// What a part that was never used is compared with.
-static ZEROS: [u8; PART] = [0; PART];
 /// Bytes of a word that may lie beyond such a part, as doubles.
 const MARGIN: usize = 64;
 /// Bytes of the widest character.
@@ -179,12 +177,19 @@ impl Built {
             self.unlooked += u64::from(is_first);
             return;
         };
-        for range in self.changed(memory, parts, whole) {
-            self.used = self.used.max(range.end);
-            if self.scanned + range.len() > BUILT_SCANNED {
-                self.unlooked += 1;
+        let mut changed = self.changed(memory, parts, whole);
+        self.used = changed.last().map_or(self.used, |last| self.used.max(last.end));
+        if self.scanned + changed.iter().map(Range::len).sum::<usize>() > BUILT_SCANNED {
+            changed.reverse();
+        }
+        for range in changed {
+            // Of more than there is room for the end is looked at: what was built last stands there.
+            let room = BUILT_SCANNED.saturating_sub(self.scanned);
+            self.unlooked += u64::from(range.len() > room);
+            if room < PART {
                 return;
             }
+            let range = range.end - range.len().min(room)..range.end;
             self.shifted.look(&memory[range.clone()]).iter().for_each(|text| returns.take_whole(text));
             if !self.look_through(memory, range, &mut Some((known, &mut *returns))) {
                 self.cut += 1;
@@ -234,7 +239,8 @@ impl Built {
                 Some(last) => last.copy_from_slice(part),
                 None => {}
             }
-            if part == &ZEROS[..part.len()] {
+            // What holds one byte only was filled, or never used.
+            if part.get(1..) == part.get(..part.len().saturating_sub(1)) {
                 continue;
             }
             match changed.last_mut() {

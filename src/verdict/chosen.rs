@@ -14,7 +14,7 @@ use crate::{
     passes::flows::Chosen,
     sandbox::{self, Answer, Arg, Call, Pointed, Run},
     tracer::Value,
-    values::taint::{How, SourceKind},
+    values::taint::{How, Source, SourceKind},
 };
 
 /// Why what was chosen forbids CLEAN, if it does.
@@ -82,13 +82,22 @@ fn is_decision(facts: &Weighed<'_>, run: &Run, chosen: &Chosen) -> bool {
     let Some(effect) = effect(facts, &chosen.host) else { return false };
     let name = chosen.host.rsplit_once('.').map_or(&*chosen.host, |(_, name)| name);
     let kind = chosen.source.kind;
+    let Some(index) = chosen.index else {
+        return is_heard(kind) && name.starts_with("path_") && !is_of_asked(run, chosen);
+    };
     let is_heard = match kind {
-        SourceKind::File => !run.asked.iter().any(|arg| sandbox::is_named(arg, &chosen.source.name)),
+        SourceKind::File => !is_of_asked(run, chosen),
         // Whoever sends on what it reads says how much that is.
         SourceKind::Answer => !effect.contains("network") && !name.starts_with("fd_"),
         kind => is_heard(kind),
     };
-    is_heard && decides(facts, chosen, argument(run, chosen))
+    is_heard && decides(facts, chosen, argument(run, chosen, index))
+}
+
+/// Whether it depends on a file that an argument names.
+fn is_of_asked(run: &Run, chosen: &Chosen) -> bool {
+    let Source { kind, name } = &chosen.source;
+    *kind == SourceKind::File && run.asked.iter().any(|arg| sandbox::is_named(arg, name))
 }
 
 /// Whether a source says what nobody had said before.
@@ -128,10 +137,10 @@ fn decides(facts: &Weighed<'_>, chosen: &Chosen, arg: Option<&Arg>) -> bool {
 }
 
 /// The first call to which it was handed.
-fn argument<'r>(run: &'r Run, chosen: &Chosen) -> Option<&'r Arg> {
+fn argument<'r>(run: &'r Run, chosen: &Chosen, index: u32) -> Option<&'r Arg> {
     let number = chosen.calls.0?;
     let at = run.calls.binary_search_by_key(&number, |call| call.number).ok()?;
-    run.calls.get(at)?.args.get(chosen.index as usize)
+    run.calls.get(at)?.args.get(index as usize)
 }
 
 /// An effect with an empty name, or an empty script, after something was asked for: an order would have stood
@@ -199,7 +208,7 @@ mod tests {
             source: crate::values::taint::Source { kind, name: "realtime".into() },
             how: How::Value,
             host: host.into(),
-            index: 1,
+            index: Some(1),
             calls: (None, None),
             text: "bytes".into(),
         };

@@ -104,6 +104,8 @@ struct Walked {
     branches: Vec<Before>,
     /// The first direct call of each function.
     calls: BTreeMap<FuncIndex, CodeOffset>,
+    /// An indirect call stands behind a branch that was decided by the time and the like.
+    is_flagged: bool,
 }
 
 /// The branches that went one way only, and the functions that were walked so far.
@@ -175,6 +177,12 @@ impl Guards {
             is_branch: true,
             counts: false,
         })
+    }
+
+    /// Whether a branch that followed the time and the like stands before an indirect call of a function, and
+    /// kept from running what may have set a flag.
+    pub(super) fn flags(&self, facts: &Facts<'_>, module: &Module, func: FuncIndex) -> bool {
+        self.walked(facts, module, func).is_flagged
     }
 
     /// Where `caller` calls `callee`; its beginning, if not directly.
@@ -256,6 +264,9 @@ impl<'s> Walk<'s> {
                 let callee = FuncIndex(function_index);
                 self.found.calls.entry(callee).or_insert(offset);
                 self.calls(callee);
+            }
+            Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => {
+                self.found.is_flagged |= self.found.branches.last().is_some_and(|last| last.told.is_some());
             }
             Operator::ReturnCall { function_index } => {
                 self.found.calls.entry(FuncIndex(function_index)).or_insert(offset);

@@ -89,7 +89,7 @@ fn effects(code: &Code<'_>) -> Vec<Effect> {
         };
         effects = uses(facts, module, &reaching, (seen, &counters));
         effects.extend(chosen(weights, facts, module, &reaching, (seen, &counters)));
-        effects.extend(uncalled(facts, &reaching, seen));
+        effects.extend(uncalled(facts, module, &reaching, seen));
     }
     if effects.is_empty() {
         effects = dated(weights, facts, module, &kinds, seen);
@@ -332,9 +332,11 @@ fn choice(
 
 /// Functions that did not run, and from which calls lead to an effect although all calls of the effect ran.
 /// They are exports that nobody called, and functions to which an indirect call that ran may lead. A call
-/// that may lead to many functions speaks for none of them, unless the host said which.
+/// that may lead to many functions speaks for none of them, unless the host said which, or a branch by what
+/// the host said may have set a flag before.
 fn uncalled(
     facts: &Facts<'_>,
+    module: &Module,
     reaching: &BTreeMap<FuncIndex, (Rc<str>, Rc<str>)>,
     seen: &Seen,
 ) -> Vec<Effect> {
@@ -354,9 +356,13 @@ fn uncalled(
         let called = facts.flows.map(|flows| &flows.called);
         called.is_some_and(|called| called.range((func, 0)..=(func, u32::MAX)).next().is_some())
     };
-    let speaks = |caller: FuncIndex| {
+    let mut flagged = BTreeMap::new();
+    let mut is_flagged = |caller: FuncIndex| {
+        *flagged.entry(caller).or_insert_with(|| seen.guards.flags(facts, module, caller))
+    };
+    let mut speaks = |caller: FuncIndex| {
         let is_narrow = seen.fanout.get(&caller).is_some_and(|&callees| callees <= UNSEEN_FANOUT);
-        seen.ran.contains(&caller) && (is_narrow || is_told(caller))
+        seen.ran.contains(&caller) && (is_narrow || is_told(caller) || is_flagged(caller))
     };
     let indirect = facts.view.calls.edges.iter().filter(|edge| edge.kind != view::StaticCallKind::Direct);
     for edge in indirect.filter(|edge| can(&edge.callee) && speaks(edge.caller)) {

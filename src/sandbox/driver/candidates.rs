@@ -69,6 +69,8 @@ pub(super) fn all(session: &Session) -> Vec<Candidate> {
 /// Those to drive, in the order in which they are called, and how many are left out.
 pub(super) struct Choice {
     pub(super) chosen: Vec<Candidate>,
+    /// Those that there is no room for among them.
+    pub(super) more: Vec<Candidate>,
     /// Names of those that are left out.
     pub(super) left: Vec<String>,
     pub(super) hints: Hints,
@@ -104,7 +106,7 @@ pub(super) fn choose(
     let mut rest: Vec<_> =
         all.iter().filter(|one| one.func.0 >= imported && !called.contains(&one.func)).cloned().collect();
     if rest.is_empty() {
-        return Choice { chosen: rest, left: Vec::new(), hints: Hints::default() };
+        return Choice { chosen: rest, more: Vec::new(), left: Vec::new(), hints: Hints::default() };
     }
     let mut ranking = Ranking::new(module);
     rank(&mut ranking, &mut rest);
@@ -134,8 +136,8 @@ pub(super) fn choose(
         }
         rest.retain(|one| one.role != Role::Runtime || one.reach.is_busy);
     }
-    left.extend(rest.drain(most.min(rest.len())..).map(|one| one.name));
-    Choice { chosen: rest, left, hints: ranking.hints() }
+    let more = rest.split_off(most.min(rest.len()));
+    Choice { chosen: rest, more, left, hints: ranking.hints() }
 }
 
 fn rank(ranking: &mut Ranking, candidates: &mut [Candidate]) {

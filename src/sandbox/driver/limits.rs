@@ -16,6 +16,21 @@ pub(super) const DRIVEN_WORK: u64 = 20_000_000;
 /// Bytes of memory looked at after which no more than that are driven: a second.
 pub(super) const DRIVEN_BYTES: u64 = 2 << 30;
 
+/// Exports called for a short while each when the others have used up what driving may cost.
+pub(super) const SHORT: usize = 1024;
+
+/// Work in decisions or the like of each of them: what builds a page or a command needs less.
+pub(super) const SHORT_WORK: u64 = 50_000;
+
+/// Instructions of each of them.
+pub(super) const SHORT_INSTRUCTIONS: u64 = 1_000_000;
+
+/// Work of all of them: a fraction of a second.
+pub(super) const SHORT_ALL: u64 = 10_000_000;
+
+/// Bytes of memory looked at for all of them: half a second.
+pub(super) const SHORT_BYTES: u64 = 1 << 30;
+
 /// Instructions of an export called with made-up arguments that mixes no bits, unless it comes to new code. A
 /// loop that never ends must leave time for the others.
 pub(super) const PLAIN_INSTRUCTIONS: u64 = 24_000_000;

@@ -24,6 +24,7 @@ mod plan;
 mod rank;
 mod returning;
 mod search;
+mod shares;
 mod spelling;
 mod turns;
 
@@ -43,8 +44,8 @@ use crate::{
 
 pub(crate) use self::inputs::is_drivers;
 use self::limits::{
-    DRIVEN, DRIVEN_BYTES, DRIVEN_LEAST, DRIVEN_WORK, INDIRECT_INSTRUCTIONS, LEFT_NAMED, MADE_UP_HOST_CALLS,
-    MIXING_HOST_CALLS, MOST_HALVED, NAME_SHOWN, PLAIN_INSTRUCTIONS, SEARCH_BLOCKS,
+    DRIVEN, INDIRECT_INSTRUCTIONS, LEFT_NAMED, MADE_UP_HOST_CALLS, MIXING_HOST_CALLS, MOST_HALVED,
+    NAME_SHOWN, PLAIN_INSTRUCTIONS,
 };
 use self::{
     args::{Material, PATTERNS},
@@ -96,6 +97,8 @@ pub(super) struct Driver<'o> {
     stops: BTreeMap<FuncIndex, u32>,
     /// The wall time of an entry was used up, which depends on the machine.
     clock_struck: u32,
+    /// What an entry gets at most of what is left of the run.
+    share: shares::Share,
 }
 
 impl<'o> Driver<'o> {
@@ -122,6 +125,7 @@ impl<'o> Driver<'o> {
             told: callbacks::Told::default(),
             stops: BTreeMap::new(),
             clock_struck: 0,
+            share: shares::Share::default(),
         }
     }
 
@@ -209,7 +213,7 @@ impl<'o> Driver<'o> {
             self.entries.iter().filter(|entry| entry.kind != EntryKind::Start).filter_map(|entry| entry.func);
         let called: BTreeSet<_> = called.collect();
         let asked = Asked { is_all, most, command_calls: self.command_calls() };
-        let Choice { chosen, left, hints } =
+        let Choice { chosen, more, left, hints } =
             candidates::choose(&self.session, &self.candidates, &called, asked);
         self.hints = hints;
         self.settle();
@@ -224,6 +228,9 @@ impl<'o> Driver<'o> {
         let (began, _) = self.session.work();
         let mut driven = 0;
         let quiet = self.each(&others, &mut driven, is_all, (began, 0));
+        let rest: Vec<_> = others.iter().skip(driven).copied().chain(&more).collect();
+        let short = self.shortly(&rest);
+        let first_of_last = driven;
         let ((before, _), returned) = (self.session.work(), self.returning.spent());
         self.search(&quiet);
         self.settle();
@@ -234,7 +241,8 @@ impl<'o> Driver<'o> {
         let (after, _) = self.session.work();
         let returned = self.returning.spent() - returned;
         self.each(&last, &mut driven, is_all, (began + after - before, returned));
-        let rest = others.iter().chain(&last).skip(driven).map(|one| one.name.clone());
+        let rest = rest.into_iter().skip(short).chain(last.into_iter().skip(driven - first_of_last));
+        let rest = rest.map(|one| one.name.clone());
         // An export that is only called for a thread is not left out.
         let threads = self.threads(&self.candidates);
         let left = left.into_iter().chain(rest).filter(|name| !threads.has(name));
@@ -242,36 +250,6 @@ impl<'o> Driver<'o> {
         if !left.is_empty() {
             self.limitations.push(Limitation::ExportsLeft { count: left.len() as u64, first: first(left) });
         }
-    }
-
-    /// Calls these as long as that costs not too much, and counts them. Gives those that showed little. Work
-    /// and bytes returned to do not count that were there when it `began`.
-    fn each<'c>(
-        &mut self,
-        candidates: &[&'c Candidate],
-        driven: &mut usize,
-        is_all: bool,
-        began: (u64, u64),
-    ) -> Vec<&'c Candidate> {
-        let mut quiet = Vec::new();
-        for &candidate in candidates {
-            if self.is_over() || !is_all && *driven >= DRIVEN_LEAST && self.has_used_up(began) {
-                break;
-            }
-            let before = self.session.blocks_seen();
-            self.try_out(candidate);
-            if self.session.blocks_seen() < before + SEARCH_BLOCKS {
-                quiet.push(candidate);
-            }
-            *driven += 1;
-        }
-        quiet
-    }
-
-    /// Whether driving has cost so much that only the first exports are driven.
-    fn has_used_up(&mut self, (work, returned): (u64, u64)) -> bool {
-        let (now, _) = self.session.work();
-        now - work >= DRIVEN_WORK || self.returning.spent() - returned >= DRIVEN_BYTES
     }
 
     /// The state of now is what is returned to.
@@ -416,12 +394,12 @@ impl<'o> Driver<'o> {
 
     fn budget(&self) -> Budget {
         let RunOptions { entry_time, entry_decisions, entry_instructions, .. } = *self.options;
-        Budget {
+        self.share.of(Budget {
             time: Some(entry_time),
             work: entry_decisions,
             instructions: entry_instructions,
             host_calls: None,
-        }
+        })
     }
 
     /// Whether the session is over; another call would be stopped at once.

@@ -3,6 +3,7 @@
 use super::{
     Errno,
     descriptor::{Target, right},
+    limits::UNREAD,
     memory::room,
 };
 use crate::{
@@ -50,7 +51,22 @@ pub(super) fn fd_read(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
     ctx.check(ctx.u32(3), 4)?;
     let bytes = ctx.state.read(ctx.u32(0), room(&vectors))?;
     ctx.scatter(&vectors, &bytes)?;
+    if bytes.is_empty() {
+        ctx.give_nothing(&vectors)?;
+    }
     ctx.store_u32(ctx.u32(3), bytes.len() as u32)
+}
+
+impl CallContext<'_, '_> {
+    /// Standard input that is empty says something too: what is in the first bytes of the buffer would have
+    /// stood there.
+    fn give_nothing(&mut self, vectors: &[(u32, u32)]) -> Result<(), Errno> {
+        let is_nothing = self.state.wasi.stdin().is_empty();
+        let is_stdin = self.state.wasi.fds.get(self.u32(0))?.target == Target::Stdin;
+        let Some(&(start, len)) = vectors.first().filter(|_| is_nothing && is_stdin) else { return Ok(()) };
+        let there = self.read(start, u64::from(len.min(UNREAD))).ok_or(Errno::FAULT)?.to_vec();
+        self.give_from(start, &there, Given::Stdin, "standard input", 0).ok_or(Errno::FAULT)
+    }
 }
 
 pub(super) fn fd_pread(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {

@@ -200,15 +200,18 @@ impl Digests<'_> {
         if self.of_sink.as_ref().is_none_or(|(of, _)| *of != sink) {
             self.of_sink = Some((sink, BTreeMap::new()));
         }
-        let mut count = 0;
-        for &(_, label) in &excerpt.bytes {
+        let (mut count, mut digits) = (0, 0);
+        for &(byte, label) in &excerpt.bytes {
             let of = self.bytes_of(label, source);
             count += usize::from(of > 0);
+            digits += usize::from(of > 0 && byte.is_ascii_hexdigit());
             if count > MAX_DIGEST || of > 0 && of < all {
                 return false;
             }
         }
-        count > 0 && self.room > 0 && !self.labels.is_cut()
+        // What is about as long as what it was made of may be turned back into it.
+        let bytes = if digits == count { count.div_ceil(2) } else { count };
+        count > 0 && 2 * bytes as u64 <= all && self.room > 0 && !self.labels.is_cut()
     }
 
     /// How many bytes of a source a label depends on.

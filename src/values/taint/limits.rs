@@ -71,6 +71,9 @@ pub(super) const LABELLED_PAGES: usize = 1 << 20;
 /// Memories that can have labels: more than a module may have.
 pub(super) const LABELLED_MEMORIES: usize = 1 << 16;
 
+/// Bytes of a copy that are marked as taken from where a source says: a path or a command is shorter.
+pub(super) const MAX_LOOKED_UP: u64 = 1 << 12;
+
 /// Bytes of a source at least of which a digest is one: of fewer it can be found out.
 pub(super) const DIGESTED: u64 = 16;
 

@@ -57,7 +57,7 @@ pub use self::flow::{Flow, How};
 pub use self::limits::MAX_SOURCE_BYTES;
 pub use self::operation::Operation;
 pub use self::sink::{Sink, SinkKind};
-pub(crate) use self::source::is_count;
+pub(crate) use self::source::is_answer;
 pub use self::source::{Source, SourceKind};
 
 /// What is followed.
@@ -279,9 +279,9 @@ impl<'t> Taint<'t> {
         self.control.leave(frames);
     }
 
-    fn wants(&self, kind: SourceKind, name: &str) -> bool {
-        let is_count = || kind == SourceKind::Answer && self.options.counts && source::is_count(name);
-        self.options.sources.contains(&kind) || is_count()
+    fn wants(&self, kind: SourceKind, is_count: impl Fn() -> bool) -> bool {
+        let counts = || kind == SourceKind::Answer && self.options.counts && is_count();
+        self.options.sources.contains(&kind) || counts()
     }
 
     /// New source bytes; the number of the first, and how many there was room for.
@@ -295,7 +295,7 @@ impl<'t> Taint<'t> {
     /// Labels memory as bytes of a source, or as nothing's if that is not followed.
     fn give_memory(&mut self, memory: u32, address: u64, len: u64, origin: (SourceKind, &str, Option<u64>)) {
         let (kind, name, offset) = origin;
-        if !self.wants(kind, name) {
+        if !self.wants(kind, || source::is_count(name, len)) {
             return self.memories.fill(memory, address, len, Label::NONE);
         }
         let (first, kept) = self.give(len, kind, name, offset);
@@ -308,7 +308,8 @@ impl<'t> Taint<'t> {
     /// Labels slots as bytes of a source.
     fn give_slots(&mut self, at: usize, count: usize, kind: SourceKind, name: &str) {
         for slot in at..at + count {
-            let word = if self.wants(kind, name) { self.give_word(kind, name) } else { CLEAN };
+            let is_wanted = self.wants(kind, || source::is_answer(name));
+            let word = if is_wanted { self.give_word(kind, name) } else { CLEAN };
             self.set_word(slot, &word);
         }
     }

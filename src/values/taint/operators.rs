@@ -5,7 +5,7 @@ use crate::{
     values::{
         code::Op,
         slots::Slots,
-        visitor::{At, Fused},
+        visitor::{Access, At, Fused},
     },
 };
 
@@ -13,7 +13,7 @@ use super::{
     SourceKind, Taint,
     class::{self, Class, Loaded},
     label::{Label, Labels},
-    limits::MAX_KEYS,
+    limits::{MAX_KEYS, MAX_LOOKED_UP},
     operation::Operation,
     scalar::{self, Bitwise, CLEAN, Tainted, Word, is_clean},
     sink::Sink,
@@ -46,7 +46,7 @@ impl Taint<'_> {
         match slot {
             Some(slot) => self.word(self.fp + slot as usize),
             None if self.follows_all => {
-                let word = match self.wants(SourceKind::Immediate, "") {
+                let word = match self.wants(SourceKind::Immediate, || false) {
                     true => self.give_word(SourceKind::Immediate, &format!("func {}", function.0)),
                     false => CLEAN,
                 };
@@ -268,6 +268,9 @@ impl Taint<'_> {
         match (class, read) {
             (Class::Copy, Some(from)) => {
                 self.memories.copy((to.memory, to.address), (from.memory, from.address), to.len);
+                if self.options.addresses && !is_clean(&of.words[1]) {
+                    self.looked_up(to, &of.words[1]);
+                }
             }
             (Class::Fill, _) => {
                 let label = of.words[1][0];
@@ -278,6 +281,17 @@ impl Taint<'_> {
                 let offset = of.values.get(1).copied();
                 self.give_memory(to.memory, to.address, to.len, (SourceKind::Data, &name, offset));
             }
+        }
+    }
+
+    /// Bytes were copied from where something said: the first of them are marked so.
+    fn looked_up(&mut self, to: Access, from: &Word) {
+        let address = self.all(from);
+        for place in 0..to.len.min(MAX_LOOKED_UP) {
+            let at = to.address.wrapping_add(place);
+            let label = self.memories.get(to.memory, at);
+            let label = self.labels.lookup(label, address);
+            self.memories.set(to.memory, at, label);
         }
     }
 

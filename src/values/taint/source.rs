@@ -36,9 +36,8 @@ macro_rules! from_given {
 }
 given_kinds! { from_given { SourceKind } {} }
 
-/// Functions of WASI whose own answer is how much they read, how large something is, or whether it is there.
-/// Calls that list a folder are not among them: whoever copies or cleans does to each name what the listing
-/// says.
+/// Functions of WASI that write how much they read, how large something is, or whether it is there. What
+/// lists a folder is not among them: whoever copies or cleans does to each name what the listing says.
 const COUNTING: [&str; 7] = [
     "fd_read",
     "fd_pread",
@@ -49,9 +48,42 @@ const COUNTING: [&str; 7] = [
     "environ_sizes_get",
 ];
 
-/// Whether the answer of a host function, `module.name`, is how much there is, or whether it is there.
-pub(crate) fn is_count(name: &str) -> bool {
-    name.starts_with("wasi_") && COUNTING.iter().any(|one| name.ends_with(one))
+/// Functions of WASI that write a number beside what they list or find: how much it is.
+const MEASURING: [&str; 2] = ["fd_readdir", "fd_seek"];
+
+/// Functions of WASI that all programs call, and whose results say nothing of the world.
+const SILENT: [&str; 14] = [
+    "fd_write",
+    "fd_close",
+    "fd_prestat_get",
+    "fd_prestat_dir_name",
+    "fd_fdstat_get",
+    "fd_fdstat_set_flags",
+    "args_get",
+    "args_sizes_get",
+    "environ_get",
+    "clock_time_get",
+    "clock_res_get",
+    "random_get",
+    "sched_yield",
+    "proc_exit",
+];
+
+/// The name of a function of WASI in `module.name`.
+fn of_wasi(name: &str) -> Option<&str> {
+    name.strip_prefix("wasi_")?.split_once('.').map(|(_, name)| name)
+}
+
+/// Whether the result of a host function, `module.name`, says whether something is there, or could be done.
+pub(crate) fn is_answer(name: &str) -> bool {
+    of_wasi(name).is_some_and(|name| !SILENT.contains(&name))
+}
+
+/// Whether so many bytes that a host function writes say how much there is, or whether it is there.
+pub(super) fn is_count(name: &str, len: u64) -> bool {
+    let is_one =
+        |name| COUNTING.contains(&name) || len <= size_of::<u64>() as u64 && MEASURING.contains(&name);
+    of_wasi(name).is_some_and(is_one)
 }
 
 /// A source of bytes.

@@ -1,17 +1,14 @@
 //! Texts and bytes: in the file, in a function, or given to host calls.
 
+use std::collections::{HashMap, hash_map::Entry};
+
 use crate::{
     hex,
     module::{CodeOffset, FuncIndex, Place},
     sandbox::{Arg, Pointed},
 };
 
-use super::super::{
-    super::{index::Index, rule::Pattern},
-    Evaluator, Found, Instance, quoted,
-    sequence::show_call,
-    shorten,
-};
+use super::super::{super::rule::Pattern, Evaluator, Found, Instance, quoted, sequence::show_call, shorten};
 
 /// Bytes, or characters of hexadecimal text, that were kept of what an argument points at.
 fn kept_len(arg: &Arg) -> usize {
@@ -48,12 +45,23 @@ impl Evaluator<'_> {
     }
 
     fn text_in_calls(&self, pattern: &Pattern, at: &Instance, found: &mut Found) -> Option<()> {
+        // A text that was given again is not searched again: repeating it must not use up the steps.
+        let mut known = HashMap::new();
         for call in self.calls(at) {
             let Some(of) = self.index.all_calls().get(call) else { continue };
-            self.pay_for_search(Index::texts(of).map(|text| text.len()).sum(), pattern)?;
-            if let Some(text) = Index::texts(of).find(|text| pattern.is_match(text.as_bytes())) {
-                found.what.get_or_insert_with(|| format!("{} given to {}", quoted(&text), of.name));
-                found.at_call(self.index.call_site(call), self.grounds([of]));
+            for (number, text) in self.index.texts_of(call) {
+                let is_found = match known.entry(number) {
+                    Entry::Occupied(known) => *known.get(),
+                    Entry::Vacant(new) => {
+                        self.pay_for_search(text.len(), pattern)?;
+                        *new.insert(pattern.is_match(text.as_bytes()))
+                    }
+                };
+                if is_found {
+                    found.what.get_or_insert_with(|| format!("{} given to {}", quoted(text), of.name));
+                    found.at_call(self.index.call_site(call), self.grounds([of]));
+                    break;
+                }
             }
         }
         Some(())

@@ -12,12 +12,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::limits::{
-    CHOSEN_BYTES, FLOW_STEP, FLOW_UNITS, FOLLOWED_UNITS, MAX_CHOSEN, MAX_DECIDED, MAX_FLOWS,
+    CHOSEN_BYTES, FLOW_STEP, FLOW_UNITS, FOLLOWED_UNITS, MAX_CHOSEN, MAX_DECIDED, MAX_FLOWS, MERGED_UNITS,
     TOLD_BY_CONDITIONS,
 };
 use crate::{
     module::FuncIndex,
-    sandbox::Run,
+    sandbox::{Answer, Run},
     text::{grouped, line, plural},
     trace::{Callee, FuncKey, Host, effects::Effect},
     values::{
@@ -136,11 +136,13 @@ impl DataFlows {
         let mut all = Self { instructions: executed, of: executed, ..Self::default() };
         let is_given = |(_, effect): &(u64, Effect)| matches!(effect, Effect::Given(_));
         let is_reading = |host: &Host| is_answer(&format!("{}.{}", host.module, host.name));
+        let unknown = unknown(run);
+        let is_told = effects.entries().iter().any(is_given) || !unknown.is_empty();
         // What was given nothing, and did not ask, has no flows, whatever it computes.
-        if !effects.entries().iter().any(is_given) && !run.trace.hosts.values().any(is_reading) {
+        if !is_told && !run.trace.hosts.values().any(is_reading) {
             return Some(all);
         }
-        let mut taint = Taint::new(&run.trace, TaintOptions::default().sources(given()).decisions());
+        let mut taint = Taint::new(&run.trace, TaintOptions::default().sources(given()).decisions(unknown));
         let budget = match look {
             Look::Full => u64::MAX,
             _ => FLOW_UNITS.saturating_add(executed / 2),
@@ -236,11 +238,22 @@ impl DataFlows {
     }
 }
 
+/// The host functions that nobody knows and that gave a number: what it would have been nobody knows either.
+fn unknown(run: &Run) -> BTreeSet<String> {
+    let calls = run.calls.iter().filter(|call| call.answer == Answer::Default && !call.results.is_empty());
+    let own = calls.filter(|call| !call.module.starts_with("wasi"));
+    own.map(|call| format!("{}.{}", call.module, call.name)).collect()
+}
+
 /// Whether a few bytes say from where many are taken: they choose one of several texts. What is translated
 /// letter by letter is as long as what it is made of, and digits of a time are few.
 fn is_whole_choice(flow: &Flow) -> bool {
     let is_number = matches!(flow.source.kind, SourceKind::Clock | SourceKind::Answer);
     let each = flow.count / flow.times.max(1);
+    // A key that its host gives: nobody knows what it makes of what is handed over.
+    if flow.source.kind == SourceKind::Answer && !is_answer(&flow.source.name) {
+        return each >= CHOSEN_BYTES;
+    }
     let least = if is_number { CHOSEN_BYTES } else { flow.len().saturating_mul(3).max(CHOSEN_BYTES / 2) };
     flow.how != How::Value && flow.source.kind != SourceKind::Random && each >= least
 }
@@ -249,7 +262,7 @@ fn is_whole_choice(flow: &Flow) -> bool {
 fn follow(run: &Run, taint: &mut Taint<'_>, budget: u64) -> Result<u64, (u64, String)> {
     let mut machine = Machine::new(&run.trace).map_err(|error| (0, error.to_string()))?;
     let (mut done, mut spent) = (0_u64, 0_u64);
-    while !machine.is_over() && spent < budget {
+    while !machine.is_over() && spent.saturating_add(MERGED_UNITS * taint.merged()) < budget {
         let units = if taint.is_idle() { 1 } else { FOLLOWED_UNITS };
         let next = done.saturating_add(FLOW_STEP);
         let totals =

@@ -41,6 +41,9 @@ pub(super) const FLOW_UNITS: u64 = 1 << 24;
 /// Units that an instruction is from then on: it takes about as much longer.
 pub(super) const FOLLOWED_UNITS: u64 = 24;
 
+/// Units that a range of bytes is that is put together with others: it is copied and hashed.
+pub(super) const MERGED_UNITS: u64 = 4;
+
 /// Instructions after which is looked whether there are units left: more than one step of the machine.
 pub(super) const FLOW_STEP: u64 = 1 << 16;
 

@@ -7,10 +7,11 @@
 //! Not here: branches (`unseen`), and what a program tells its host (`told`).
 
 use super::{
-    text, told,
+    text, told, unseen,
     weights::{Weighed, listed},
 };
 use crate::{
+    module::view::ImportInfo,
     passes::flows::Chosen,
     sandbox::{self, Answer, Arg, Call, Pointed, Run},
     tracer::Value,
@@ -57,6 +58,7 @@ fn by_choice(facts: &Weighed<'_>, run: &Run) -> Option<String> {
         SourceKind::Environment => "the environment",
         SourceKind::Stdin => "standard input",
         SourceKind::Socket => "what it received",
+        SourceKind::Answer if is_unknown_answer(&chosen.source) => "a function that nobody knows",
         SourceKind::Answer => "how much it was given, or whether it was there,",
         _ => "what stands in a file",
     };
@@ -79,7 +81,7 @@ fn effect<'w>(facts: &Weighed<'w>, host: &str) -> Option<&'w str> {
 }
 
 fn is_decision(facts: &Weighed<'_>, run: &Run, chosen: &Chosen) -> bool {
-    let Some(effect) = effect(facts, &chosen.host) else { return false };
+    let Some(effect) = effect(facts, &chosen.host) else { return is_told_which(facts, run, chosen) };
     let name = chosen.host.rsplit_once('.').map_or(&*chosen.host, |(_, name)| name);
     let kind = chosen.source.kind;
     let Some(index) = chosen.index else {
@@ -98,6 +100,50 @@ fn is_decision(facts: &Weighed<'_>, run: &Run, chosen: &Chosen) -> bool {
 fn is_of_asked(run: &Run, chosen: &Chosen) -> bool {
     let Source { kind, name } = &chosen.source;
     *kind == SourceKind::File && run.asked.iter().any(|arg| sandbox::is_named(arg, name))
+}
+
+/// Whether a function that nobody knows is handed a text that the time, the surroundings or another such
+/// function chose, or made of what it gave.
+fn is_told_which(facts: &Weighed<'_>, run: &Run, chosen: &Chosen) -> bool {
+    use SourceKind as Kind;
+    let says = matches!(chosen.source.kind, Kind::Clock | Kind::Environment | Kind::Stdin | Kind::Socket)
+        || is_unknown_answer(&chosen.source);
+    let is_one = |import: &&ImportInfo| {
+        chosen.host.strip_prefix(&*import.module).and_then(|rest| rest.strip_prefix('.'))
+            == Some(&import.name)
+    };
+    let is_unknown = || {
+        let import = facts.view.imports.iter().find(is_one);
+        import.is_some_and(|import| unseen::does_unknown(facts.weights, import)) && is_invented(run, chosen)
+    };
+    let is_text = || {
+        let Some(index) = chosen.index else { return true };
+        argument(run, chosen, index).is_some_and(|arg| arg.points_at.is_some() && is_in_data(facts, arg))
+    };
+    says && is_text() && is_unknown()
+}
+
+/// Whether a source is what a function outside of WASI gave.
+fn is_unknown_answer(source: &Source) -> bool {
+    source.kind == SourceKind::Answer && !source.name.starts_with("wasi")
+}
+
+/// Whether nobody answers to the name of the function that it was handed to.
+fn is_invented(run: &Run, chosen: &Chosen) -> bool {
+    let called = chosen.calls.0.and_then(|number| {
+        run.calls.binary_search_by_key(&number, |call| call.number).ok().and_then(|at| run.calls.get(at))
+    });
+    called.is_some_and(|call| call.answer == Answer::Default)
+}
+
+/// Whether an argument points into the data of the file.
+fn is_in_data(facts: &Weighed<'_>, arg: &Arg) -> bool {
+    let address = match arg.value {
+        Value::I32(value) => u64::from(value as u32),
+        Value::I64(value) => value as u64,
+        _ => 0,
+    };
+    facts.view.segment_at(address).is_some()
 }
 
 /// Whether a source says what nobody had said before.
@@ -125,13 +171,8 @@ fn decides(facts: &Weighed<'_>, chosen: &Chosen, arg: Option<&Arg>) -> bool {
     if arg.name.as_ref().is_some_and(|name| name.ends_with("fd")) {
         return false;
     }
-    let address = match arg.value {
-        Value::I32(value) => u64::from(value as u32),
-        Value::I64(value) => value as u64,
-        _ => 0,
-    };
     match arg.points_at {
-        Some(_) => facts.view.segment_at(address).is_some() || by_value && kind == SourceKind::Clock,
+        Some(_) => is_in_data(facts, arg) || by_value && kind == SourceKind::Clock,
         None => by_value || how == How::Control,
     }
 }

@@ -4,7 +4,7 @@
 //! before each of them. Memory follows the calls and the branches of the functions that were asked for.
 
 use std::{
-    cell::RefCell,
+    cell::{OnceCell, RefCell},
     collections::{BTreeMap, BTreeSet},
     rc::Rc,
 };
@@ -12,6 +12,7 @@ use std::{
 use wasmparser::Operator;
 
 use super::{
+    limits::FAR,
     operators::for_each_operator,
     text,
     weights::{Weights, listed},
@@ -65,6 +66,13 @@ impl Guard {
         !self.from.is_empty() || self.after.as_ref().is_some_and(|host| guards.decides(host))
     }
 
+    /// Whether it waits for a count that a run of a few calls does not come to.
+    pub(super) fn is_far(&self) -> bool {
+        let compares = self.compares.as_deref().unwrap_or_default();
+        let number = compares.strip_prefix("not ").unwrap_or(compares).strip_prefix("equal with ");
+        self.counts && number.and_then(|number| number.parse::<i64>().ok()).is_some_and(|count| count >= FAR)
+    }
+
     /// Whether the call before it was answered by invention.
     pub(super) fn is_invented(&self, guards: &Guards) -> bool {
         self.after.as_ref().is_some_and(|host| guards.invented.contains(host))
@@ -106,6 +114,8 @@ struct Walked {
     calls: BTreeMap<FuncIndex, CodeOffset>,
     /// An indirect call stands behind a branch that was decided by the time and the like.
     is_flagged: bool,
+    /// Something was kept in the arm of such a branch.
+    keeps: bool,
 }
 
 /// The branches that went one way only, and the functions that were walked so far.
@@ -113,6 +123,7 @@ struct Walked {
 pub(super) struct Guards {
     one_way: BTreeSet<Place>,
     walked: RefCell<BTreeMap<FuncIndex, Rc<Walked>>>,
+    keeps: OnceCell<bool>,
     /// Functions that say what the host says of time, surroundings or files: its own, and those around them.
     pub(super) deciding: BTreeMap<FuncIndex, Rc<str>>,
     /// Names of all host functions, each there once: a sample chooses how long they are.
@@ -135,6 +146,7 @@ impl Guards {
             hosts: hosts.collect(),
             one_way: one_way.map(|branch| branch.place).collect(),
             walked: RefCell::default(),
+            keeps: OnceCell::new(),
             deciders: deciding.values().cloned().collect(),
             deciding,
             invented: invented.map(|call| call.name.to_string()).collect(),
@@ -185,6 +197,19 @@ impl Guards {
         self.walked(facts, module, func).is_flagged
     }
 
+    /// Whether anything is kept in the arm of such a branch, in whatever function.
+    pub(super) fn any_flag(&self, facts: &Facts<'_>, module: &Module) -> bool {
+        *self.keeps.get_or_init(|| {
+            let decided = facts.flows.iter().flat_map(|flows| &flows.decided);
+            let told = decided.filter(|&(&(function, offset), from)| {
+                from.iter().any(differs)
+                    && self.one_way.contains(&Place { function, offset: CodeOffset(offset) })
+            });
+            let functions: BTreeSet<_> = told.map(|(&(function, _), _)| function).collect();
+            functions.into_iter().any(|function| self.walked(facts, module, function).keeps)
+        })
+    }
+
     /// Where `caller` calls `callee`; its beginning, if not directly.
     pub(super) fn call_of(
         &self,
@@ -231,14 +256,20 @@ struct Walk<'s> {
     constant: Option<i64>,
     compares: Option<Comparison>,
     after: Option<Rc<str>>,
+    /// It is in the arm of a branch that was decided by the time and the like.
+    is_in_arm: bool,
     found: Walked,
 }
 
 impl<'s> Walk<'s> {
     fn over(guards: &'s Guards, facts: &Facts<'_>, module: &'s Module, func: FuncIndex) -> Walked {
         let found = Walked::default();
-        let mut walk = Self { guards, constant: None, compares: None, after: None, found };
+        let (constant, compares, after, is_in_arm) = Default::default();
+        let mut walk = Self { guards, constant, compares, after, is_in_arm, found };
         for_each_operator(module, func, |offset, operator| {
+            let is_kept = matches!(operator, Operator::GlobalSet { .. }) || is_store(operator);
+            walk.found.keeps |= walk.is_in_arm && is_kept;
+            walk.is_in_arm &= !matches!(operator, Operator::End | Operator::Else);
             if guards.one_way.contains(&Place { function: func, offset }) {
                 let (compares, after) = (walk.compares, walk.after.clone());
                 let branches = &mut walk.found.branches;
@@ -248,6 +279,7 @@ impl<'s> Walk<'s> {
                     false => branches.last().and_then(|last| last.told),
                 };
                 branches.push(Before { branch: offset, compares, after, told });
+                walk.is_in_arm = is_told;
             }
             walk.step(offset, operator);
         });
@@ -290,6 +322,21 @@ impl<'s> Walk<'s> {
             self.after = Some(Rc::clone(host));
         }
     }
+}
+
+/// Whether an operator writes a number to memory.
+fn is_store(operator: &Operator<'_>) -> bool {
+    use Operator as O;
+    matches!(
+        operator,
+        O::I32Store { .. }
+            | O::I64Store { .. }
+            | O::I32Store8 { .. }
+            | O::I32Store16 { .. }
+            | O::I64Store8 { .. }
+            | O::I64Store16 { .. }
+            | O::I64Store32 { .. }
+    )
 }
 
 /// Whether a list has a name, with or without the underscores before it.

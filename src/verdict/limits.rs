@@ -22,6 +22,9 @@ pub(super) const UNSEEN_WAY: usize = 64;
 /// small program have fewer, and tables of a library hundreds.
 pub(super) const UNSEEN_FANOUT: usize = 32;
 
+/// Times that a sample comes by from which on waiting for them is no habit of a program.
+pub(super) const FAR: i64 = 64;
+
 /// Calls of unknown functions, or pauses, after a file was read: by their order they may tell its contents,
 /// as many bits.
 pub(super) const ORDERED_CALLS: usize = 32;

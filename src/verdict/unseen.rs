@@ -177,7 +177,7 @@ impl Waiting {
     /// opens may well depend on its arguments.
     fn is_open(self, guard: &Guard, weights: &Weights, seen: &Seen) -> bool {
         match self {
-            Self::Unknown => guard.waits(weights, false),
+            Self::Unknown => guard.waits(weights, false) || guard.is_far(),
             Self::Writes => guard.waits(weights, true),
             Self::Opens => guard.waits(weights, true) || guard.is_invented(&seen.guards),
             Self::Removes => {
@@ -204,7 +204,8 @@ fn dated(
     };
     let waiting: BTreeMap<FuncIndex, (Waiting, Rc<str>)> =
         facts.view.imports.iter().filter_map(waiting).collect();
-    let counters = match waiting.values().any(|(what, _)| *what == Waiting::Removes) {
+    let counts = |what: &Waiting| matches!(what, Waiting::Removes | Waiting::Unknown);
+    let counters = match waiting.values().any(|(what, _)| counts(what)) {
         true => Counters::of(module, &seen.ran),
         false => Counters::default(),
     };
@@ -249,7 +250,7 @@ fn writes(import: &str) -> bool {
 }
 
 /// Whether a function may do something to others: it is not known to do nothing.
-fn does_unknown(weights: &Weights, import: &view::ImportInfo) -> bool {
+pub(super) fn does_unknown(weights: &Weights, import: &view::ImportInfo) -> bool {
     let calls = &weights.calls;
     let name = import.name.trim_start_matches('_');
     let is_of = |names: &Vec<String>| listed(names, name) || listed(names, &import.name);
@@ -358,7 +359,8 @@ fn uncalled(
     };
     let mut flagged = BTreeMap::new();
     let mut is_flagged = |caller: FuncIndex| {
-        *flagged.entry(caller).or_insert_with(|| seen.guards.flags(facts, module, caller))
+        let flags = || seen.guards.flags(facts, module, caller) || seen.guards.any_flag(facts, module);
+        *flagged.entry(caller).or_insert_with(flags)
     };
     let mut speaks = |caller: FuncIndex| {
         let is_narrow = seen.fanout.get(&caller).is_some_and(|&callees| callees <= UNSEEN_FANOUT);

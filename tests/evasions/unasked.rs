@@ -181,3 +181,62 @@ fn a_text_that_is_repeated_starves_no_rule() {
     let [plain, flood] = [1, 4000].map(|times| analysed(&of(times)).verdict);
     assert_eq!(plain.class, flood.class, "{:?}\n{:?}", plain.reasons, flood.reasons);
 }
+
+/// A flag that one function keeps in a global, and another calls by.
+#[test]
+fn a_flag_may_be_set_elsewhere() {
+    let many: String = (0..40).map(|number| format!("(func $idle{number})")).collect();
+    let names: String = (0..40).map(|number| format!(" $idle{number}")).collect();
+    let of = |set: &str| {
+        files(&format!(
+            r#"(global $flag (mut i32) (i32.const 0))
+               (func $del (param i32 i32) (drop (call $unlink (i32.const 3) (local.get 0) (local.get 1))))
+               (func $evil (call $del (i32.const 1100) (i32.const 30))) {many}
+               (table 42 42 funcref) (elem (i32.const 0) $idle0 $evil {names})
+               (func $look (drop (call $clock (i32.const 0) (i64.const 1) (i32.const 64)))
+                 (if (i64.gt_u (i64.load (i32.const 64)) (i64.const 0x7000000000000000)) (then {set})))
+               (func $act (call_indirect (global.get $flag)))
+               (func (export "_start") (drop (call $temporary)) (call $del (i32.const 1220) (i32.const 6))
+                 (call $look) (call $act))"#
+        ))
+    };
+    at_least(Class::Undecided, &[("a global", of("(global.set $flag (i32.const 1))"))]);
+    assert_eq!(class(&of("(nop)")), Class::Clean);
+}
+
+/// Calls of functions that nobody knows, which another such function or the time decides.
+#[test]
+fn what_an_unknown_function_gives_may_choose_or_be_a_key() {
+    let page = |imports: &str, body: &str| {
+        format!(
+            r#"(module {imports} (import "page" "q" (func $q (param i32 i32))) (memory (export "memory") 1)
+                 (data (i32.const 1064) "The beds are planted and it rains.")
+                 (data (i32.const 1164) "0123456789abcdefghijklmnopqrstuvwx")
+                 (global $n (mut i32) (i32.const 0))
+                 (func (export "draw") (local $i i32) {body}))"#
+        )
+    };
+    let key = r#"(import "page" "k" (func $k (result i32)))"#;
+    let clock = r#"(import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))"#;
+    let made = "(loop $l (i32.store8 offset=1064 (local.get $i)
+          (i32.xor (i32.load8_u offset=1064 (local.get $i)) (call $k)))
+        (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 34))))
+      (call $q (i32.const 1064) (i32.const 34))";
+    let which = |condition: &str| {
+        format!("(call $q (select (i32.const 1164) (i32.const 1064) {condition}) (i32.const 34))")
+    };
+    let late = "(i64.gt_u (i64.load (i32.const 64)) (i64.const 0x7000000000000000))";
+    let dated = format!("(drop (call $clock (i32.const 0) (i64.const 1) (i32.const 64))) {}", which(late));
+    let counted = "(global.set $n (i32.add (global.get $n) (i32.const 1)))
+        (if (i32.eq (global.get $n) (i32.const 100000)) (then (call $q (i32.const 1064) (i32.const 34))))";
+    at_least(
+        Class::Undecided,
+        &[
+            ("a key", page(key, made)),
+            ("which", page(key, &which("(i32.eq (call $k) (i32.const 7))"))),
+            ("the time", page(clock, &dated)),
+            ("a count", page("", counted)),
+        ],
+    );
+    assert_eq!(class(&page("", &which("(global.get $n)"))), Class::Clean);
+}

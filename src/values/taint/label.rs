@@ -92,6 +92,8 @@ pub(super) struct Labels {
     known: HashMap<(Label, Label, How), Label>,
     /// Unions of which only a part was kept.
     lost: u64,
+    /// Ranges that were put together.
+    merged: u64,
     /// Sets walked through to list them, and whether that was too many.
     walked: Cell<u64>,
 }
@@ -100,6 +102,11 @@ impl Labels {
     /// How often only a part was kept, or told.
     pub(super) fn lost(&self) -> u64 {
         self.lost + self.walked.get().saturating_sub(MAX_WALKED)
+    }
+
+    /// Ranges that were put together: what takes the longest with labels of many bytes.
+    pub(super) fn merged(&self) -> u64 {
+        self.merged
     }
 
     /// Whether sets were walked through in part only.
@@ -266,6 +273,7 @@ impl Labels {
         }
         let joined = match (self.listed(a), self.listed(b)) {
             (Some(left), Some(right)) => {
+                self.merged += (left.len() + right.len()) as u64;
                 let merged = merge(&left, &right);
                 if merged == left {
                     a

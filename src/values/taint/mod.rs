@@ -74,6 +74,8 @@ pub struct TaintOptions {
     pub(crate) choices: bool,
     /// Whether it is followed how much a function gave that reads, though it may have given nothing.
     pub(crate) counts: bool,
+    /// Other host functions, `module.name`, whose results are followed.
+    pub(crate) unknown: BTreeSet<String>,
 }
 
 impl Default for TaintOptions {
@@ -84,6 +86,7 @@ impl Default for TaintOptions {
             control: false,
             choices: false,
             counts: false,
+            unknown: BTreeSet::new(),
         }
     }
 }
@@ -103,10 +106,10 @@ impl TaintOptions {
         self
     }
 
-    /// Follows what was chosen, and how much was read.
+    /// Follows what was chosen, how much was read, and the results of these host functions.
     #[must_use]
-    pub(crate) fn decisions(mut self) -> Self {
-        (self.choices, self.counts) = (true, true);
+    pub(crate) fn decisions(mut self, unknown: BTreeSet<String>) -> Self {
+        (self.choices, self.counts, self.unknown) = (true, true, unknown);
         self
     }
 }
@@ -226,6 +229,11 @@ impl<'t> Taint<'t> {
         self.bytes_lost + self.labels.lost() + self.memories.lost + slots + self.sinks.lost
     }
 
+    /// Work that labels of many bytes were, beside the instructions: ranges of bytes that were put together.
+    pub(crate) fn merged(&self) -> u64 {
+        self.labels.merged()
+    }
+
     /// The source bytes that a byte of a memory depends on at this moment, by value or (and) by address: for
     /// each its source and position.
     pub fn of_byte(&self, memory: u32, address: u64) -> Vec<(Source, u64)> {
@@ -308,7 +316,8 @@ impl<'t> Taint<'t> {
     /// Labels slots as bytes of a source.
     fn give_slots(&mut self, at: usize, count: usize, kind: SourceKind, name: &str) {
         for slot in at..at + count {
-            let is_wanted = self.wants(kind, || source::is_answer(name));
+            let is_asked = || source::is_answer(name) || self.options.unknown.contains(name);
+            let is_wanted = self.wants(kind, is_asked);
             let word = if is_wanted { self.give_word(kind, name) } else { CLEAN };
             self.set_word(slot, &word);
         }

@@ -75,6 +75,31 @@ const COMMON: &str = r#"
     (func $voids (param i32) (if (local.get 0) (then (throw $f))))"#;
 
 const CASES: &[(&str, &str, Ends)] = &[
+    (
+        "many operands, thrown again by reference",
+        "(block $out (result i32 i64 f32 f64) (try_table (catch $big $out) (block $ref (result exnref)
+            (try_table (catch_all_ref $ref)
+                (throw $big (i32.const 5) (i64.const 6) (f32.const 7) (f64.const 8))) unreachable)
+            throw_ref) unreachable) drop drop drop",
+        Ends::With(5),
+    ),
+    (
+        "many operands, thrown again by a handler of all",
+        "try (result i32) try
+            (throw $big (i32.const 5) (i64.const 6) (f32.const 7) (f64.const 8))
+            catch_all try (throw $f) catch $f end rethrow 0 end (i32.const 1)
+        catch $big drop drop drop end",
+        Ends::With(5),
+    ),
+    (
+        "many operands, thrown again by a handler of theirs, twice",
+        "try (result i32) try try
+            (throw $big (i32.const 5) (i64.const 6) (f32.const 7) (f64.const 8))
+            catch $big drop drop drop drop rethrow 0 end
+            catch $big drop drop drop drop rethrow 0 end (i32.const 1)
+        catch $big drop drop drop end",
+        Ends::With(5),
+    ),
     ("caught in place", "try (result i32) (throw $e (i32.const 5)) catch $e end", Ends::With(5)),
     (
         "the first catch that fits",
@@ -524,10 +549,14 @@ fn an_export_that_takes_an_exception_is_called_with_null() {
 /// The error names what stands in the way of a module, and not only the proposal that it needs.
 #[test]
 fn what_is_not_written_anew_is_refused_by_name() {
-    let text = r#"(module (tag $e) (table 1 exnref) (func (export "main") (throw $e)))"#;
+    let text =
+        r#"(module (tag $e) (table 4000000000 funcref (ref.func 0)) (func (export "main") (throw $e)))"#;
     let error = Tracer::new(Options::default()).load(text.as_bytes()).unwrap_err();
     let LoadError::Unsupported { reason, .. } = &error else { panic!("{error}") };
-    assert!(reason.ends_with("nothing can stand for a table or segment of exceptions"), "{reason}");
+    assert!(
+        reason.ends_with("nothing can stand for a table that begins with too many functions"),
+        "{reason}"
+    );
 }
 
 /// A file with an end that the first version of the format did not have says so in its head.

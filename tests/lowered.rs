@@ -135,6 +135,9 @@ fn nothing_that_is_not_used_hides_ransomware() {
         "(func (try_table (nop)))",
         "(tag $unused) (func try throw $unused catch_all rethrow 0 end)",
         "(type (struct (field i32)))",
+        "(func $begins) (table 1 funcref (ref.func $begins))",
+        "(table 1 exnref)",
+        "(elem exnref (ref.null exn))",
         "(type $typed (func)) (func (param (ref $typed)) (call_ref $typed (local.get 0)))",
     ] {
         assert_eq!(judged(&format!("{end}\n{unused})")), control, "{unused}");
@@ -142,6 +145,43 @@ fn nothing_that_is_not_used_hides_ransomware() {
     let memory = r#"(memory (export "memory") 2)"#;
     assert!(text.contains(memory));
     assert_eq!(judged(&text.replace(memory, r#"(memory (export "memory") 2 2 shared)"#)), control, "shared");
+}
+
+/// A table begins with its value, and segments of the sample stand where they stood.
+#[test]
+fn a_table_begins_with_functions() {
+    let text = r#"(module (type $t (func (result i32)))
+        (func $a (type $t) (i32.const 1)) (func $b (type $t) (i32.const 2)) (func $c (type $t) (i32.const 3))
+        (table $x 4 6 funcref (ref.func $a)) (table $e 2 exnref) (table $n 2 funcref (ref.null func))
+        (elem (table $x) (i32.const 1) func $b) (elem $more func $c) (elem exnref (ref.null exn))
+        (func (export "call") (param i32) (result i32) (call_indirect $x (type $t) (local.get 0)))
+        (func (export "init") (param i32) (result i32)
+            (table.init $x $more (local.get 0) (i32.const 0) (i32.const 1)) (table.size $e))
+        (func (export "exception") (param i32) (result i32)
+            (drop (table.get $e (local.get 0))) (i32.const 0)))"#;
+    for (args, expected) in [(0, 1), (1, 2), (2, 1), (3, 1)] {
+        let (outcome, trace) = run(text, "call", &[Value::I32(args)]);
+        assert_eq!(outcome, Outcome::Returned(vec![Value::I32(expected)]));
+        assert_eq!(checked(&trace), 2 + 1);
+    }
+    let mut session = load(text.as_bytes());
+    let mut given = |export, arg| match session.invoke(export, &[Value::I32(arg)]).unwrap() {
+        Outcome::Returned(results) => Ok(results),
+        Outcome::Trapped { code, .. } => Err(code),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(given("init", 2), Ok(vec![Value::I32(2)]));
+    assert_eq!(given("call", 2), Ok(vec![Value::I32(3)]));
+    assert_eq!(given("call", 3), Ok(vec![Value::I32(1)]));
+    assert_eq!(given("exception", 0), Err(Trap::Unsupported));
+    checked(&session.finish());
+    // Without a section of segments, and without code.
+    let text = r#"(module (type $t (func (result i32))) (func $a (type $t) (i32.const 1))
+        (table 2 funcref (ref.func $a)) (memory 1) (data "x")
+        (func (export "call") (result i32) (call_indirect (type $t) (i32.const 1))))"#;
+    let (outcome, trace) = run(text, "call", &[]);
+    assert_eq!(outcome, Outcome::Returned(vec![Value::I32(1)]));
+    checked(&trace);
 }
 
 /// What compilers for languages with garbage collection write: types, constants and functions of each kind.

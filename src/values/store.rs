@@ -70,6 +70,14 @@ pub(super) struct Data {
     pub(super) bytes: std::ops::Range<usize>,
 }
 
+/// The last exception whose operands find no room in what references hold.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LastThrown {
+    /// How many there were.
+    pub(super) serial: u32,
+    pub(super) operands: Vec<u64>,
+}
+
 /// The state.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Store {
@@ -79,6 +87,8 @@ pub(super) struct Store {
     pub(super) tables: Vec<Table>,
     pub(super) globals: Vec<[u64; 2]>,
     pub(super) global_types: Vec<Ty>,
+    /// Kept in globals of the engine's, and so of each thread.
+    pub(super) last_thrown: LastThrown,
     pub(super) funcs: Vec<Func>,
     pub(super) by_key: HashMap<FuncKey, u32>,
     pub(super) types: Vec<FuncTy>,

@@ -135,6 +135,15 @@ fn large_declarations() {
 }
 
 #[test]
+fn a_wait_that_nobody_ends_says_where() {
+    let waits = run(r#"(module (memory 1 1 shared) (func (export "_start")
+        (drop (memory.atomic.wait32 (i32.const 300) (i32.const 0) (i64.const -1)))))"#);
+    assert_eq!(waits.entries[0].end, EntryEnd::Trapped { trap: Trap::Deadlock });
+    let said = waits.limitations.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    assert!(said.contains("deadlock: thread 0 waits (wasm-function[0]:0x"), "{said}");
+}
+
+#[test]
 fn a_host_call_that_calls_back_for_ever_ends() {
     let text = r#"(module (import "env" "invoke_v" (func $invoke (param i32))) (table (export "table") 1 funcref) (elem (i32.const 0) $again)
         (func $again (call $invoke (i32.const 0))) (func (export "main") (call $again)))"#;

@@ -201,7 +201,7 @@ impl Reader<'_, '_> {
     fn plain(&mut self, operator: Operator<'_>) -> Result<(), Refused> {
         match Atomic::of(&operator) {
             Some(atomic) => self.atomic(atomic)?,
-            None if is_lacking(&operator) => self.stop(),
+            None if is_lacking(&operator) || self.sections.is_of_exception_table(&operator) => self.stop(),
             None => {
                 let instruction = self.sections.instruction(operator)?;
                 self.body.own(&instruction);

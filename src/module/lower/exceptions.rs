@@ -3,7 +3,8 @@
 //! A thrown exception is kept in globals behind the sample's own. `pending` is the number of the tag plus 1,
 //! or 0 when nothing is thrown. `exception` is what a reference to it holds (`tags`). Operands that find no
 //! room there are in *slots*, globals of each type. All tags share them, since one exception at most is under
-//! way.
+//! way. Such an exception has a serial number beside that of its tag. It can be thrown again until the next
+//! such is thrown, for so long its operands are in the slots.
 //!
 //! ```text
 //! (func …                               (func …
@@ -38,6 +39,9 @@ use super::{
 
 /// The block that those leave the function by who are caught nowhere in it.
 const OUT: u32 = 1;
+
+/// Where the serial number is in an exception that has one.
+const SERIAL: u8 = 1;
 
 /// Puts the operand at byte `place` of an exception, which lies below it, there.
 fn put(ty: ValType, place: u8) -> I<'static> {
@@ -259,10 +263,19 @@ impl Reader<'_, '_> {
         }
         let number = self.sections.number(tag) as i32 + 1;
         self.body.made(&I::V128Const(i128::from(number)), None);
-        if let Some(places) = places(params) {
-            for ((&ty, place), slot) in params.iter().zip(places).zip(slots) {
-                self.body.made(&I::GlobalGet(slot), None);
-                self.body.made(&put(ty, place), None);
+        match places(params) {
+            Some(places) => {
+                for ((&ty, place), slot) in params.iter().zip(places).zip(slots) {
+                    self.body.made(&I::GlobalGet(slot), None);
+                    self.body.made(&put(ty, place), None);
+                }
+            }
+            None => {
+                let serial = self.sections.globals.serial;
+                let next = [I::GlobalGet(serial), I::I32Const(1), I::I32Add, I::GlobalSet(serial)];
+                next.iter().for_each(|instruction| self.body.made(instruction, None));
+                self.body.made(&I::GlobalGet(serial), None);
+                self.body.made(&I::I32x4ReplaceLane(SERIAL), None);
             }
         }
         self.body.made(&I::GlobalSet(self.sections.globals.exception), None);
@@ -319,9 +332,22 @@ impl Reader<'_, '_> {
 
     /// Throws again what `exception` holds, and records its tag.
     fn again(&mut self) {
-        let (small, bits) = self.sections.tags();
-        // Of others nothing but the number is known, and the host may have made it up.
-        self.require(&[I::I32Const(small as i32), I::I32LeU], Stop::Unsupported);
+        let (small, all, bits) = self.sections.tags();
+        // Of others the operands must still be there, and the host may have made up the number.
+        self.require(&[I::I32Const(all as i32), I::I32LeU], Stop::Unsupported);
+        if small < all {
+            let globals = self.sections.globals;
+            let is_last = [
+                I::I32Const(small as i32),
+                I::I32LeU,
+                I::GlobalGet(globals.exception),
+                I::I32x4ExtractLane(SERIAL),
+                I::GlobalGet(globals.serial),
+                I::I32Eq,
+                I::I32Or,
+            ];
+            self.require(&is_last, Stop::Unsupported);
+        }
         for bit in (0..bits).rev() {
             self.body.silent(&I::Block(BlockType::Empty));
             self.number();

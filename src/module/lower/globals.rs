@@ -23,6 +23,8 @@ pub(super) struct Globals {
     pub(super) exception: u32,
     /// The number of the operator that threw.
     pub(super) place: u32,
+    /// How many exceptions were thrown whose operands find no room in what references hold.
+    pub(super) serial: u32,
     /// The first slot, and how many there are of each kind.
     first: u32,
     counts: [u32; KINDS],
@@ -62,7 +64,7 @@ impl Globals {
             params.params().iter().for_each(|&ty| needed[kind(sample, ty)] += 1);
             counts.iter_mut().zip(needed).for_each(|(count, needed)| *count = needed.max(*count));
         }
-        Self { pending: own, exception: own + 1, place: own + 2, first: own + 3, counts }
+        Self { pending: own, exception: own + 1, place: own + 2, serial: own + 3, first: own + 4, counts }
     }
 
     /// The slots of operands of these types.
@@ -88,6 +90,7 @@ impl Globals {
         };
         add(V::I32, ConstExpr::i32_const(0));
         add(V::V128, ConstExpr::v128_const(0));
+        add(V::I32, ConstExpr::i32_const(0));
         add(V::I32, ConstExpr::i32_const(0));
         let kinds = [
             (V::I32, ConstExpr::i32_const(0)),

@@ -102,6 +102,7 @@ fn write(sample: &Module, wasm: &[u8], heavy: &Heavy) -> Result<Lowered, Refused
         match payload? {
             Payload::CodeSectionStart { count, .. } => {
                 sections.close_globals(&mut lowered);
+                sections.close_elements(&mut lowered);
                 code = CodeSection::begin(&mut lowered, count);
             }
             Payload::CodeSectionEntry(body) => {
@@ -115,6 +116,7 @@ fn write(sample: &Module, wasm: &[u8], heavy: &Heavy) -> Result<Lowered, Refused
             payload => sections.section(&mut lowered, payload)?,
         }
     }
+    sections.close_elements(&mut lowered);
     let (are_thrown, more_imports) = (sections.are_thrown(), sections.more_imports());
     let pending = are_thrown.then_some(sections.globals.pending);
     let first = sample.imported_functions() + more_imports;

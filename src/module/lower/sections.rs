@@ -1,6 +1,7 @@
 //! All sections but custom ones: what of a module must be known before any of it is written. How each is
 //! written stands in `written`.
 
+mod filled;
 mod written;
 
 use std::collections::{BTreeMap, HashSet};
@@ -14,9 +15,11 @@ use crate::module::{
     weight::Heavy,
 };
 
+use self::filled::Filled;
 use super::{
     atomics::Memory,
     globals::Globals,
+    lacking::is_exception,
     nulls,
     refusal::{Refused, refused},
     survey::Survey,
@@ -50,6 +53,10 @@ pub(super) struct Sections<'m> {
     /// Globals of our own, and whether they are written.
     pub(super) globals: Globals,
     are_globals_written: bool,
+    /// Tables whose elements begin with something, and whether that is written.
+    filled: Filled,
+    /// Of each table, whether it holds exceptions.
+    of_exception_tables: Vec<bool>,
     /// Bytes of code that may still be written.
     pub(super) room: usize,
     /// Operators that throw: position of the function, and offset in its body.
@@ -78,6 +85,8 @@ impl<'m> Sections<'m> {
             meetings: None,
             globals: Globals::default(),
             are_globals_written: false,
+            filled: Filled::default(),
+            of_exception_tables: Vec::new(),
             room,
             places: Vec::new(),
         };
@@ -216,10 +225,10 @@ impl<'m> Sections<'m> {
         self.sample.tag_params(self.number(tag))
     }
 
-    /// How many tags are small, and in how many bits one is recorded.
-    pub(super) fn tags(&self) -> (u32, u32) {
+    /// How many tags are small, how many there are, and in how many bits one is recorded.
+    pub(super) fn tags(&self) -> (u32, u32, u32) {
         let tags = self.sample.tags();
-        (tags.small(), tags.bits())
+        (tags.small(), tags.len(), tags.bits())
     }
 
     /// The globals that operands of these types are kept in.
@@ -244,6 +253,7 @@ impl<'m> Sections<'m> {
                 for import in imports.into_imports() {
                     match import?.ty {
                         TypeRef::Memory(ty) => self.note_memory(ty),
+                        TypeRef::Table(ty) => self.note_table(ty),
                         TypeRef::Global(_) => {
                             self.initial.push(None);
                             self.defined_globals += 1;
@@ -254,6 +264,12 @@ impl<'m> Sections<'m> {
             }
             Payload::GlobalSection(globals) => {
                 self.initial.extend((0..globals.count()).map(|_| None));
+            }
+            Payload::TableSection(tables) => {
+                self.filled.imported = self.of_exception_tables.len() as u32;
+                for table in tables {
+                    self.note_table(table?.ty);
+                }
             }
             Payload::CodeSectionEntry(body) => self.survey(&body)?,
             Payload::MemorySection(memories) => {
@@ -271,6 +287,21 @@ impl<'m> Sections<'m> {
         let survey = if self.heavy.has(function.0) { Survey::default() } else { Survey::of(body)? };
         self.surveys.push(survey);
         Ok(())
+    }
+
+    fn note_table(&mut self, ty: wasmparser::TableType) {
+        self.of_exception_tables.push(is_exception(ty.element_type.heap_type()));
+    }
+
+    /// Whether an operator moves exceptions from or to a table: there they are nothing.
+    pub(super) fn is_of_exception_table(&self, operator: &wasmparser::Operator<'_>) -> bool {
+        use wasmparser::Operator as O;
+        let (O::TableGet { table } | O::TableSet { table } | O::TableGrow { table } | O::TableFill { table }) =
+            *operator
+        else {
+            return false;
+        };
+        self.of_exception_tables.get(table as usize).copied().unwrap_or_default()
     }
 
     fn note_memory(&mut self, ty: wasmparser::MemoryType) {

@@ -207,3 +207,6 @@ pub(super) const TURN_CALLS: usize = 2000;
 
 /// Instructions of one series: a fraction of a second.
 pub(super) const TURN_INSTRUCTIONS: u64 = 20_000_000;
+
+/// Entry points that wait for ever alone, of which it is told where: those after are alike.
+pub(super) const LONE_WAITS: usize = 8;

@@ -38,14 +38,14 @@ use crate::{
     limitation::Limitation,
     module::{FuncIndex, Place},
     text::cut,
-    trace::Trap,
-    tracer::{Budget, InvokeError, Limit, Outcome, Session, Type, Value},
+    trace::{MAIN, Trap},
+    tracer::{Blocked, Budget, InvokeError, Limit, Outcome, Session, Type, Value},
 };
 
 pub(crate) use self::inputs::is_drivers;
 use self::limits::{
-    DRIVEN, INDIRECT_INSTRUCTIONS, LEFT_NAMED, MADE_UP_HOST_CALLS, MIXING_HOST_CALLS, MOST_HALVED,
-    NAME_SHOWN, PLAIN_INSTRUCTIONS,
+    DRIVEN, INDIRECT_INSTRUCTIONS, LEFT_NAMED, LONE_WAITS, MADE_UP_HOST_CALLS, MIXING_HOST_CALLS,
+    MOST_HALVED, NAME_SHOWN, PLAIN_INSTRUCTIONS,
 };
 use self::{
     args::{Material, PATTERNS},
@@ -492,7 +492,8 @@ impl<'o> Driver<'o> {
             self.limitations.push(Limitation::WallTime);
         }
         self.say_lacking();
-        let (deadlocks, refused) = self.session.take_deadlocks();
+        let (mut deadlocks, refused) = self.session.take_deadlocks();
+        self.add_lone_waits(&mut deadlocks);
         self.limitations.extend(deadlocks.into_iter().map(|threads| Limitation::Deadlock { threads }));
         if refused > 0 {
             self.limitations.push(Limitation::ThreadsRefused { count: refused });
@@ -505,6 +506,19 @@ impl<'o> Driver<'o> {
         let stopped = self.entries.iter().filter(is_own).count();
         if stopped > 0 {
             self.limitations.push(Limitation::EntriesStopped { count: stopped as u64 });
+        }
+    }
+
+    /// Adds entry points that wait for ever with no other thread that could wait with them.
+    fn add_lone_waits(&self, deadlocks: &mut Vec<Vec<Blocked>>) {
+        let is_alone = |entry: &&Entry| entry.end == EntryEnd::Trapped { trap: Trap::Deadlock };
+        let sites = self.entries.iter().filter(is_alone).filter_map(|entry| entry.site);
+        for site in sites.take(LONE_WAITS) {
+            let is_told = deadlocks.iter().flatten().any(|blocked| blocked.site == Some(site));
+            if !is_told {
+                let lone = Blocked { thread: MAIN, address: None, value: None, on: None, site: Some(site) };
+                deadlocks.push(vec![lone]);
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use super::super::{
     error::ValuesErrorKind,
     limits::{MAX_KEPT, MAX_KEPT_BYTES, MAX_KEPT_LOOKS},
     pages::Pages,
-    store::Store,
+    store::{LastThrown, Store},
 };
 use super::Result;
 
@@ -21,6 +21,7 @@ struct Moment {
     memories: Vec<Pages>,
     tables: Vec<Vec<u64>>,
     globals: Vec<[u64; 2]>,
+    last_thrown: LastThrown,
     /// Bytes that it takes alone.
     taken: u64,
 }
@@ -49,7 +50,9 @@ impl Kept {
         taken += tables.iter().map(|table| size_of_val(&table[..]) as u64).sum::<u64>();
         let globals = store.globals.clone();
         taken += size_of_val(&globals[..]) as u64;
-        self.moments.push_back(Moment { number, memories, tables, globals, taken });
+        let last_thrown = store.last_thrown.clone();
+        taken += size_of_val(&last_thrown.operands[..]) as u64;
+        self.moments.push_back(Moment { number, memories, tables, globals, last_thrown, taken });
         let total = |moments: &VecDeque<Moment>| moments.iter().map(|moment| moment.taken).sum::<u64>();
         while self.moments.len() > MAX_KEPT
             || (self.moments.len() > 1 && total(&self.moments) > MAX_KEPT_BYTES)
@@ -83,6 +86,7 @@ impl Kept {
         for (global, kept) in store.globals.iter_mut().zip(&kept.globals) {
             *global = *kept;
         }
+        store.last_thrown.clone_from(&kept.last_thrown);
         Ok(())
     }
 

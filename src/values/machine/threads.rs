@@ -6,7 +6,7 @@ use crate::{
 };
 
 use super::super::error::Ending;
-use super::super::{error::ValuesErrorKind, limits::MAX_PARKED_BYTES, visitor::Visitor};
+use super::super::{error::ValuesErrorKind, limits::MAX_PARKED_BYTES, store::LastThrown, visitor::Visitor};
 use super::{Frame, Invocation, Machine, Result, State};
 
 /// What belongs to a thread that does not run.
@@ -17,6 +17,7 @@ pub(super) struct Thread {
     pub(super) invocations: Vec<Invocation>,
     /// `None` if it did not begin.
     globals: Option<Vec<[u64; 2]>>,
+    last_thrown: LastThrown,
 }
 
 impl Thread {
@@ -24,7 +25,8 @@ impl Thread {
     pub(super) fn bytes(&self) -> u64 {
         let globals = self.globals.as_deref().map_or(0, size_of_val);
         let frames = size_of_val(&self.frames[..]) + size_of_val(&self.stack[..]);
-        (frames + size_of_val(&self.invocations[..]) + globals) as u64
+        let thrown = size_of_val(&self.last_thrown.operands[..]);
+        (frames + size_of_val(&self.invocations[..]) + globals + thrown) as u64
     }
 }
 
@@ -48,10 +50,12 @@ impl Machine<'_> {
             stack: std::mem::take(&mut self.stack),
             invocations: std::mem::take(&mut self.invocations),
             globals: Some(std::mem::take(&mut self.store.globals)),
+            last_thrown: std::mem::take(&mut self.store.last_thrown),
         };
         self.threads.leave(thread, &mut here, |thread| thread.invocations.is_empty());
         (self.frames, self.stack, self.invocations) = (here.frames, here.stack, here.invocations);
         self.store.globals = here.globals.unwrap_or_else(|| self.initial.clone());
+        self.store.last_thrown = here.last_thrown;
         let given = self.threads.parked().map(Thread::bytes).sum::<u64>();
         if given > MAX_PARKED_BYTES {
             let what = "bytes of threads";

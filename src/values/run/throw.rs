@@ -39,7 +39,7 @@ fn places_of(number: u32, layout: &Layout) -> Vec<(u8, u8)> {
     places(params).unwrap_or_default().into_iter().zip(params.iter().map(width)).collect()
 }
 
-/// An exception as a reference holds it.
+/// An exception as a reference holds it; one without places has a serial number there.
 fn packed(number: u32, places: &[(u8, u8)], operands: &[u64]) -> u128 {
     // No operand that has a place takes two slots.
     let operands = operands.iter().zip(places);
@@ -71,7 +71,13 @@ impl Machine<'_> {
         let from = fp + instr.a as usize;
         let operands = self.stack.get(from..from + instr.c as usize).unwrap_or_default().to_vec();
         let places = places_of(instr.b, self.layout_here()?);
-        let exception = packed(instr.b, &places, &operands);
+        let mut exception = packed(instr.b, &places, &operands);
+        if instr.b >= self.layout_here()?.tags.small() {
+            let last = &mut self.store.last_thrown;
+            last.serial = last.serial.wrapping_add(1);
+            last.operands.clone_from(&operands);
+            exception |= u128::from(last.serial) << 32;
+        }
         self.told(visitor, instr, &operands, &[], 0);
         visitor.throws(None, instr.a..instr.a + instr.c, &places);
         self.unwind(Thrown { number: instr.b, exception, operands, places }, visitor)
@@ -86,12 +92,14 @@ impl Machine<'_> {
             return self.fails(visitor, instr, operands, Trap::NullException);
         };
         let tags = &self.layout_here()?.tags;
-        let (small, bits) = (tags.small(), tags.bits());
-        if number >= small {
+        let (small, all, bits) = (tags.small(), tags.len(), tags.bits());
+        let (is_small, last) = (number < small, &self.store.last_thrown);
+        if number >= all || !is_small && (exception >> 32) as u32 != last.serial {
             return self.fails(visitor, instr, operands, Trap::Unsupported);
         }
         let places = places_of(number, self.layout_here()?);
-        let thrown = Thrown { number, exception, operands: unpacked(&places, exception), places };
+        let carried = if is_small { unpacked(&places, exception) } else { last.operands.clone() };
+        let thrown = Thrown { number, exception, operands: carried, places };
         self.told(visitor, instr, operands, &[], 0);
         for bit in (0..bits).rev() {
             if self.decides(number >> bit & 1 == 1, visitor)? {

@@ -330,6 +330,16 @@ impl Translator<'_> {
             O::TableCopy { dst_table, src_table } => {
                 self.bulk(Code::TableCopy, self.table(dst_table)?.0, self.table(src_table)?.0)?;
             }
+            // Tables of exceptions hold nothing.
+            O::TableFill { table }
+            | O::TableGet { table }
+            | O::TableSet { table }
+            | O::TableGrow { table }
+                if self.table(table)?.1 == Ty::V128 =>
+            {
+                self.own(Code::Unsupported, 0, 0, 0, None)?;
+                self.die()?;
+            }
             O::TableFill { table } => self.bulk(Code::TableFill, self.table(table)?.0, 0)?,
             O::TableInit { elem_index, table } => {
                 let element = self.linked.first_element + elem_index;

@@ -1,9 +1,9 @@
 //! The sections of the module for the engine, written from those of the sample.
 
 use wasm_encoder::{
-    ConstExpr, DataCountSection, DataSection, ElementSection, Elements, EntityType, ExportSection,
-    FunctionSection, GlobalSection, HeapType, ImportSection, MemorySection, Section as _, StartSection,
-    TableSection, TypeSection, reencode, reencode::Reencode,
+    ConstExpr, DataCountSection, DataSection, ElementSection, EntityType, ExportSection, FunctionSection,
+    GlobalSection, HeapType, ImportSection, MemorySection, Section as _, StartSection, TableSection,
+    TypeSection, reencode, reencode::Reencode,
 };
 use wasmparser::{
     CompositeInnerType, ElementItems, ElementKind, ExternalKind, Payload, TableInit, TypeRef, ValType,
@@ -16,7 +16,7 @@ use super::super::{
     refusal::{Reason, Refused, refused},
     threads,
 };
-use super::Sections;
+use super::{Sections, filled::Items};
 
 fn encoded(expr: &ConstExpr) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -40,6 +40,9 @@ impl Sections<'_> {
         }
         if is_behind_globals(&payload) {
             self.close_globals(wasm);
+        }
+        if matches!(payload, Payload::DataCountSection { .. } | Payload::DataSection(_)) {
+            self.close_elements(wasm);
         }
         match payload {
             Payload::TypeSection(all) => write!(TypeSection::new(), parse_type_section, all),
@@ -67,6 +70,15 @@ impl Sections<'_> {
         if self.has_globals() && !self.are_globals_written {
             let mut written = GlobalSection::new();
             self.write_globals(&mut written);
+            written.append_to(wasm);
+        }
+    }
+
+    /// No section of segments for tables can follow.
+    pub(in super::super) fn close_elements(&mut self, wasm: &mut Vec<u8>) {
+        if self.filled.is_due() {
+            let mut written = ElementSection::new();
+            self.filled.write(&mut written);
             written.append_to(wasm);
         }
     }
@@ -222,9 +234,6 @@ impl Reencode for Sections<'_> {
     }
 
     fn ref_type(&mut self, ty: wasmparser::RefType) -> Result<wasm_encoder::RefType, Refused> {
-        if is_exception(ty.heap_type()) {
-            return refused("a table or segment of exceptions");
-        }
         Ok(wasm_encoder::RefType { nullable: true, heap_type: self.heap_type(ty.heap_type())? })
     }
 
@@ -288,13 +297,33 @@ impl Reencode for Sections<'_> {
         tables: &mut TableSection,
         table: wasmparser::Table<'_>,
     ) -> Result<(), Refused> {
-        if let TableInit::Expr(expr) = &table.init {
-            let ty = ValType::Ref(table.ty.element_type);
-            if encoded(&self.constant(expr, ty)?) != encoded(&self.null(ty)?) {
-                return refused("a table that begins with functions");
+        let ty = self.table_type(table.ty)?;
+        if let TableInit::Expr(expr) = &table.init
+            && !is_exception(table.ty.element_type.heap_type())
+        {
+            let of = ValType::Ref(table.ty.element_type);
+            let value = self.constant(expr, of)?;
+            let bytes = encoded(&value);
+            if bytes != encoded(&self.null(of)?) {
+                let more_bytes = (value, bytes.len() + size_of::<ConstExpr>());
+                self.filled.table((tables.len(), ty), more_bytes, &mut self.room)?;
             }
         }
-        tables.table(self.table_type(table.ty)?);
+        tables.table(ty);
+        Ok(())
+    }
+
+    fn parse_element_section(
+        &mut self,
+        elements: &mut ElementSection,
+        section: wasmparser::ElementSectionReader<'_>,
+    ) -> Result<(), Refused> {
+        for element in section {
+            self.parse_element(elements, element?)?;
+        }
+        if self.filled.is_due() {
+            self.filled.write(elements);
+        }
         Ok(())
     }
 
@@ -339,25 +368,29 @@ impl Reencode for Sections<'_> {
         elements: &mut ElementSection,
         element: wasmparser::Element<'_>,
     ) -> Result<(), Refused> {
-        let mut exprs = Vec::new();
         let items = match element.items {
             ElementItems::Functions(functions) => {
                 let functions = functions.into_iter().map(|function| self.function_index(function?));
-                Elements::Functions(functions.collect::<Result<Vec<_>, Refused>>()?.into())
+                Items::Functions(functions.collect::<Result<Vec<_>, Refused>>()?)
+            }
+            // No constant expression makes an exception.
+            ElementItems::Expressions(ty, all) if is_exception(ty.heap_type()) => {
+                let nulls = vec![ConstExpr::ref_null(HeapType::EXTERN); all.count() as usize];
+                Items::Expressions(self.ref_type(ty)?, nulls)
             }
             ElementItems::Expressions(ty, all) => {
-                for expr in all {
-                    exprs.push(self.constant(&expr?, ValType::Ref(ty))?);
-                }
-                Elements::Expressions(self.ref_type(ty)?, exprs.into())
+                let exprs = all.into_iter().map(|expr| self.constant(&expr?, ValType::Ref(ty)));
+                let exprs = exprs.collect::<Result<Vec<_>, Refused>>()?;
+                Items::Expressions(self.ref_type(ty)?, exprs)
             }
         };
         match element.kind {
-            ElementKind::Passive => elements.passive(items),
-            ElementKind::Declared => elements.declared(items),
+            ElementKind::Passive => elements.passive(items.elements()),
+            ElementKind::Declared => elements.declared(items.elements()),
             ElementKind::Active { table_index, offset_expr } => {
                 let offset = self.const_expr(offset_expr)?;
-                elements.active(table_index, &offset, items)
+                self.filled.note(table_index, &offset, &items);
+                elements.active(table_index, &offset, items.elements())
             }
         };
         Ok(())

@@ -17,6 +17,8 @@ mod kernel;
 mod mixing;
 #[path = "evasions/room.rs"]
 mod room;
+#[path = "evasions/second.rs"]
+mod second;
 #[path = "evasions/turns.rs"]
 mod turns;
 #[path = "evasions/unasked.rs"]

@@ -98,6 +98,7 @@ fn argument((position, arg): (usize, &Arg)) -> (String, Value) {
         Some(Pointed::Bytes { hex, len, .. }) => {
             format!("{}: {}", plural(*len, "byte"), cut(hex, CHROME_TEXT))
         }
+        Some(Pointed::Resource { name }) => format!("{} of {}", arg.value, cut(name, CHROME_TEXT)),
         Some(Pointed::Text { .. }) | None => arg.value.to_string(),
     };
     (name, json!(value))

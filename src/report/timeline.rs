@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::limits::{TIMELINE_STEPS, TIMELINE_TEXT};
 use crate::{
-    categories::known_as,
+    categories::{known_as, standard_stream},
     sandbox::{Arg, Call, Pointed, Run},
 };
 
@@ -181,7 +181,7 @@ fn same(call: &Call) -> Option<(String, Option<String>, Option<String>)> {
     let mut words = vec![verb.unwrap_or("calls it").to_owned()];
     let texts: Vec<_> = call.args.iter().filter_map(text).collect();
     match texts.is_empty() {
-        true => words.extend(call.args.iter().filter_map(descriptor)),
+        true => words.extend(call.args.iter().filter_map(|arg| descriptor(call, arg))),
         false => words.push(texts.join(", ")),
     }
     // The result of a function of WASI is its error.
@@ -198,18 +198,27 @@ fn text(arg: &Arg) -> Option<String> {
     if arg.name.as_deref().is_some_and(is_buffer) {
         return None;
     }
-    let end = text.char_indices().nth(TIMELINE_TEXT).map(|(end, _)| end);
-    Some(format!("\"{}{}\"", &text[..end.unwrap_or(text.len())], if end.is_some() { "…" } else { "" }))
+    Some(quoted(&text))
 }
 
-/// Which descriptor an argument is, or the code to end with.
-fn descriptor(arg: &Arg) -> Option<String> {
+/// The beginning of a text, in quotes.
+fn quoted(text: &str) -> String {
+    let end = text.char_indices().nth(TIMELINE_TEXT).map(|(end, _)| end);
+    format!("\"{}{}\"", &text[..end.unwrap_or(text.len())], if end.is_some() { "…" } else { "" })
+}
+
+/// Which descriptor or resource an argument is, or the code to end with.
+fn descriptor(call: &Call, arg: &Arg) -> Option<String> {
+    if let Some(Pointed::Resource { name }) = &arg.points_at {
+        return Some(quoted(name));
+    }
     match arg.name.as_deref()? {
-        "fd" | "sock" => Some(match arg.value.to_string().as_str() {
-            "0" => "standard input".to_owned(),
-            "1" => "standard output".to_owned(),
-            "2" => "standard error".to_owned(),
-            number => format!("descriptor {number}"),
+        "fd" | "sock" | "stream" | "file" | "resource" => Some(match standard_stream(call) {
+            Some(0) => "standard input".to_owned(),
+            Some(1) => "standard output".to_owned(),
+            Some(2) => "standard error".to_owned(),
+            _ if arg.name.as_deref() == Some("resource") => format!("resource {}", arg.value),
+            _ => format!("descriptor {}", arg.value),
         }),
         "code" | "rval" => Some(format!("with code {}", arg.value)),
         _ => None,
@@ -218,7 +227,11 @@ fn descriptor(arg: &Arg) -> Option<String> {
 
 /// Whether an argument of this name holds what is read or written, and no name.
 fn is_buffer(name: &str) -> bool {
-    name.starts_with("iov") || name.starts_with("ciov") || name.contains("data") || name.contains("buf")
+    name == "bytes"
+        || name.starts_with("iov")
+        || name.starts_with("ciov")
+        || name.contains("data")
+        || name.contains("buf")
 }
 
 /// Bytes that a call read or wrote, as far as its arguments show.

@@ -137,6 +137,6 @@ pub(super) fn payloads(call: &Call) -> impl Iterator<Item = Vec<u8>> {
     call.args.iter().filter_map(|arg| match &arg.points_at {
         Some(Pointed::Text { text }) => Some(text.as_bytes().to_vec()),
         Some(Pointed::Bytes { hex: digits, .. }) => Some(hex::leading(digits.as_bytes())),
-        None => None,
+        Some(Pointed::Resource { .. }) | None => None,
     })
 }

@@ -25,6 +25,9 @@ use super::{
     world::{Fitting, Nest, Taken},
 };
 
+/// Names of arguments that are numbers of resources, whose names are logged.
+const HANDLES: [&str; 6] = ["file", "folder", "listing", "resource", "socket", "stream"];
+
 /// What answers a call.
 #[derive(Debug)]
 pub(super) enum Body {
@@ -113,11 +116,29 @@ impl Import {
         if !has_room {
             return (None, Vec::new());
         }
-        let args = state.log.args(call, self.callee());
+        let mut args = state.log.args(call, self.callee());
+        if self.module.starts_with("wasi:") {
+            self.name_resources(state, &mut args);
+        }
         origin::note_reads(call, &self.params);
         let begun = self.begun(state, moment.record);
         state.log.calls.push(begun);
         (Some(state.log.calls.len() - 1), args)
+    }
+
+    /// Says of the arguments that are files, streams and sockets of WASI 0.2 which these are.
+    fn name_resources(&self, state: &mut State, args: &mut [Arg]) {
+        for arg in
+            args.iter_mut().filter(|arg| arg.name.as_deref().is_some_and(|name| HANDLES.contains(&name)))
+        {
+            let Value::I32(number) = arg.value else { continue };
+            let fd = state.world.resources.about(number as u32);
+            if let Some(LeakPlace::File(name) | LeakPlace::Socket(name)) =
+                fd.and_then(|fd| state.wasi.describe(fd))
+            {
+                state.log.name(self.callee(), arg, name);
+            }
+        }
     }
 
     /// A call as it is logged when it begins.
@@ -140,8 +161,11 @@ impl Import {
     }
 
     /// Whether the host may be told of callbacks here: what others answer is known, and takes none.
+    ///
+    /// The numbers that WASI 0.2 takes are resources.
     fn may_register(&self) -> bool {
-        matches!(self.body, Body::Act(_) | Body::Zeros)
+        !self.module.starts_with("wasi:")
+            && matches!(self.body, Body::Act(_) | Body::Zeros)
             && matches!(self.answer, Answer::Default | Answer::World)
     }
 
@@ -209,11 +233,16 @@ impl Import {
     /// Searches what a call is handed for bait; where it goes is what the descriptor stands for, if there is
     /// one.
     fn search(&self, bytes: &[u8], call: &Caller<'_>, state: &mut State, slot: Option<usize>) {
-        let fd =
-            self.params.first().filter(|param| param.name == "fd").and_then(|_| match call.args().first() {
-                Some(&Value::I32(fd)) => Some(fd as u32),
-                _ => None,
-            });
+        let number = match call.args().first() {
+            Some(&Value::I32(number)) => Some(number as u32),
+            _ => None,
+        };
+        let is_resource = self.module.starts_with("wasi:");
+        let fd = number.and_then(|number| match self.params.first()?.name {
+            "fd" => Some(number),
+            "stream" | "file" if is_resource => state.world.resources.fd(number),
+            _ => None,
+        });
         let to = fd.and_then(|fd| state.wasi.describe(fd)).unwrap_or(LeakPlace::Argument);
         state.tokens.search(bytes, &to, &format!("{}.{}", self.module, self.name), slot);
     }

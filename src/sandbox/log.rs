@@ -122,6 +122,16 @@ impl Log {
         args
     }
 
+    /// Says of an argument what it is the number of, if there is room for that.
+    pub(super) fn name(&mut self, callee: Callee<'_>, arg: &mut Arg, name: String) {
+        if self.bytes.has_room(callee.name, callee.is_wasi()) && name.len() <= MAX_POINTED {
+            self.bytes.take(callee.name, callee.is_wasi(), name.len());
+            arg.points_at = Some(Pointed::Resource { name });
+        } else {
+            self.args_cut += 1;
+        }
+    }
+
     /// The results of `call`.
     pub(super) fn results(&mut self, call: &Caller<'_>, callee: Callee<'_>) -> Vec<Value> {
         let mut results = call.results();
@@ -165,6 +175,7 @@ impl Log {
         let size = match &pointed {
             Pointed::Text { text } => text.len(),
             Pointed::Bytes { hex, .. } => hex.len(),
+            Pointed::Resource { name } => name.len(),
         };
         self.bytes.take(callee.name, callee.is_wasi(), size);
         Some(pointed)
@@ -306,6 +317,7 @@ pub(super) fn guessed(call: &Caller<'_>, index: usize, address: u64) -> Option<u
         Pointed::Text { text } if text.len() >= MAX_POINTED => self::address(call, index + 1),
         Pointed::Text { text } => Some(text.len() as u64),
         Pointed::Bytes { len, .. } => Some(len),
+        Pointed::Resource { .. } => None,
     }
 }
 

@@ -28,6 +28,12 @@ impl CallContext<'_, '_> {
         self.call.give_memory(u64::from(address), bytes, Origin { kind, name: name.into(), offset })
     }
 
+    /// Sets the first result to a number that comes from somewhere.
+    pub(super) fn give_with(&mut self, value: i64, origin: Origin) {
+        self.call.gives(origin);
+        self.give(value);
+    }
+
     /// Writes what was handed out last to guest memory, from its byte `skipped` on.
     pub(super) fn give_handed(&mut self, address: u32, bytes: &[u8], skipped: u64) -> Option<()> {
         let Some(Origin { kind, name, offset }) = self.state.handed.clone() else {

@@ -160,6 +160,14 @@ impl State {
         self.tokens.read(source, bytes, place, call);
     }
 
+    /// Random bytes go to the sample; what they come from.
+    pub(super) fn random_into(&mut self, bytes: &mut [u8]) -> Origin {
+        self.random.fill(bytes);
+        let offset = self.random_bytes;
+        self.random_bytes = offset.saturating_add(bytes.len() as u64);
+        Origin { kind: Given::Random, name: "random".into(), offset }
+    }
+
     /// The call at `slot` of the log is over.
     pub(super) fn tell_call(&mut self, slot: usize) {
         if let Some(call) = self.log.calls.get_mut(slot) {

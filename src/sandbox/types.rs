@@ -340,7 +340,7 @@ pub struct Arg {
     pub points_at: Option<Pointed>,
 }
 
-/// What an argument points at, up to [`MAX_POINTED`] bytes.
+/// What an argument points at, or is the number of, up to [`MAX_POINTED`] bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Pointed {
@@ -358,6 +358,11 @@ pub enum Pointed {
         /// Their entropy in bits per byte.
         entropy: f64,
     },
+    /// Nothing in memory: the number of a resource of WASI 0.2.
+    Resource {
+        /// The path of the file or folder, or the name of the connection.
+        name: String,
+    },
 }
 
 impl Pointed {
@@ -366,6 +371,7 @@ impl Pointed {
         match self {
             Self::Text { text } => Some(Cow::Borrowed(text)),
             Self::Bytes { hex, len, .. } => long_text(hex, *len).map(Cow::Owned),
+            Self::Resource { .. } => None,
         }
     }
 

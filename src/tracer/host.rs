@@ -151,6 +151,13 @@ impl Caller<'_> {
         self.write_memory(address, bytes)
     }
 
+    /// Says what the results come from, if nothing is written to memory any more.
+    pub(crate) fn gives(&mut self, origin: Origin) {
+        if let Some(capture) = capture(&mut self.caller) {
+            capture.effect(|| Effect::Given(origin));
+        }
+    }
+
     /// Notes that the host function reads these bytes, if they are there.
     pub(crate) fn reads(&mut self, address: u64, len: u64) {
         let memory = self.caller.data().memory_number;

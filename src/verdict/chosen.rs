@@ -172,8 +172,10 @@ fn decides(facts: &Weighed<'_>, chosen: &Chosen, arg: Option<&Arg>) -> bool {
         return false;
     }
     match arg.points_at {
-        Some(_) => is_in_data(facts, arg) || by_value && kind == SourceKind::Clock,
-        None => by_value || how == How::Control,
+        Some(Pointed::Text { .. } | Pointed::Bytes { .. }) => {
+            is_in_data(facts, arg) || by_value && kind == SourceKind::Clock
+        }
+        Some(Pointed::Resource { .. }) | None => by_value || how == How::Control,
     }
 }
 
@@ -222,7 +224,7 @@ fn is_no_name(call: &Call, arg: &Arg) -> bool {
             Some(Pointed::Text { text }) => {
                 text.contains(|letter: char| letter.is_control() || letter == char::REPLACEMENT_CHARACTER)
             }
-            None => false,
+            Some(Pointed::Resource { .. }) | None => false,
         }
 }
 

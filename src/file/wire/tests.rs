@@ -178,6 +178,11 @@ fn items(sheet: &mut Sheet) {
                 value: Value::I32(3),
                 points_at: Some(Pointed::Bytes { hex: "00ff".into(), len: 300, entropy: 0.5 }),
             },
+            Arg {
+                name: Some("file".into()),
+                value: Value::I32(4),
+                points_at: Some(Pointed::Resource { name: "/a".into() }),
+            },
         ],
         results: vec![Value::I32(8)],
         answer,

@@ -117,7 +117,8 @@ impl<'g, 'a> Choice<'g, 'a> {
     pub(super) fn main(&self, exports: &Exports) -> Result<Main, Problem> {
         let mut lifted = Vec::new();
         self.lifted_of(exports, "", &mut lifted)?;
-        let program = lifted.iter().find(|(name, _)| is_run(name)).map(|(_, export)| export);
+        let named = |is: fn(&str) -> bool| lifted.iter().find(|(name, _)| is(name));
+        let program = named(is_run).or_else(|| named(serves)).map(|(_, export)| export);
         let of_exports = || self.heaviest(lifted.iter().map(|(_, export)| export.instance));
         let instance = match program.map(|export| export.instance).or_else(of_exports) {
             Some(instance) => self.behind_adapters(instance),
@@ -263,6 +264,11 @@ fn of_host(interface: &str, name: &str) -> Linked {
 /// An import that keeps the name that the module has for it.
 fn as_named(import: &Import<'_>, answerer: Answerer) -> Linked {
     Linked { module: import.module.into(), name: (*import.name).into(), answerer }
+}
+
+/// Whether an export is what a host calls for a request over HTTP.
+fn serves(name: &str) -> bool {
+    name.starts_with("wasi:http/incoming-handler@") && name.ends_with("#handle")
 }
 
 /// Whether an export is what `wasi:cli` runs.

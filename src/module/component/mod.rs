@@ -44,7 +44,7 @@ pub(crate) struct Linked {
     pub(crate) answerer: Answerer,
 }
 
-/// What a component runs as a command.
+/// What a component runs: a command, or what serves a request over HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Program {
     /// The module's name for it.
@@ -58,7 +58,7 @@ pub(crate) struct Main {
     pub(crate) bytes: Range<usize>,
     /// Its imports, all kinds of them, in its order.
     pub(crate) imports: Vec<Linked>,
-    /// What `wasi:cli/run` is.
+    /// What `wasi:cli/run` is, else what `wasi:http/incoming-handler` is.
     pub(crate) program: Option<Program>,
     /// Its export that gives memory for results of the host.
     pub(crate) realloc: Option<Box<str>>,

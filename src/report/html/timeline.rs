@@ -233,6 +233,9 @@ fn argument(arg: &Arg) -> Markup {
             Some(Pointed::Bytes { hex, len, entropy }) => {
                 code { (cut(hex, 64)) } " " span.dim { (plural(*len, "byte")) ", entropy " (format!("{entropy:.2}")) }
             }
+            Some(Pointed::Resource { name }) => {
+                code { (arg.value) } " of " code { "\"" (clip(&line(name), limits::TEXT)) "\"" }
+            }
             Some(Pointed::Text { .. }) | None => code { (arg.value) },
         }
     }

@@ -12,7 +12,7 @@ use crate::{
 
 use super::limits::{EVIDENCE_DEPTH, MAX_LINE, SHOWN_CALLS, SHOWN_PLACES};
 use super::{Printer, Verbosity};
-use crate::text::{clip, cut, plural};
+use crate::text::{clip, cut, line, plural};
 
 pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     if !printer.report.rules.is_empty() {
@@ -149,6 +149,7 @@ fn call(found: &HostCallReport<'_>) -> String {
         Some(Pointed::Bytes { hex, len, .. }) => {
             format!("[{}: {}]", plural(*len, "byte"), cut(hex, 32))
         }
+        Some(Pointed::Resource { name }) => format!("{} of \"{}\"", arg.value, clip(&line(name), 80)),
         Some(Pointed::Text { .. }) | None => arg.value.to_string(),
     };
     let args: Vec<_> = call.args.iter().map(argument).collect();

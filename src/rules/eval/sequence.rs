@@ -176,7 +176,7 @@ fn entropy(arg: &Arg) -> Option<f64> {
     match &arg.points_at {
         Some(Pointed::Bytes { entropy, .. }) => Some(*entropy),
         Some(Pointed::Text { text }) => Some(crate::module::view::entropy(text.as_bytes())),
-        None => None,
+        Some(Pointed::Resource { .. }) | None => None,
     }
 }
 

@@ -102,7 +102,7 @@ fn written<'i>(index: &'i Index<'_>) -> impl Iterator<Item = (u64, f64)> + 'i {
             Some(Pointed::Text { text }) => {
                 Some((text.len() as u64, crate::module::view::entropy(text.as_bytes())))
             }
-            None => None,
+            Some(Pointed::Resource { .. }) | None => None,
         }
     })
 }

@@ -1,17 +1,17 @@
 //! The beginning of a program: its start function, what its host would have put into its memory,
 //! constructors, and the arguments of `main`.
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::PoisonError};
 
 use super::{
     Driver, Type, args,
     candidates::{self, Candidate},
     limits::MAIN_ARGUMENTS,
-    names::Role,
+    names::{Role, SERVES},
 };
 use crate::{
     limitation::Limitation,
-    sandbox::types::EntryKind,
+    sandbox::{glob, types::EntryKind, world::incoming},
     tracer::{Outcome, Value},
 };
 
@@ -60,6 +60,20 @@ impl Driver<'_> {
                 self.call(candidate, EntryKind::Initialize, args, false);
             }
         }
+    }
+
+    /// A request and the place for its answer, for an export that serves requests over HTTP.
+    pub(super) fn request_for(&mut self, candidate: &Candidate) -> Option<Vec<Value>> {
+        if candidate.params != [Type::I32, Type::I32] {
+            return None;
+        }
+        let component = self.session.module().component();
+        let exports = component.map_or(&[][..], |component| &component.main.exports);
+        let name = exports.iter().find(|(own, _)| **own == *candidate.name).map(|(_, name)| &**name);
+        glob::matches(SERVES, name.unwrap_or(&candidate.name)).then(|| {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            incoming(&mut state).map(|number| Value::I32(number as i32)).to_vec()
+        })
     }
 
     /// `argc` and `argv` for a `main` that takes them.

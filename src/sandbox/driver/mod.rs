@@ -172,7 +172,7 @@ impl<'o> Driver<'o> {
         }
         let candidates = Rc::clone(&self.candidates);
         if let Some(main) = candidates::program(&self.session, &candidates) {
-            let args = self.main_args(&main.params);
+            let args = self.request_for(main).unwrap_or_else(|| self.main_args(&main.params));
             self.call(main, EntryKind::Main, args, false);
         }
         match self.options.drive {
@@ -201,6 +201,7 @@ impl<'o> Driver<'o> {
         if made_up && !candidate.params.is_empty() {
             self.make_page();
         }
+        let args = args.or_else(|| self.request_for(candidate));
         let args = args.unwrap_or_else(|| args::make(&candidate.params, 0, self.material));
         self.call(candidate, EntryKind::Main, args, made_up && !candidate.params.is_empty());
     }
@@ -275,11 +276,11 @@ impl<'o> Driver<'o> {
         for pattern in 0..PATTERNS {
             self.deal(&candidate.params);
             let (before, _) = self.session.work();
-            let args = match candidate.role {
+            let args = self.request_for(candidate).unwrap_or_else(|| match candidate.role {
                 Role::Set => args::make_setting(&candidate.params, self.material),
                 Role::Create => args::make_creating(&candidate.params, pattern, self.material),
                 _ => args::make(&candidate.params, pattern, self.material),
-            };
+            });
             self.call(candidate, EntryKind::Export, args, !candidate.params.is_empty());
             let (after, _) = self.session.work();
             let has_failed = self.settle();

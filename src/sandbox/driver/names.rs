@@ -23,6 +23,9 @@ pub(super) enum Role {
     Runtime,
 }
 
+/// What serves a request over HTTP.
+pub(super) const SERVES: &str = "wasi:http/incoming-handler@*#handle";
+
 /// Names without leading underscores; the first row that matches counts.
 const ROLES: &[(Role, &[&str])] = &[
     (
@@ -36,7 +39,10 @@ const ROLES: &[(Role, &[&str])] = &[
             "napi_register__*",
         ],
     ),
-    (Role::Main, &["start", "main", "main_argc_argv", "main_void", "original_main", "wasi:cli/run@*#run"]),
+    (
+        Role::Main,
+        &["start", "main", "main_argc_argv", "main_void", "original_main", "wasi:cli/run@*#run", SERVES],
+    ),
     (
         Role::Runtime,
         &[

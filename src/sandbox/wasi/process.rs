@@ -1,7 +1,7 @@
 //! Processes and randomness. `proc_exit` ends the program and stands in `world`.
 
 use super::{Errno, memory::TRANSFER};
-use crate::{sandbox::context::CallContext, trace::effects::Given};
+use crate::{sandbox::context::CallContext, trace::effects::Origin};
 
 pub(super) fn proc_raise(_: &mut CallContext<'_, '_>) -> Result<(), Errno> {
     Err(Errno::NOSYS)
@@ -21,10 +21,8 @@ pub(super) fn random_get(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
     let mut chunk = [0; 4096];
     while left > 0 {
         let len = left.min(chunk.len() as u64) as usize;
-        ctx.state.random.fill(&mut chunk[..len]);
-        let start = ctx.state.random_bytes;
-        ctx.give_from(address, &chunk[..len], Given::Random, "random", start).ok_or(Errno::FAULT)?;
-        ctx.state.random_bytes = start + len as u64;
+        let Origin { kind, name, offset } = ctx.state.random_into(&mut chunk[..len]);
+        ctx.give_from(address, &chunk[..len], kind, &name, offset).ok_or(Errno::FAULT)?;
         left -= len as u64;
         address = address.wrapping_add(len as u32);
     }

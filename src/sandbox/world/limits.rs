@@ -6,6 +6,9 @@ pub(super) const LOOP_ROUNDS: u32 = 16;
 /// Resources of WASI 0.2 that have numbers of their own: each takes a few words.
 pub(super) const RESOURCES: usize = 1 << 16;
 
+/// Requests over HTTP that a sample makes: each keeps its URL.
+pub(super) const REQUESTS: usize = 4096;
+
 /// Bytes of a list that a call of WASI 0.2 gives: the module asks again for more.
 pub(super) const LIST_BYTES: u64 = 1 << 20;
 

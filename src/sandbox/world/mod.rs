@@ -47,6 +47,7 @@ use super::{
 pub(super) use layout::{Layout, MEMORY_BASE};
 pub(super) use miner::job;
 pub(crate) use preview2::STREAMS;
+pub(super) use preview2::incoming;
 pub(super) use registered::{Owner, Registered, Registration};
 pub(super) use usage::{Flag, FunctionRole, GlobalRole, ThreadExports, Usage};
 

@@ -68,6 +68,16 @@ const SILENT: [&str; 13] = [
     "proc_exit",
 ];
 
+/// As [`COUNTING`], in WASI 0.2.
+const COUNTING_IN_2: [&str; 6] = [
+    "[method]input-stream.read",
+    "[method]input-stream.blocking-read",
+    "[method]descriptor.read",
+    "[method]descriptor.stat-at",
+    "[method]descriptor.stat",
+    "[method]descriptor.open-at",
+];
+
 /// The name of a function of WASI in `module.name`.
 fn of_wasi(name: &str) -> Option<&str> {
     name.strip_prefix("wasi_")?.split_once('.').map(|(_, name)| name)
@@ -82,7 +92,8 @@ pub(crate) fn is_answer(name: &str) -> bool {
 pub(super) fn is_count(name: &str, len: u64) -> bool {
     let is_one =
         |name| COUNTING.contains(&name) || len <= size_of::<u64>() as u64 && MEASURING.contains(&name);
-    of_wasi(name).is_some_and(is_one)
+    let is_of_2 = || name.starts_with("wasi:") && COUNTING_IN_2.iter().any(|one| name.ends_with(one));
+    of_wasi(name).is_some_and(is_one) || is_of_2()
 }
 
 /// A source of bytes.

@@ -157,9 +157,19 @@ impl Visitor for Taint<'_> {
 
     fn host_return(&mut self, failed: bool, results: &[u64]) {
         let Some(HostCall { func, at, .. }) = self.hosts.pop() else { return };
-        if !failed && !results.is_empty() {
-            let name = self.host_name(func);
-            self.give_slots(at, results.len(), SourceKind::Answer, &name);
+        // What came from somewhere and was not written is the result.
+        let origin = self.origin.take();
+        if failed || results.is_empty() {
+            return;
+        }
+        match origin {
+            Some(Origin { kind, name, .. }) => {
+                self.give_slots(at, results.len(), SourceKind::of(kind), &name);
+            }
+            None => {
+                let name = self.host_name(func);
+                self.give_slots(at, results.len(), SourceKind::Answer, &name);
+            }
         }
     }
 

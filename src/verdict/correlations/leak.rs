@@ -137,6 +137,7 @@ pub(super) fn bytes(data: &Pointed) -> Vec<u8> {
     match data {
         Pointed::Text { text } => text.clone().into_bytes(),
         Pointed::Bytes { hex, .. } => hex.as_bytes().as_chunks::<2>().0.iter().filter_map(byte).collect(),
+        Pointed::Resource { .. } => Vec::new(),
     }
 }
 

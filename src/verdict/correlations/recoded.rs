@@ -114,6 +114,7 @@ fn length(data: &Pointed) -> u64 {
     match data {
         Pointed::Text { text } => text.len() as u64,
         Pointed::Bytes { len, .. } => *len,
+        Pointed::Resource { .. } => 0,
     }
 }
 

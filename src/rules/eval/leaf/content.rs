@@ -14,7 +14,7 @@ use super::super::{super::rule::Pattern, Evaluator, Found, Instance, quoted, seq
 fn kept_len(arg: &Arg) -> usize {
     match &arg.points_at {
         Some(Pointed::Bytes { hex: text, .. } | Pointed::Text { text }) => text.len(),
-        None => 0,
+        Some(Pointed::Resource { .. }) | None => 0,
     }
 }
 
@@ -25,7 +25,7 @@ fn is_in(pattern: &Pattern, arg: &Arg) -> bool {
             pattern.find(&hex::leading(digits.as_bytes())).next().is_some()
         }
         Some(Pointed::Text { text }) => pattern.find(text.as_bytes()).next().is_some(),
-        None => false,
+        Some(Pointed::Resource { .. }) | None => false,
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use super::{
     answer, code,
-    lists::{place, pointer},
+    lists::{Records, give_list, place, place_records},
     resources::Resource,
     streams::give_bytes,
 };
@@ -60,16 +60,14 @@ pub(super) fn directories(
     _: &str,
 ) -> Result<(), CallEnd> {
     let found = lock(state).preopens();
-    let mut records = Vec::new();
+    let mut records = Records::default();
     for (fd, name) in &found {
-        let Some(at) = place(call, state, 1, name.as_bytes()) else { return Ok(()) };
-        let number = lock(state).world.resources.add(Resource::Descriptor(*fd));
-        records.extend_from_slice(&number.to_le_bytes());
-        records.extend_from_slice(&pointer(at, name.len()));
+        let Some(at) = place(call, state, 1, name.as_bytes(), None) else { return Ok(()) };
+        records.number(lock(state).world.resources.add(Resource::Descriptor(*fd)));
+        records.text(at, name.len());
     }
-    if let Some(at) = place(call, state, 4, &records) {
-        // What does not fit is not told.
-        _ = call.write_memory(args.last().copied().unwrap_or(0), &pointer(at, found.len()));
+    if let Some(at) = place_records(call, state, &records) {
+        give_list(call, args.last().copied().unwrap_or(0), at, found.len());
     }
     Ok(())
 }
@@ -109,9 +107,10 @@ pub(super) fn read(
     let bytes = {
         let mut state = lock(state);
         let fd = state.world.resources.fd(word(0) as u32).ok_or(Errno::BADF);
-        fd.and_then(|fd| state.read_from(fd, word(2), word(1).min(LIST_BYTES)))
+        let bytes = fd.and_then(|fd| state.read_from(fd, word(2), word(1).min(LIST_BYTES)));
+        bytes.map(|bytes| (bytes, state.handed.clone()))
     };
-    let is_end = bytes.as_ref().is_ok_and(|bytes| (bytes.len() as u64) < word(1));
+    let is_end = bytes.as_ref().is_ok_and(|(bytes, _)| (bytes.len() as u64) < word(1));
     let error = bytes.as_ref().err().copied().map_or(0, code);
     lock(state).world.failed = bytes.as_ref().err().copied();
     give_bytes(call, state, word(3), bytes.ok(), error);
@@ -295,19 +294,24 @@ pub(super) fn next_entry(
             _ => Err(Errno::BADF),
         }
     };
-    let mut result = [0; 20];
+    let (mut result, mut name_at) = ([0; 20], None);
     match next {
         Ok(None) => {}
         Ok(Some((_, name, file_type))) => {
-            let Some(at) = place(call, state, 1, name.as_bytes()) else { return Ok(()) };
+            let Some(at) = place(call, state, 1, name.as_bytes(), None) else { return Ok(()) };
             (result[4], result[8]) = (1, kind(file_type));
-            result[12..].copy_from_slice(&pointer(at, name.len()));
+            name_at = Some((at, name.len()));
         }
         Err(errno) => {
             lock(state).world.failed = Some(errno);
             (result[0], result[4]) = (1, code(errno));
         }
     }
-    _ = call.write_memory(args.last().copied().unwrap_or(0), &result);
+    let to = args.last().copied().unwrap_or(0);
+    if call.write_memory(to, &result).is_some()
+        && let Some((at, len)) = name_at
+    {
+        give_list(call, to.saturating_add(12), at, len);
+    }
     Ok(())
 }

@@ -8,14 +8,15 @@
 //! Not here: which function an import of a component's program is (`module::component`).
 
 mod files;
+mod http;
 mod lists;
 mod net;
 mod resources;
 mod streams;
 
 use self::resources::Resource;
-pub(in crate::sandbox) use self::resources::Resources;
 pub(crate) use self::resources::STREAMS;
+pub(in crate::sandbox) use self::{http::incoming, resources::Resources};
 use super::{Entry, made, nest, real, real_nest};
 use crate::sandbox::{
     context::{CallContext, CallEnd},
@@ -54,13 +55,13 @@ pub(super) const TABLE: &[Entry] = &[
     real("[method]pollable.ready", "pollable", streams::ready),
     real_nest("poll", "pollables count list", streams::poll),
     real("now", "datetime", streams::wall_clock),
-    real("now", "", |ctx| number(ctx, |ctx| ctx.state.clock.now_ns())),
+    real("now", "", streams::monotonic_clock),
     real("resolution", "datetime", streams::wall_resolution),
-    real("resolution", "", |ctx| number(ctx, |_| 1000)),
+    real("resolution", "", resolution),
     real_nest("get-random-bytes", "len:L list", lists::random),
     real_nest("get-insecure-random-bytes", "len:L list", lists::random),
-    real("get-random-u64", "", |ctx| number(ctx, |ctx| ctx.state.random.next())),
-    real("get-insecure-random-u64", "", |ctx| number(ctx, |ctx| ctx.state.random.next())),
+    real("get-random-u64", "", streams::random_word),
+    real("get-insecure-random-u64", "", streams::random_word),
     real("insecure-seed", "seed", streams::seed),
     real_nest("get-directories", "list", files::directories),
     real("[method]descriptor.open-at", "dir path_flags path:str path_len oflags flags result", files::open),
@@ -115,7 +116,7 @@ pub(super) const TABLE: &[Entry] = &[
         files::nothing,
     ),
     real("[method]descriptor.is-same-object", "file other", files::is_same),
-    real("[method]descriptor.read-directory", "dir result", files::list),
+    real("[method]descriptor.read-directory", "folder result", files::list),
     real_nest("[method]directory-entry-stream.read-directory-entry", "listing result", files::next_entry),
     made("filesystem-error-code", "error option", none),
     nest("[method]error.to-debug-string", "error string", lists::error_text),
@@ -132,18 +133,35 @@ pub(super) const TABLE: &[Entry] = &[
     made("[method]tcp-socket.shutdown", "socket how result", files::nothing),
     made("resolve-addresses", "network name:str name_len result", net::resolve),
     made("[method]resolve-address-stream.resolve-next-address", "stream result", net::next_address),
+    made("[constructor]outgoing-request", "headers", http::new_request),
     made("[constructor]*", "", thing),
     made("[method]fields.set", "fields name:str name_len values count result", files::nothing),
     made("[method]fields.append", "fields name:str name_len value:str value_len result", files::nothing),
-    made("[static]fields.from-list", "fields count result", net::new_thing),
-    made("[method]outgoing-request.set-method", "request kind method:str len", ok),
-    made("[method]outgoing-request.set-scheme", "request given kind scheme:str len", ok),
-    made("[method]outgoing-request.set-authority", "request given host:str len", ok),
-    made("[method]outgoing-request.set-path-with-query", "request given path:str len", ok),
-    made("[method]outgoing-request.body", "request result", net::new_thing),
-    made("[method]outgoing-body.write", "body result", net::body_stream),
-    made("[static]outgoing-body.finish", "body given trailers result", net::finished),
-    made("handle", "request given options result", net::refused),
+    made("[static]fields.from-list", "fields count result", new_thing),
+    made("[method]fields.clone", "fields", thing),
+    real_nest("[method]fields.entries", "fields list", http::entries),
+    real_nest("[method]fields.get", "fields name:str name_len list", http::values),
+    made("[method]outgoing-request.set-method", "request kind method:str len", http::set_method),
+    made("[method]outgoing-request.set-scheme", "request given kind scheme:str len", http::set_scheme),
+    made("[method]outgoing-request.set-authority", "request given host:str len", http::set_authority),
+    made("[method]outgoing-request.set-path-with-query", "request given path:str len", http::set_path),
+    made("[method]outgoing-request.body", "request result", http::request_body),
+    made("[method]outgoing-body.write", "body result", http::body_stream),
+    made("[static]outgoing-body.finish", "body given trailers result", http::finished),
+    made("handle", "request given options result", http::send),
+    made("[method]incoming-request.method", "request result", http::method),
+    made("[method]incoming-request.scheme", "request result", http::scheme),
+    nest("[method]incoming-request.path-with-query", "request result", http::path),
+    nest("[method]incoming-request.authority", "request result", http::authority),
+    made("[method]incoming-request.headers", "request", http::headers),
+    made("[method]incoming-request.consume", "request result", http::consume),
+    made("[method]incoming-body.stream", "body result", http::incoming_stream),
+    made("[static]incoming-body.finish", "body", thing),
+    made("[method]future-trailers.get", "trailers result", http::trailers),
+    made("[method]outgoing-response.set-status-code", "response code", ok),
+    made("[method]outgoing-response.headers", "response", thing),
+    made("[method]outgoing-response.body", "response result", new_thing),
+    made("[static]response-outparam.set", "outparam failed response", http::taken),
     real("[resource-drop]*", "resource", drop_resource),
 ];
 
@@ -165,6 +183,11 @@ fn thing(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     handle(ctx, Resource::Thing)
 }
 
+/// The same as a result.
+fn new_thing(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    net::give(ctx, Some(Resource::Thing))
+}
+
 /// A number for a resource.
 fn handle(ctx: &mut CallContext<'_, '_>, resource: Resource) -> Result<(), CallEnd> {
     let number = ctx.state.world.resources.add(resource);
@@ -172,9 +195,9 @@ fn handle(ctx: &mut CallContext<'_, '_>, resource: Resource) -> Result<(), CallE
     Ok(())
 }
 
-fn number(ctx: &mut CallContext<'_, '_>, value: fn(&mut CallContext<'_, '_>) -> u64) -> Result<(), CallEnd> {
-    let value = value(ctx);
-    ctx.give(value as i64);
+/// Nanoseconds that the monotonic clock claims to resolve.
+fn resolution(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    ctx.give(1000);
     Ok(())
 }
 

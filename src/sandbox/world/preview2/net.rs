@@ -1,5 +1,4 @@
-//! Sockets, names and HTTP. Nobody is at the other end: what is sent is kept, nothing is received, a request
-//! over HTTP is refused.
+//! Sockets and names. Nobody is at the other end: what is sent is kept, nothing is received.
 
 use super::{answer, resources::Resource};
 use crate::sandbox::{
@@ -10,11 +9,9 @@ use crate::sandbox::{
 /// The number that `wasi:sockets` has for a handle that is none, and for a call that would wait.
 const INVALID: u8 = 3;
 const WOULD_BLOCK: u8 = 8;
-/// The number that `wasi:http` has for a server that refuses connections.
-const REFUSED: u8 = 6;
 
 /// Answers with the number of a new resource.
-fn give(ctx: &mut CallContext<'_, '_>, resource: Option<Resource>) -> Result<(), CallEnd> {
+pub(super) fn give(ctx: &mut CallContext<'_, '_>, resource: Option<Resource>) -> Result<(), CallEnd> {
     let Some(resource) = resource else { return answer(ctx, 4, Err(INVALID)) };
     let number = ctx.state.world.resources.add(resource);
     answer(ctx, 4, Ok(&number.to_le_bytes()))
@@ -84,24 +81,4 @@ pub(super) fn next_address(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd>
         }
         _ => answer(ctx, 2, Err(INVALID)),
     }
-}
-
-/// An object that nothing is known of, as a result.
-pub(super) fn new_thing(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
-    give(ctx, Some(Resource::Thing))
-}
-
-/// The stream that a body is written to is a connection: it is kept.
-pub(super) fn body_stream(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
-    let socket =
-        ctx.state.open_socket().ok().filter(|&fd| ctx.state.connect_socket(fd, "http".into()).is_ok());
-    give(ctx, socket.map(Resource::Stream))
-}
-
-pub(super) fn finished(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
-    answer(ctx, 8, Ok(&[]))
-}
-
-pub(super) fn refused(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
-    answer(ctx, 8, Err(REFUSED))
 }

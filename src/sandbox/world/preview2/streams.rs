@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use super::{
     answer, handle, last,
-    lists::{place, pointer},
+    lists::{give_list, place},
     resources::Resource,
 };
 use crate::{
@@ -13,11 +13,15 @@ use crate::{
         state::{State, lock},
         world::limits::{LIST_BYTES, POLLABLES, STREAM_ROOM},
     },
+    trace::effects::{Given, Origin},
     tracer::Caller,
 };
 
 /// The case of an error of streams that says that the other end is gone.
 const CLOSED: u8 = 1;
+/// The clocks by their numbers in preview1, which data that comes from them is named after.
+const WALL: &str = "0";
+const MONOTONIC: &str = "1";
 
 /// The descriptor of the stream that the first argument is.
 fn fd(ctx: &CallContext<'_, '_>) -> Option<u32> {
@@ -65,28 +69,31 @@ pub(super) fn read(
     let bytes = {
         let mut state = lock(state);
         let fd = state.world.resources.fd(word(0) as u32);
-        fd.and_then(|fd| state.read(fd, word(1).min(LIST_BYTES)).ok())
+        let bytes = fd.and_then(|fd| state.read(fd, word(1).min(LIST_BYTES)).ok());
+        bytes.map(|bytes| (bytes, state.handed.clone()))
     };
-    give_bytes(call, state, word(2), bytes.filter(|bytes| !bytes.is_empty() || word(1) == 0), CLOSED);
+    give_bytes(call, state, word(2), bytes.filter(|(bytes, _)| !bytes.is_empty() || word(1) == 0), CLOSED);
     Ok(())
 }
 
-/// Writes a result that is a list of bytes, or the number of an error.
+/// Writes a result that is a list of bytes, with what they come from, or the number of an error.
 pub(super) fn give_bytes(
     call: &mut Caller<'_>,
     state: &Mutex<State>,
     to: u64,
-    bytes: Option<Vec<u8>>,
+    bytes: Option<(Vec<u8>, Option<Origin>)>,
     error: u8,
 ) {
-    let placed = bytes.and_then(|bytes| Some((place(call, state, 1, &bytes)?, bytes.len())));
-    let mut result = [0; 12];
-    match placed {
-        Some((at, len)) => result[4..].copy_from_slice(&pointer(at, len)),
-        None => (result[0], result[4]) = (1, error),
-    }
+    let placed =
+        bytes.and_then(|(bytes, origin)| Some((place(call, state, 1, &bytes, origin)?, bytes.len())));
     // What does not fit is not told.
-    _ = call.write_memory(to, &result);
+    match placed {
+        Some((at, len)) => {
+            _ = call.write_memory(to, &[0; 4]);
+            give_list(call, to.saturating_add(4), at, len);
+        }
+        None => _ = call.write_memory(to, &[1, 0, 0, 0, error, 0, 0, 0, 0, 0, 0, 0]),
+    }
 }
 
 pub(super) fn subscribe_duration(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
@@ -135,34 +142,51 @@ pub(super) fn poll(
         }
         (0u32..).zip(waits).filter(|&(_, ns)| ns == first).flat_map(|(at, _)| at.to_le_bytes()).collect()
     };
-    if let Some(at) = place(call, state, 4, &ready) {
-        _ = call.write_memory(word(2), &pointer(at, ready.len() / 4));
+    if let Some(at) = place(call, state, 4, &ready, None) {
+        give_list(call, word(2), at, ready.len() / 4);
     }
     Ok(())
 }
 
 /// Seconds and nanoseconds since 1970.
 pub(super) fn wall_clock(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
-    let now = ctx.state.clock.real_ns();
-    datetime(ctx, now)
+    let now = datetime(ctx.state.clock.real_ns());
+    _ = ctx.give_from(last(ctx), &now, Given::Clock, WALL, 0);
+    Ok(())
 }
 
 pub(super) fn wall_resolution(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
-    datetime(ctx, 1000)
+    _ = ctx.write(last(ctx), &datetime(1000));
+    Ok(())
 }
 
-fn datetime(ctx: &mut CallContext<'_, '_>, ns: u64) -> Result<(), CallEnd> {
+fn datetime(ns: u64) -> [u8; 12] {
     let mut bytes = [0; 12];
     bytes[..8].copy_from_slice(&(ns / 1_000_000_000).to_le_bytes());
     bytes[8..].copy_from_slice(&((ns % 1_000_000_000) as u32).to_le_bytes());
-    _ = ctx.write(last(ctx), &bytes);
+    bytes
+}
+
+/// Nanoseconds since the start.
+pub(super) fn monotonic_clock(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let now = ctx.state.clock.now_ns();
+    ctx.give_with(now as i64, Origin { kind: Given::Clock, name: MONOTONIC.into(), offset: 0 });
+    Ok(())
+}
+
+/// A word of randomness.
+pub(super) fn random_word(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
+    let value = ctx.state.random.next();
+    let offset = ctx.state.random_bytes;
+    ctx.state.random_bytes += 8;
+    ctx.give_with(value as i64, Origin { kind: Given::Random, name: "random".into(), offset });
     Ok(())
 }
 
 /// Two words of randomness.
 pub(super) fn seed(ctx: &mut CallContext<'_, '_>) -> Result<(), CallEnd> {
     let mut bytes = [0; 16];
-    ctx.state.random.fill(&mut bytes);
-    _ = ctx.write(last(ctx), &bytes);
+    let Origin { kind, name, offset } = ctx.state.random_into(&mut bytes);
+    _ = ctx.give_from(last(ctx), &bytes, kind, &name, offset);
     Ok(())
 }

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::{limits, page::Page, parts};
 use crate::{
+    report::text::unseen_data,
     sandbox::EntryEnd,
     text::{self, clip, grouped, plural},
 };
@@ -24,6 +25,7 @@ pub(super) fn of(page: &Page<'_, '_>) -> Option<Markup> {
             @if !coverage.hidden.is_empty() {
                 li { (plural(coverage.hidden.len() as u64, "call")) " went where the static call graph does not lead." }
             }
+            @if let Some(data) = unseen_data(report) { li { (clip(&sentence(&data), limits::TEXT)) } }
             @for limitation in report.limitations.iter().take(limits::ROWS) {
                 li { (clip(&limitation.to_string(), limits::TEXT)) }
             }
@@ -44,6 +46,12 @@ pub(super) fn of(page: &Page<'_, '_>) -> Option<Markup> {
             }
         }
     })
+}
+
+/// With a capital letter and a full stop.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }
 
 fn entries(page: &Page<'_, '_>) -> Markup {

@@ -23,7 +23,10 @@ use anstyle::{AnsiColor, Style};
 
 use crate::verdict::Class;
 
-pub(crate) use self::{did::touched, unseen::unseen};
+pub(crate) use self::{
+    did::touched,
+    unseen::{data as unseen_data, unseen},
+};
 use super::{Names, Report};
 use crate::text::{clip, grouped, line};
 

@@ -1,5 +1,5 @@
 //! The parts of a sample that were not seen: code that did not run, answers that were made up, calls that are
-//! not in the log. It also names what this level of detail leaves out.
+//! not in the log, data that was not followed. It also names what this level of detail leaves out.
 
 use std::io::{self, Write};
 
@@ -32,7 +32,30 @@ type Fact = (&'static str, String);
 
 /// Code that did not run, answers that were made up, and calls that are not in the log.
 pub(crate) fn unseen(report: &Report<'_>) -> Vec<Fact> {
-    [code(report), entries(report), answers(report), log(report)].into_iter().flatten().collect()
+    let data = data(report).map(|text| ("data", text));
+    [code(report), entries(report), answers(report), log(report), data].into_iter().flatten().collect()
+}
+
+/// Of which part of the run it is not known where the data went that the sample was given.
+pub(crate) fn data(report: &Report<'_>) -> Option<String> {
+    if report.instructions == 0 {
+        return None;
+    }
+    let Some(flows) = report.data_flows else {
+        return Some("where the data went that it was given was not followed (--values)".into());
+    };
+    let part = || {
+        let (part, whole) = (grouped(flows.instructions), plural(flows.of, "instruction"));
+        format!("where the data went that it was given was followed through {part} of {whole}")
+    };
+    match &flows.error {
+        Some(error) => Some(format!("{}: {error}", part())),
+        None if flows.instructions < flows.of => Some(format!("{} (--values full)", part())),
+        None if flows.lost > 0 => {
+            Some(format!("{} of the data that it was given found no room", plural(flows.lost, "label")))
+        }
+        None => None,
+    }
 }
 
 fn code(report: &Report<'_>) -> Option<Fact> {

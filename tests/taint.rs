@@ -96,6 +96,14 @@ fn known_flows_through_calls_globals_branches_and_memory() {
             &[(&[(0, 32)], How::Value, &[Operation::Xor])],
         ),
         (
+            "one byte rotated, one multiplied, then an xor of both",
+            "(i32.store8 (i32.const 2048) (i32.rotl (i32.load8_u (i32.const 1024)) (i32.const 3)))
+             (i32.store8 (i32.const 2049) (i32.mul (i32.load8_u (i32.const 1025)) (i32.const 7)))
+             (i32.store16 (i32.const 2048) (i32.xor (i32.load16_u (i32.const 2048)) (i32.const 0x1234)))
+             (call $put (i32.const 2048) (i32.const 2))",
+            &[(&[(0, 2)], How::Value, &[Operation::Multiply, Operation::Rotate, Operation::Xor])],
+        ),
+        (
             "a table look-up",
             "(i32.store8 (i32.const 2048) (i32.load8_u (i32.add (i32.const 3000) (i32.load8_u (i32.const 1024)))))
              (call $put (i32.const 2048) (i32.const 1))",

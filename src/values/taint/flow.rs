@@ -112,7 +112,7 @@ struct Gathered {
 
 impl Gathered {
     fn add(&mut self, path: Path, received: &Received) {
-        self.path = self.path.then_all(path);
+        self.path = self.path.beside(path);
         self.first = if self.times == 0 { received.first } else { self.first.min(received.first) };
         self.count += received.count;
         self.times = self.times.max(received.times);

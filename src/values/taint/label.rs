@@ -197,7 +197,7 @@ impl Labels {
         };
         let node = match how {
             How::Operation(_) | How::Union => {
-                let path = left.path.then_all(right.path);
+                let path = left.path.beside(right.path);
                 Node {
                     value: self.join_sets(left.value, right.value),
                     address: self.join_sets(left.address, right.address),
@@ -211,7 +211,7 @@ impl Labels {
                     value: left.value,
                     address: self.join_sets(left.address, both),
                     control: self.join_sets(left.control, right.control),
-                    path: right.path.then_all(left.path).then(Operation::Lookup),
+                    path: right.path.beside(left.path).then(Operation::Lookup),
                 }
             }
             How::Controlled => {

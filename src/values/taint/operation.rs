@@ -59,7 +59,8 @@ impl Operation {
     }
 }
 
-/// Operations in the order in which each was met first: four bits for each.
+/// Operations in the order in which each was met first, of several ways as far as they agree: four bits for
+/// each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(super) struct Path(u64);
 
@@ -88,12 +89,37 @@ impl Path {
         Self(self.0 | (step as u64) << place)
     }
 
-    /// With those of `other` at the end that were not met.
-    pub(super) fn then_all(self, other: Self) -> Self {
+    /// With those of another way beside it that were not met. An operation that comes before another on either
+    /// way comes before it: of rotations before an xor, and multiplication before one, the xor is the last.
+    /// Where the two ways differ, it is as in this one.
+    pub(super) fn beside(self, other: Self) -> Self {
         if self == other || other.is_empty() {
             return self;
         }
-        other.steps().fold(self, Self::then)
+        if self.is_empty() {
+            return other;
+        }
+        let mut rest = other;
+        while let Some(step) = rest.steps().next() {
+            rest = Self(rest.0 >> 4);
+            if self.place(step).is_some() {
+                continue;
+            }
+            return self.before(step, rest.steps().find_map(|later| self.place(later))).beside(rest);
+        }
+        self
+    }
+
+    /// Where an operation stands, in bits.
+    fn place(self, step: Operation) -> Option<u32> {
+        self.steps().position(|met| met == step).map(|position| 4 * position as u32)
+    }
+
+    /// With `step`, which was not met, at a place; at the end without one.
+    fn before(self, step: Operation, place: Option<u32>) -> Self {
+        let Some(place) = place else { return self.then(step) };
+        let head = self.0 & ((1 << place) - 1);
+        Self(head | (step as u64) << place | (self.0 >> place) << (place + 4))
     }
 }
 
@@ -102,11 +128,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn ways_beside_each_other_keep_their_order() {
+        use Operation::{Add, Multiply, Rotate, Shift, Xor};
+        let way = |steps: &[Operation]| steps.iter().fold(Path::default(), |path, step| path.then(*step));
+        let rows: [(&[Operation], &[Operation], &[Operation]); 7] = [
+            (&[Multiply, Xor], &[Rotate, Xor], &[Multiply, Rotate, Xor]),
+            (&[Xor], &[Rotate, Shift, Xor, Add], &[Rotate, Shift, Xor, Add]),
+            (&[Xor, Add], &[Xor, Rotate, Add], &[Xor, Rotate, Add]),
+            (&[Xor, Add], &[Add, Xor], &[Xor, Add]),
+            (&[Xor], &[Add], &[Xor, Add]),
+            (&[], &[Add], &[Add]),
+            (&[Add], &[], &[Add]),
+        ];
+        for (one, other, both) in rows {
+            let met: Vec<_> = way(one).beside(way(other)).steps().collect();
+            assert_eq!(met, both, "{one:?} beside {other:?}");
+        }
+    }
+
+    #[test]
     fn each_operation_is_met_once_in_order() {
         let path = Path::default().then(Operation::Xor).then(Operation::Lookup).then(Operation::Xor);
         assert_eq!(path.steps().collect::<Vec<_>>(), [Operation::Xor, Operation::Lookup]);
         let all = ALL.iter().fold(path, |path, (step, _)| path.then(*step));
         assert_eq!(all.steps().count(), ALL.len());
+        for (step, _) in ALL {
+            assert_eq!(all.beside(Path::default().then(step)), all);
+        }
         for (number, (step, _)) in ALL.into_iter().enumerate() {
             assert_eq!(step as usize, number + 1, "{step:?}");
         }

@@ -1424,3 +1424,30 @@ fn rules_are_linted_without_a_folder_of_examples() {
     assert!(said.contains("a.yml: Do a thing: the name completes"), "{said}");
     assert!(said.contains("1 rule, ") && said.contains("examples were not looked for"), "{said}");
 }
+
+#[test]
+fn what_was_not_followed_is_said() {
+    let sample = corpus("wasi-ransomware.wat");
+    let said = "where the data went that it was given was not followed";
+    let followed = text(&spoor(&["run", "--fail-on", "never", &sample]));
+    assert!(!followed.contains(said), "{followed}");
+    let text_of = text(&spoor(&["run", "--fail-on", "never", "--values", "off", &sample]));
+    let unseen = text_of.split("What was not seen").nth(1).unwrap();
+    assert!(unseen.contains(said) && !unseen.contains("nothing: every function ran"), "{unseen}");
+    let page = text(&spoor(&["run", "--fail-on", "never", "--values", "off", "--html", &sample]));
+    assert!(page.contains("Where the data went that it was given was not followed"));
+}
+
+/// The files and streams of WASI 0.2 are numbers, and what is done with them is told by their names.
+#[test]
+fn deeds_of_a_component_name_its_files() {
+    let sample = corpus("component-locker.wat");
+    let report = json(&["run", "--json", "--fail-on", "never", &sample]);
+    let did: Vec<_> =
+        report["timeline"].as_array().unwrap().iter().map(|step| step["did"].as_str().unwrap()).collect();
+    for what in
+        ["reads from \"/home/user/", "writes to \"/home/user/", "lists \"/home/user", "closes \"/home/user/"]
+    {
+        assert!(did.iter().any(|did| did.starts_with(what)), "{what} in {did:#?}");
+    }
+}

@@ -403,6 +403,91 @@ fn a_slice_leads_back_to_the_host_and_segments() {
 }
 
 #[test]
+fn a_slice_at_what_takes_nothing_is_of_what_it_gives() {
+    let recorded = Recorded::new(&[]);
+    let first = |opcode: &str, function: &str| {
+        let words =
+            ["dump", recorded.trace(), "--json", "--values", "--opcode", opcode, "--function", function];
+        lines(shown(&words))[0]["number"].as_u64().unwrap().to_string()
+    };
+    let slice = |at: &str| json(&["slice", recorded.trace(), "--at", at, "--format", "json"]);
+    let opcodes = |slice: &Value| -> Vec<String> {
+        let steps = slice["steps"].as_array().unwrap();
+        steps.iter().map(|step| step["opcode"].as_str().unwrap().to_owned()).collect()
+    };
+    // The second `local.tee` gives what an addition made.
+    let words = ["dump", recorded.trace(), "--json", "--values", "--opcode", "local.get", "--function", "2"];
+    let second = lines(shown(&words))[2]["number"].as_u64().unwrap().to_string();
+    let local = slice(&second);
+    assert_eq!(
+        (&local["of"], opcodes(&local)),
+        (&"local".into(), vec!["i32.const".into(), "i32.add".into()])
+    );
+    let words = ["dump", recorded.trace(), "--json", "--values", "--opcode", "global.get"];
+    let third = lines(shown(&words))[2]["number"].as_u64().unwrap().to_string();
+    let global = slice(&third);
+    assert_eq!((&global["of"], opcodes(&global).last()), (&"global".into(), Some(&"i32.add".to_owned())));
+    let constant = first("i64.const", "2");
+    assert_eq!(slice(&constant)["of"], "nothing");
+    let text = shown(&["slice", recorded.trace(), "--at", &constant]);
+    assert_eq!(text, "`i64.const 9007199254740993` gives a constant of the code\n");
+    let text = shown(&["slice", recorded.trace(), "--at", &first("loop", "2")]);
+    assert_eq!(text, "`loop` takes no operands\n");
+    let text = shown(&["dump", recorded.trace(), "--opcode", "i64.const"]);
+    assert!(text.contains(" i64.const 9007199254740993\n"), "{text}");
+}
+
+/// Two threads that say a letter in turns.
+const TURNS: &str = r#"(module
+  (import "env" "memory" (memory 1 4 shared))
+  (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (export "memory" (memory 0))
+  (data (i32.const 100) "AB")
+  (func $say (param $i i32)
+    (i32.store (i32.const 0) (i32.add (i32.const 100) (local.get $i)))
+    (i32.store (i32.const 4) (i32.const 1))
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))
+  (func (export "wasi_thread_start") (param $thread i32) (param $given i32) (local $n i32)
+    (loop $again
+      (call $say (local.get $given))
+      (br_if $again (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 8))))
+    (drop (i32.atomic.rmw.add (i32.const 204) (i32.const 1)))
+    (drop (memory.atomic.notify (i32.const 204) (i32.const -1))))
+  (func (export "_start")
+    (drop (call $spawn (i32.const 0)))
+    (drop (call $spawn (i32.const 1)))
+    (block $done (loop $more
+      (br_if $done (i32.eq (i32.atomic.load (i32.const 204)) (i32.const 2)))
+      (drop (memory.atomic.wait32 (i32.const 204) (i32.atomic.load (i32.const 204)) (i64.const -1)))
+      (br $more)))))"#;
+
+#[test]
+fn a_state_names_its_thread_and_those_that_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sample, trace) = (folder.path().join("turns.wat"), folder.path().join("turns.spoor"));
+    fs::write(&sample, TURNS).unwrap();
+    let trace = trace.to_str().unwrap();
+    shown(&["record", sample.to_str().unwrap(), "-o", trace]);
+    let said = lines(shown(&["dump", trace, "--json", "--values", "--function", "2", "--opcode", "i32.add"]));
+    let events: Vec<String> = said.iter().map(|line| line["number"].as_u64().unwrap().to_string()).collect();
+    let states: Vec<Value> =
+        events.iter().map(|event| json(&["state", trace, "--at", event, "--json"])).collect();
+    let threads: std::collections::BTreeSet<u64> =
+        states.iter().map(|state| state["thread"].as_u64().unwrap()).collect();
+    assert_eq!(threads.len(), 2, "{threads:?}");
+    assert!(!threads.contains(&0), "{threads:?}");
+    for state in &states {
+        let main = state["waiting"].as_array().unwrap().iter().find(|of| of["thread"] == 0).unwrap();
+        let levels = main["levels"].as_array().unwrap();
+        assert_eq!(levels[0]["name"], "_start", "{state}");
+    }
+    let text = shown(&["state", trace, "--at", &events[0]]);
+    assert!(text.lines().next().unwrap().contains(", thread "), "{text}");
+    assert!(text.contains("\nthread 0 waits for its turn\n"), "{text}");
+}
+
+#[test]
 fn a_dump_that_prints_nothing_says_why() {
     let recorded = Recorded::new(&[]);
     for file in [recorded.trace(), recorded.sample.to_str().unwrap()] {

@@ -99,6 +99,12 @@ fn over_and_out_follow_the_call_stack() {
     let depths: Vec<usize> =
         text.lines().filter(|line| line.starts_with('#')).map(|line| line[1..2].parse().unwrap()).collect();
     assert_eq!(depths, [0, 1, 0, 1, 2, 0, 1], "{text}");
+    // Instructions with what stands behind them.
+    let listed = recorded.talk("break function add\ncontinue\nwhere\n");
+    for line in ["  i32.const 64", "  i32.load offset=0", "  call 1"] {
+        let starts = line.trim_end_matches(" offset=0");
+        assert!(listed.lines().any(|found| found.contains(starts)), "{line}: {listed}");
+    }
     // Over a call: the next instruction is in the same function.
     let text = recorded.talk("break opcode call\ncontinue\ndelete 1\nover\n");
     let last = text.lines().rfind(|line| line.starts_with("event ")).unwrap();

@@ -133,6 +133,8 @@ struct Line<'t> {
     offset: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     opcode: Option<&'static str>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    immediates: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     taken: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -461,6 +463,10 @@ fn instruction<'t>(trace: &Trace, executed: &Executed) -> Line<'t> {
         function: Some(executed.function.0),
         offset: Some(executed.offset.0),
         opcode: Some(executed.opcode.mnemonic()),
+        immediates: trace
+            .modules
+            .first()
+            .map_or_else(String::new, |module| module.immediates(executed.offset)),
         ..Line::default()
     };
     match executed.kind {
@@ -488,6 +494,9 @@ fn print(line: &Line<'_>, out: &mut impl Write) -> Result<(), Failure> {
     match (line.function, line.offset, line.opcode) {
         (Some(function), Some(offset), Some(opcode)) => {
             write!(out, "{:<32} {opcode}", format!("wasm-function[{function}]:{offset:#x}"))?;
+            if !line.immediates.is_empty() {
+                write!(out, " {}", line.immediates)?;
+            }
             print_decision(line, out)?;
         }
         _ => print_event(line, out)?,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use wasmspoor::{
     text::{self, grouped},
     trace::Trace,
-    values::{Activation, Definition, Level, Slice, Slicer, State, Timeline},
+    values::{Activation, Definition, Gives, Level, Slice, Slicer, State, Timeline},
 };
 
 use super::{
@@ -27,7 +27,7 @@ use super::{
   spoor slice sample.spoor --at 120000 --memory 0x400:16
   spoor slice sample.spoor --at 120000 --format dot | dot -Tsvg -o slice.svg
 
-Without --operand and --memory: all operands of the instruction that is event N. Operands are numbered as `spoor state` shows them, the bottom of the
+Without --operand and --memory: what the instruction that is event N gives, if it is a local.get or global.get, else all operands. Operands are numbered as `spoor state` shows them, the bottom of the
 stack first. What only moves values (locals, globals, calls, copies) is followed and not shown.
 Exit codes: 0 shown; 1 the values are not known as far, or the file lost its sample or header; 2 wrong usage, or a file that cannot be read; 3 nothing ran.")]
 pub(super) struct Arguments {
@@ -65,6 +65,7 @@ enum Format {
 #[derive(Debug, Serialize)]
 struct Output {
     at: u64,
+    of: &'static str,
     is_cut: bool,
     steps: Vec<StepJson>,
     edges: Vec<(usize, usize)>,
@@ -80,12 +81,69 @@ enum StepJson {
     Result { event: u64, host: String },
 }
 
-/// The slots of the innermost frame that the slice is of; none where it is of bytes.
-fn sliced_slots(arguments: &Arguments, state: &State) -> Result<Vec<usize>, Failure> {
-    match (arguments.memory, state.levels.last()) {
-        (Some(_), _) => Ok(Vec::new()),
-        (None, Some(Level::Wasm(frame))) => slots(frame, arguments.operand),
-        _ => Err(valued::usage("the run is over at this event: name bytes with --memory")),
+/// What the slice is of.
+#[derive(Debug)]
+enum Of {
+    Memory(Range),
+    /// Slots of the innermost frame, where operands are.
+    Operands(Vec<usize>),
+    /// What the instruction gives, which is a local.
+    Local(Vec<usize>),
+    /// What it gives, which is a global.
+    Global(u32),
+    /// Nothing: the instruction takes no operands.
+    Nothing,
+}
+
+impl Of {
+    fn new(arguments: &Arguments, state: &State) -> Result<Self, Failure> {
+        let frame = match (arguments.memory, state.levels.last()) {
+            (Some(range), _) => return Ok(Self::Memory(range)),
+            (None, Some(Level::Wasm(frame))) => frame,
+            _ => return Err(valued::usage("the run is over at this event: name bytes with --memory")),
+        };
+        let is_constant = frame.opcode.mnemonic().ends_with(".const");
+        Ok(match (arguments.operand, frame.gives) {
+            (None, Some(Gives::Local(first, len))) => {
+                Self::Local((first..first.saturating_add(len)).map(|slot| slot as usize).collect())
+            }
+            (None, Some(Gives::Global(number))) => Self::Global(number),
+            (None, None) if is_constant || frame.operands.is_empty() => Self::Nothing,
+            (operand, _) => Self::Operands(slots(frame, operand)?),
+        })
+    }
+
+    fn slice(&self, slicer: &Slicer) -> Slice {
+        match self {
+            Self::Memory(Range { memory, address, len }) => slicer.of_memory(*memory, *address, *len),
+            Self::Operands(slots) | Self::Local(slots) => slicer.of_slots(slots.iter().copied()),
+            Self::Global(number) => slicer.of_global(*number),
+            Self::Nothing => Slice::default(),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Memory(_) => "memory",
+            Self::Operands(_) => "operands",
+            Self::Local(_) => "local",
+            Self::Global(_) => "global",
+            Self::Nothing => "nothing",
+        }
+    }
+
+    /// What is said if the slice has no step.
+    fn when_empty(&self, trace: &Trace, state: &State) -> String {
+        let Some(Level::Wasm(frame)) = state.levels.last().filter(|_| matches!(self, Self::Nothing)) else {
+            return "it comes from nothing that is followed: it is zero as memory and locals begin".into();
+        };
+        let module = trace.modules.first();
+        let immediates = module.map_or_else(String::new, |module| module.immediates(frame.offset));
+        let mnemonic = frame.opcode.mnemonic();
+        match mnemonic.ends_with(".const") {
+            true => format!("`{mnemonic} {immediates}` gives a constant of the code"),
+            false => format!("`{}` takes no operands", format!("{mnemonic} {immediates}").trim_end()),
+        }
     }
 }
 
@@ -94,21 +152,23 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let trace = valued::trace(&recorded)?;
     let mut timeline = Timeline::new(trace).map_err(valued::end)?;
     let state = timeline.state(arguments.at).map_err(valued::end)?;
-    let slots = sliced_slots(arguments, &state)?;
+    let of = Of::new(arguments, &state)?;
     if let Some(range) = arguments.memory {
         range.bytes(&timeline)?;
     }
     let mut slicer = Slicer::new(state.event, arguments.addresses);
     // The instruction itself too: it says that the moment is reached.
     timeline.walk(0, state.event.saturating_add(1), &mut slicer).map_err(valued::end)?;
-    let slice = match arguments.memory {
-        Some(Range { memory, address, len }) => slicer.of_memory(memory, address, len),
-        None => slicer.of_slots(slots),
-    };
+    let slice = of.slice(&slicer);
     match arguments.format {
-        Format::Text => print(trace, &slice, out)?,
+        Format::Text => {
+            print(trace, &slice, out)?;
+            if slice.steps.is_empty() {
+                writeln!(out, "{}", of.when_empty(trace, &state))?;
+            }
+        }
         Format::Json => {
-            let fields = output(trace, state.event, &slice);
+            let fields = output(trace, state.event, of.name(), &slice);
             text::write_json(out, &Object { schema: "spoor.slice/1", fields: &fields })?;
         }
         Format::Dot => dot(trace, &slice, out)?,
@@ -172,13 +232,10 @@ fn print(trace: &Trace, slice: &Slice, out: &mut impl Write) -> Result<(), Failu
         let mark = if slice.roots.contains(&position) { '>' } else { ' ' };
         writeln!(out, "{mark} #{position:<4} {}{of}", words(trace, step))?;
     }
-    if slice.steps.is_empty() {
-        writeln!(out, "it comes from nothing that is followed: it is zero as memory and locals begin")?;
-    }
     Ok(())
 }
 
-fn output(trace: &Trace, at: u64, slice: &Slice) -> Output {
+fn output(trace: &Trace, at: u64, of: &'static str, slice: &Slice) -> Output {
     let step = |step: &Definition| match step {
         Definition::Instruction { event, function, offset, opcode, value } => StepJson::Instruction {
             event: *event,
@@ -197,6 +254,7 @@ fn output(trace: &Trace, at: u64, slice: &Slice) -> Output {
     };
     Output {
         at,
+        of,
         is_cut: slice.is_cut,
         steps: slice.steps.iter().map(step).collect(),
         edges: slice.edges.clone(),

@@ -7,8 +7,8 @@ use serde::Serialize;
 use wasmspoor::{
     Value,
     text::{self, grouped},
-    trace::Trace,
-    values::{Activation, Level, State, Timeline},
+    trace::{MAIN, Trace},
+    values::{Activation, Level, State, Timeline, Waiting},
 };
 
 use super::limits::STATE_MEMORY;
@@ -55,12 +55,23 @@ pub(super) struct Arguments {
 struct Output<'t> {
     event: u64,
     is_end: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thread: Option<u32>,
     levels: Vec<LevelJson<'t>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waiting: Vec<WaitingJson<'t>>,
     globals: Vec<Value>,
     memories: Vec<u64>,
     tables: Vec<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     memory: Vec<Bytes>,
+}
+
+/// A thread that waits for its turn.
+#[derive(Debug, Serialize)]
+struct WaitingJson<'t> {
+    thread: u32,
+    levels: Vec<LevelJson<'t>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -116,7 +127,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
 }
 
 fn output<'t>(trace: &'t Trace, state: &State, is_end: bool, memory: &[(Range, Vec<u8>)]) -> Output<'t> {
-    let level = |level: &Level| match level {
+    let one = |level: &Level| match level {
         Level::Wasm(frame) => LevelJson::Wasm {
             function: frame.function.0,
             name: valued::name(trace, frame.function),
@@ -127,15 +138,24 @@ fn output<'t>(trace: &'t Trace, state: &State, is_end: bool, memory: &[(Range, V
         },
         Level::Host(func) => LevelJson::Host { host: valued::callee(trace, *func) },
     };
+    let levels = |levels: &[Level]| levels.iter().map(one).collect();
+    let waiting = |of: &Waiting| WaitingJson { thread: of.thread, levels: levels(&of.levels) };
     Output {
         event: state.event,
         is_end,
-        levels: state.levels.iter().map(level).collect(),
+        thread: has_threads(state).then_some(state.thread),
+        levels: levels(&state.levels),
+        waiting: state.waiting.iter().map(waiting).collect(),
         globals: valued::values(&state.globals),
         memories: state.memories.clone(),
         tables: state.tables.iter().map(Vec::len).collect(),
         memory: memory.iter().map(|(range, bytes)| Bytes::of(*range, bytes)).collect(),
     }
+}
+
+/// Whether there is more than the thread of the entry point.
+pub(super) fn has_threads(state: &State) -> bool {
+    state.thread != MAIN || !state.waiting.is_empty()
 }
 
 /// Prints a state for people, the innermost frame first.
@@ -146,17 +166,28 @@ pub(super) fn print(
     memory: &[(Range, Vec<u8>)],
     out: &mut impl Write,
 ) -> Result<(), Failure> {
-    writeln!(out, "event {}{}", grouped(state.event), if is_end { ", the end of the run" } else { "" })?;
-    for (depth, level) in state.levels.iter().rev().enumerate() {
-        match level {
-            Level::Wasm(frame) => print_frame(trace, depth, frame, out)?,
-            Level::Host(func) => writeln!(out, "\n#{depth} host function {}", valued::callee(trace, *func))?,
-        }
+    let thread = if has_threads(state) { format!(", thread {}", state.thread) } else { String::new() };
+    let end = if is_end { ", the end of the run" } else { "" };
+    writeln!(out, "event {}{thread}{end}", grouped(state.event))?;
+    print_levels(trace, &state.levels, out)?;
+    for waiting in &state.waiting {
+        writeln!(out, "\nthread {} waits for its turn", waiting.thread)?;
+        print_levels(trace, &waiting.levels, out)?;
     }
     print_instances(state, out)?;
     for (range, bytes) in memory {
         writeln!(out)?;
         dump(range.address, bytes, out)?;
+    }
+    Ok(())
+}
+
+fn print_levels(trace: &Trace, levels: &[Level], out: &mut impl Write) -> Result<(), Failure> {
+    for (depth, level) in levels.iter().rev().enumerate() {
+        match level {
+            Level::Wasm(frame) => print_frame(trace, depth, frame, out)?,
+            Level::Host(func) => writeln!(out, "\n#{depth} host function {}", valued::callee(trace, *func))?,
+        }
     }
     Ok(())
 }

@@ -6,8 +6,8 @@
 use std::fmt::Debug;
 
 use wasmparser::{
-    BinaryReader, BlockType, BrTable, FunctionBody, Ieee32, Ieee64, MemArg, MemArgTarget, Operator, V128,
-    ValType,
+    BinaryReader, BlockType, BrTable, FunctionBody, Ieee32, Ieee64, MemArg, MemArgTarget, Operator,
+    OperatorsReader, V128, ValType,
 };
 
 use super::{CodeOffset, FuncIndex, Module, Opcode, ParseError, limits::SHOWN_LABELS};
@@ -28,6 +28,14 @@ pub(crate) struct Line {
 }
 
 impl Module {
+    /// What stands behind the opcode of the instruction at an offset, as people read it: `3` of
+    /// `local.get 3`. Empty if there is nothing, or no instruction.
+    pub fn immediates(&self, offset: CodeOffset) -> String {
+        let rest = self.bytes().get(offset.0 as usize..).unwrap_or_default();
+        let operator = OperatorsReader::new(BinaryReader::new(rest, u64::from(offset.0))).read();
+        operator.map_or_else(|_| String::new(), |operator| immediates(&operator))
+    }
+
     /// The operators of a defined function as lines, `end` and `else` included; at most `max` of them.
     ///
     /// # Errors
@@ -233,6 +241,10 @@ mod tests {
         ] {
             assert!(shown.iter().any(|line| line == expected), "{expected} of {shown:#?}");
         }
+        for line in &lines {
+            assert_eq!(module.immediates(line.offset), line.immediates, "{line:?}");
+        }
+        assert_eq!(module.immediates(CodeOffset(u32::MAX)), "");
         let depth = |mnemonic| lines.iter().find(|line| line.opcode.mnemonic() == mnemonic).unwrap().depth;
         assert_eq!([depth("block"), depth("loop"), depth("i32.load"), depth("drop")], [0, 1, 2, 1]);
         assert_eq!(lines.last().map(|line| (line.depth, line.opcode)), Some((0, Opcode::End)));

@@ -54,6 +54,11 @@ impl<T: Default> Threads<T> {
         self.parked.values()
     }
 
+    /// The same with the number of each, in no order.
+    pub fn others(&self) -> impl Iterator<Item = (u32, &T)> {
+        self.parked.iter().map(|(&number, kept)| (number, kept))
+    }
+
     /// The same, to be changed.
     pub(crate) fn parked_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.parked.values_mut()

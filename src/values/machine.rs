@@ -24,6 +24,7 @@ use crate::{
 
 use self::kept::Kept;
 pub(super) use self::saved::Saved;
+pub(super) use self::threads::Stack;
 use self::threads::Thread;
 use super::check::Check;
 use super::code::{Code, Instr};

@@ -45,7 +45,7 @@ pub use limits::{
 pub use machine::{Machine, Totals};
 pub use slice::{Definition, Slice, Slicer};
 pub use slots::Slots;
-pub use state::{Activation, Level, State, Typed};
+pub use state::{Activation, Gives, Level, State, Typed, Waiting};
 pub use timeline::Timeline;
 pub use types::{signature, typed};
 pub use visitor::{Access, At, Fused, Nothing, Touched, Visitor};

@@ -178,6 +178,12 @@ impl Slicer {
         self.slice(slots.into_iter().map(|slot| self.slot(fp + slot)).collect())
     }
 
+    /// The origin of a global, by its number among all of the run, at the moment.
+    pub fn of_global(&self, number: u32) -> Slice {
+        let ids = self.globals.get(number as usize).copied().unwrap_or_default();
+        self.slice(ids.to_vec())
+    }
+
     /// What bytes of a memory come from, at the moment.
     pub fn of_memory(&self, memory: u32, address: u64, len: u64) -> Slice {
         let bytes = (0..len.min(MAX_WATCHED)).map(|at| self.memory.get(memory, address.wrapping_add(at)));

@@ -9,7 +9,7 @@ use crate::{
 
 use super::code::{Op, Place, Ty};
 use super::error::ValuesErrorKind;
-use super::machine::{Machine, Result};
+use super::machine::{Frame, Machine, Result, Stack};
 use super::translate::places;
 
 /// A value with its type.
@@ -30,6 +30,15 @@ pub enum Level {
     Host(FuncKey),
 }
 
+/// What an instruction gives that takes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gives {
+    /// A local, which has these slots of the frame: the first, and how many.
+    Local(u32, u32),
+    /// A global, by its number among all of the run.
+    Global(u32),
+}
+
 /// A function of the sample that was called and has not returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Activation {
@@ -47,6 +56,17 @@ pub struct Activation {
     pub operands: Vec<Typed>,
     /// The slot of the frame where each of them is, or the first of two.
     pub operand_slots: Vec<u32>,
+    /// What the instruction gives, if it is a `local.get` or `global.get`.
+    pub gives: Option<Gives>,
+}
+
+/// A thread that waits for its turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its number; that of the entry point is 0.
+    pub thread: u32,
+    /// Its call stack, outermost first.
+    pub levels: Vec<Level>,
 }
 
 /// The state of a run before an instruction.
@@ -54,8 +74,12 @@ pub struct Activation {
 pub struct State {
     /// Instructions executed before.
     pub event: u64,
-    /// The call stack, outermost first; empty when the run is over.
+    /// The thread that runs; that of the entry point is 0.
+    pub thread: u32,
+    /// The call stack of it, outermost first; empty when the run is over.
     pub levels: Vec<Level>,
+    /// The threads that wait for their turn, by number.
+    pub waiting: Vec<Waiting>,
     /// All globals, by number.
     pub globals: Vec<Typed>,
     /// Bytes of each memory, by number.
@@ -99,33 +123,49 @@ impl Machine<'_> {
                 .map(|number| self.memory(number).map_or(0, |bytes| bytes.len() as u64))
                 .collect(),
             tables: self.store.tables.iter().map(|table| table.elements.clone()).collect(),
+            thread: self.thread(),
             levels: Vec::new(),
+            waiting: Vec::new(),
         };
         if self.is_over() {
             return Ok(state);
         }
-        for (index, invocation) in self.invocations.iter().enumerate() {
-            let end = self.invocations.get(index + 1).map_or(self.frames.len(), |next| next.base);
-            for position in invocation.base..end {
-                let is_top = position + 1 == self.frames.len();
-                let level = match is_top {
-                    true => self.top(event, made)?,
-                    false => self.caller(position)?,
-                };
-                state.levels.push(Level::Wasm(level));
-            }
-            if let Some((func, _)) = invocation.host {
-                let func = self.store.funcs.get(func as usize);
-                state.levels.push(Level::Host(func.map_or(FuncKey(u32::MAX), |func| func.key)));
+        let here = Stack { frames: &self.frames, slots: &self.stack, invocations: &self.invocations };
+        state.levels = self.levels(here, Some((event, made)))?;
+        for (thread, of) in self.waiting() {
+            // One that has ended waits for nothing.
+            if !of.invocations.is_empty() {
+                state.waiting.push(Waiting { thread, levels: self.levels(of, None)? });
             }
         }
         Ok(state)
     }
 
+    /// The call stack of a thread. `now` is when its innermost frame is at an instruction and at no call.
+    fn levels(&self, of: Stack<'_>, now: Option<(u64, Made)>) -> Result<Vec<Level>> {
+        let mut levels = Vec::new();
+        for (index, invocation) in of.invocations.iter().enumerate() {
+            let end = of.invocations.get(index + 1).map_or(of.frames.len(), |next| next.base);
+            for position in invocation.base..end {
+                let level = match now.filter(|_| position + 1 == of.frames.len()) {
+                    Some((event, made)) => self.top(event, made)?,
+                    None => self.caller(of, position)?,
+                };
+                levels.push(Level::Wasm(level));
+            }
+            if let Some((func, _)) = invocation.host {
+                let func = self.store.funcs.get(func as usize);
+                levels.push(Level::Host(func.map_or(FuncKey(u32::MAX), |func| func.key)));
+            }
+        }
+        Ok(levels)
+    }
+
     fn top(&self, event: u64, made: Made) -> Result<Activation> {
         let nowhere = ValuesErrorKind::Effects("the moment is at no instruction");
         let (op, is_made) = self.next_op(event).ok_or(nowhere)?;
-        let mut level = self.activation(self.frames.len() - 1, &op, u32::MAX)?;
+        let frame = self.frames.last().ok_or(ValuesErrorKind::Effects("the moment is in no function"))?;
+        let mut level = self.activation(frame, &self.stack, &op, u32::MAX)?;
         if let (true, Some(slots), Some(top)) = (is_made, made, level.operands.last_mut()) {
             top.slots = slots;
         }
@@ -133,21 +173,20 @@ impl Machine<'_> {
     }
 
     /// A frame that called another: at its call.
-    fn caller(&self, position: usize) -> Result<Activation> {
+    fn caller(&self, of: Stack<'_>, position: usize) -> Result<Activation> {
         let nowhere = ValuesErrorKind::Effects("a caller is at no call");
-        let frame = self.frames.get(position).ok_or(nowhere.clone())?;
+        let frame = of.frames.get(position).ok_or(nowhere.clone())?;
         let body = self.store.funcs.get(frame.func as usize).and_then(|func| func.body.as_ref());
         let (body, pc) = body.zip(frame.pc.checked_sub(1)).ok_or(nowhere.clone())?;
         let cover = body.covers.get(pc).ok_or(nowhere.clone())?;
         let op = body.ops.get(cover.first as usize + usize::from(cover.before)).ok_or(nowhere)?;
         // Arguments, and the index of an indirect call, are the callee's now: its frame begins with them.
-        self.activation(position, op, body.code.get(pc).map_or(0, |instr| instr.a))
+        self.activation(frame, of.slots, op, body.code.get(pc).map_or(0, |instr| instr.a))
     }
 
     /// A frame before an operator, with those of its operands that are below slot `end`.
-    fn activation(&self, position: usize, op: &Op, end: u32) -> Result<Activation> {
+    fn activation(&self, frame: &Frame, stack: &[u64], op: &Op, end: u32) -> Result<Activation> {
         let nowhere = ValuesErrorKind::Effects("a frame of no function");
-        let frame = self.frames.get(position).ok_or(nowhere.clone())?;
         let func = self.store.funcs.get(frame.func as usize).ok_or(nowhere.clone())?;
         let (instance, index) = func.defined.ok_or(nowhere.clone())?;
         let module = self.trace.instances.get(instance.0 as usize).ok_or(nowhere.clone())?.module;
@@ -156,7 +195,7 @@ impl Machine<'_> {
         let places = places(self.trace.modules[module].bytes(), layout, linked, index, op.offset)?;
         let below = |(ty, _, home): &&(Ty, Place, u32)| home.saturating_add(ty.slots()) <= end;
         let value = |ty: Ty, place: Place| {
-            let slot = |slot: u32| self.stack.get(frame.fp + slot as usize).copied().unwrap_or(0);
+            let slot = |slot: u32| stack.get(frame.fp + slot as usize).copied().unwrap_or(0);
             let slots = match place {
                 Place::None => [0; 2],
                 Place::Const(value) => [value, 0],
@@ -174,6 +213,11 @@ impl Machine<'_> {
             locals: places.locals.iter().map(|&(ty, place)| value(ty, place)).collect(),
             operands: operands().map(|&(ty, place, _)| value(ty, place)).collect(),
             operand_slots: operands().map(|&(_, _, home)| home).collect(),
+            gives: match op.opcode {
+                Opcode::LocalGet => Some(Gives::Local(op.names, op.ty.map_or(1, Ty::slots))),
+                Opcode::GlobalGet => Some(Gives::Global(op.names)),
+                _ => None,
+            },
         })
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use wasmspoor::{
     module::FuncIndex,
-    trace::Trace,
+    trace::{MAIN, Trace},
     values::{Debugger, Level, State, Stop, Stopped, Typed, ValuesError},
 };
 
@@ -156,6 +156,9 @@ impl From<Failure> for Refused {
     }
 }
 
+/// Numbers of frames: the thread in the upper part, the position in its call stack in the lower.
+const FRAMES: u64 = 1 << 24;
+
 /// References to variables: the frame in the upper part, what of it in the lower.
 const LOCALS: u64 = 1;
 const OPERANDS: u64 = 2;
@@ -218,13 +221,13 @@ impl<W: Write> Adapter<'_, '_, W> {
             "initialize" => capabilities(),
             command if PLAIN.contains(&command) => json!({}),
             "continue" => json!({ "allThreadsContinued": true }),
-            "threads" => json!({ "threads": [{ "id": 1, "name": "sample" }] }),
+            "threads" => threads(&self.debugger.state()?),
             "setBreakpoints" => self.set_lines(arguments)?,
             "setFunctionBreakpoints" => self.set_functions(arguments)?,
             "setInstructionBreakpoints" => self.set_instructions(arguments)?,
             "dataBreakpointInfo" => data_info(&self.debugger.state()?, arguments),
             "setDataBreakpoints" => self.set_data(arguments)?,
-            "stackTrace" => self.stack()?,
+            "stackTrace" => self.stack(arguments)?,
             "scopes" => self.scopes(arguments)?,
             "variables" => self.variables(arguments)?,
             "source" => self.source(arguments)?,
@@ -263,8 +266,11 @@ impl<W: Write> Adapter<'_, '_, W> {
     }
 
     fn stopped(&mut self, reason: &str, hit: &[u64]) -> Result<(), Failure> {
-        let body =
-            json!({ "reason": reason, "threadId": 1, "allThreadsStopped": true, "hitBreakpointIds": hit });
+        // Where the values are not known, nor is the thread.
+        let thread = self.debugger.state().map_or(MAIN, |state| state.thread);
+        let body = json!({
+            "reason": reason, "threadId": id_of(thread), "allThreadsStopped": true, "hitBreakpointIds": hit,
+        });
         self.event("stopped", body)
     }
 
@@ -337,12 +343,17 @@ impl<W: Write> Adapter<'_, '_, W> {
 
     // Showing.
 
-    fn stack(&mut self) -> Result<Json, Refused> {
+    fn stack(&mut self, arguments: &Json) -> Result<Json, Refused> {
         let state = self.debugger.state()?;
         let trace = self.debugger.trace();
+        let thread =
+            arguments["threadId"].as_u64().map_or(u64::from(state.thread), |id| id.saturating_sub(1));
+        let levels = levels_of(&state, thread).ok_or("there is no such thread now")?;
+        let first = thread.saturating_mul(FRAMES);
+        let id = |number: usize| first.saturating_add(number as u64);
         let frame = |(number, level): (usize, &Level)| match level {
             Level::Wasm(frame) => json!({
-                "id": number,
+                "id": id(number),
                 "name": valued::function(trace, frame.function),
                 "line": listing::line_of(trace, frame.function, frame.offset),
                 "column": 1,
@@ -353,11 +364,11 @@ impl<W: Write> Adapter<'_, '_, W> {
                 },
             }),
             Level::Host(func) => json!({
-                "id": number, "name": valued::callee(trace, *func), "line": 0, "column": 0,
+                "id": id(number), "name": valued::callee(trace, *func), "line": 0, "column": 0,
                 "presentationHint": "label",
             }),
         };
-        let frames: Vec<Json> = state.levels.iter().enumerate().rev().map(frame).collect();
+        let frames: Vec<Json> = levels.iter().enumerate().rev().map(frame).collect();
         Ok(json!({ "totalFrames": frames.len(), "stackFrames": frames }))
     }
 
@@ -371,9 +382,11 @@ impl<W: Write> Adapter<'_, '_, W> {
 
     fn variables(&mut self, arguments: &Json) -> Result<Json, Refused> {
         let reference = arguments["variablesReference"].as_u64().ok_or("which variables?")?;
-        let (frame, kind) = ((reference / KINDS) as usize, reference % KINDS);
+        let (frame, kind) = (reference / KINDS, reference % KINDS);
         let state = self.debugger.state()?;
-        let values: &[Typed] = match (kind, state.levels.get(frame)) {
+        let level =
+            levels_of(&state, frame / FRAMES).and_then(|levels| levels.get((frame % FRAMES) as usize));
+        let values: &[Typed] = match (kind, level) {
             (GLOBALS, _) => &state.globals,
             (LOCALS, Some(Level::Wasm(frame))) => &frame.locals,
             (OPERANDS, Some(Level::Wasm(frame))) => &frame.operands,
@@ -431,6 +444,35 @@ impl<W: Write> Adapter<'_, '_, W> {
 
 fn list<'a>(arguments: &'a Json, name: &str) -> impl Iterator<Item = &'a Json> {
     arguments[name].as_array().into_iter().flatten()
+}
+
+/// The number of a thread for an editor, which wants them from 1 on.
+fn id_of(thread: u32) -> u64 {
+    u64::from(thread) + 1
+}
+
+/// The call stack of a thread.
+fn levels_of(state: &State, thread: u64) -> Option<&[Level]> {
+    if u64::from(state.thread) == thread {
+        return Some(&state.levels);
+    }
+    let waiting = state.waiting.iter().find(|waiting| u64::from(waiting.thread) == thread);
+    waiting.map(|waiting| &waiting.levels[..])
+}
+
+/// All threads of now.
+fn threads(state: &State) -> Json {
+    let mut numbers: Vec<u32> = state.waiting.iter().map(|waiting| waiting.thread).collect();
+    numbers.push(state.thread);
+    numbers.sort_unstable();
+    let name = |thread: u32| match (thread, numbers.len()) {
+        (MAIN, 1) => "sample".to_owned(),
+        (MAIN, _) => "thread 0, of the entry point".to_owned(),
+        _ => format!("thread {thread}"),
+    };
+    let threads: Vec<_> =
+        numbers.iter().map(|&thread| json!({ "id": id_of(thread), "name": name(thread) })).collect();
+    json!({ "threads": threads })
 }
 
 /// The function whose listing is a source.

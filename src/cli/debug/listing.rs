@@ -21,7 +21,13 @@ pub(super) fn line_of(trace: &Trace, func: FuncIndex, offset: CodeOffset) -> usi
 
 /// The text of a function: what a debugger shows as its source.
 pub(super) fn text(trace: &Trace, func: FuncIndex) -> String {
-    ops(trace, func).iter().map(|op| format!("{:#08x}  {}\n", op.offset.0, op.opcode.mnemonic())).collect()
+    ops(trace, func).iter().map(|op| line(trace, op) + "\n").collect()
+}
+
+/// An instruction with its immediates.
+fn line(trace: &Trace, op: &Op) -> String {
+    let immediates = trace.modules.first().map_or_else(String::new, |module| module.immediates(op.offset));
+    format!("{:#08x}  {} {immediates}", op.offset.0, op.opcode.mnemonic()).trim_end().to_owned()
 }
 
 /// Prints the instructions around the one that is next.
@@ -31,7 +37,7 @@ pub(super) fn around(trace: &Trace, frame: &Activation, out: &mut impl Write) ->
     let first = position.saturating_sub(4);
     for op in ops.iter().skip(first).take(9) {
         let mark = if op.offset == frame.offset { '>' } else { ' ' };
-        writeln!(out, "{mark} {:#08x}  {}", op.offset.0, op.opcode.mnemonic())?;
+        writeln!(out, "{mark} {}", line(trace, op))?;
     }
     Ok(())
 }

@@ -88,7 +88,19 @@ impl Problem {
 
 /// Prints the call stack, the innermost frame first.
 fn backtrace(trace: &Trace, state: &State, out: &mut impl Write) -> Result<(), Problem> {
-    for (depth, level) in state.levels.iter().rev().enumerate() {
+    if state::has_threads(state) {
+        writeln!(out, "thread {}", state.thread)?;
+    }
+    levels(trace, &state.levels, out)?;
+    for waiting in &state.waiting {
+        writeln!(out, "thread {}, waits for its turn", waiting.thread)?;
+        levels(trace, &waiting.levels, out)?;
+    }
+    Ok(())
+}
+
+fn levels(trace: &Trace, levels: &[Level], out: &mut impl Write) -> Result<(), Problem> {
+    for (depth, level) in levels.iter().rev().enumerate() {
         writeln!(out, "#{depth} {}", level_words(trace, level))?;
     }
     Ok(())
@@ -208,7 +220,9 @@ impl<'d, 't> Prompt<'d, 't> {
         let operands = valued::row(&valued::values(&frame.operands));
         let operands = if operands.is_empty() { operands } else { format!("  ({operands})") };
         let (event, site, opcode) = (grouped(state.event), valued::site(frame), frame.opcode.mnemonic());
-        writeln!(out, "event {event}  {site} {opcode}{operands}")?;
+        let thread =
+            if state::has_threads(&state) { format!("  thread {}", state.thread) } else { String::new() };
+        writeln!(out, "event {event}  {site} {opcode}{operands}{thread}")?;
         Ok(())
     }
 

@@ -9,6 +9,14 @@ use super::super::error::Ending;
 use super::super::{error::ValuesErrorKind, limits::MAX_PARKED_BYTES, store::LastThrown, visitor::Visitor};
 use super::{Frame, Invocation, Machine, Result, State};
 
+/// The frames of a thread, their slots, and the calls of the host that they are in.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::values) struct Stack<'m> {
+    pub(in crate::values) frames: &'m [Frame],
+    pub(in crate::values) slots: &'m [u64],
+    pub(in crate::values) invocations: &'m [Invocation],
+}
+
 /// What belongs to a thread that does not run.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Thread {
@@ -34,6 +42,15 @@ impl Machine<'_> {
     /// The thread that runs.
     pub fn thread(&self) -> u32 {
         self.threads.current()
+    }
+
+    /// The threads that wait for their turn, by number.
+    pub(in crate::values) fn waiting<'m>(&'m self) -> Vec<(u32, Stack<'m>)> {
+        let stack =
+            |of: &'m Thread| Stack { frames: &of.frames, slots: &of.stack, invocations: &of.invocations };
+        let mut waiting: Vec<_> = self.threads.others().map(|(number, of)| (number, stack(of))).collect();
+        waiting.sort_by_key(|(number, _)| *number);
+        waiting
     }
 
     /// The present values of globals are those of each thread that begins.

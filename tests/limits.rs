@@ -397,6 +397,33 @@ fn a_function_that_takes_too_much_stops_and_the_rest_runs() {
     assert_eq!(session.finish().counts().unwrap().of_mnemonic("call"), 2);
 }
 
+/// An exception asks each `catch` on its way, and nothing stops it: 90,000 frames of 20,000 `try`s each took
+/// 41 s under a limit of 10.
+#[test]
+fn an_exception_with_a_long_way_stops_before_it_is_thrown() {
+    let text = |tries: usize| {
+        let open = "(try_table (catch $u $b) ".repeat(tries);
+        format!(
+            r#"(module (tag $e) (tag $u)
+                (func $deep (param i32) (block $b {open}
+                    (if (local.get 0)
+                        (then (call $deep (i32.sub (local.get 0) (i32.const 1))))
+                        (else (throw $e))) {}))
+                (func (export "main")
+                    (block $x (try_table (catch_all $x) (call $deep (i32.const 100))))))"#,
+            ")".repeat(tries)
+        )
+    };
+    let (session, outcome) = run(&text(500), limits());
+    assert_eq!(outcome, Outcome::Returned(Vec::new()));
+    assert_eq!(session.finish().counts().unwrap().of_mnemonic("throw"), 1);
+    let (session, outcome) = run(&text(600), limits());
+    let Outcome::Failed { message, site: Some(site) } = outcome else { panic!("{outcome:?}") };
+    assert!(message.contains("too much"), "{message}");
+    assert_eq!(site.function.0, 1);
+    assert_eq!(last(session).map(|site| site.function.0), Some(1));
+}
+
 /// Each `br_if` copies as many values as its label has: code of the engine, a thousand times the sample's. No
 /// function is heavy by itself, all together are.
 #[test]

@@ -21,6 +21,10 @@ pub(super) const MAX_MODULE_PER_BYTE: u64 = 4;
 /// Labels of one table at most, as browsers and the engine have it; a function with a longer one is heavy.
 pub(super) const MAX_TABLE: u32 = 65_520;
 
+/// Checks on an exception's way out of a function at most, one for each `try` and each tag it takes: nothing
+/// stops in between, and 100,000 frames with more would take many seconds. Compilers nest a few dozen.
+pub(super) const MAX_CHECKS: u64 = 1024;
+
 /// Operators of a constant expression at most: the engine evaluates one within another on the native stack,
 /// which a hundred thousand exhaust. Compilers write three.
 pub(super) const MAX_CONSTANT: u64 = 500;

@@ -6,6 +6,9 @@
 //! added up. A function of too many is *heavy*: nobody validates it, and the engine stops when it is called.
 //! No compiler writes one, for no browser would run it.
 //!
+//! An exception asks each `catch` on its way, and nothing stops between a `throw` and its handler: no place
+//! could be named. So the checks on the longest way out of a function are counted too.
+//!
 //! Constant expressions are counted too: the engine evaluates them, and lets go of them, on the native stack,
 //! an operator within another, so a long one would end the process.
 //!
@@ -22,7 +25,9 @@ use super::{
     FuncIndex,
     component::Core,
     features::component_features,
-    limits::{MAX_CONSTANT, MAX_FUNCTION, MAX_MODULE, MAX_MODULE_PER_BYTE, MAX_TABLE, OF_OTHER_TYPES},
+    limits::{
+        MAX_CHECKS, MAX_CONSTANT, MAX_FUNCTION, MAX_MODULE, MAX_MODULE_PER_BYTE, MAX_TABLE, OF_OTHER_TYPES,
+    },
 };
 
 /// Steps of a construct besides its values: what a control frame takes.
@@ -62,7 +67,7 @@ impl Heavy {
         let is_light =
             |body: &FunctionBody<'_>| most(body) <= MAX_FUNCTION && len(body) <= u64::from(MAX_TABLE);
         let constant = shapes.constant;
-        if bound <= limit && bodies.iter().all(is_light) {
+        if bound <= limit && shapes.tags.is_empty() && bodies.iter().all(is_light) {
             return Self { constant, ..Self::default() };
         }
         let weigh = |(position, body): (usize, &FunctionBody<'_>)| {
@@ -341,10 +346,28 @@ impl Shapes {
     /// were too many.
     fn weigh(&self, position: usize, body: &FunctionBody<'_>) -> u64 {
         let shape = self.of_function((self.imported + position) as u32);
-        let mut scale = Scale { shapes: self, steps: shape.sum(), labels: vec![shape.leaves], shape };
+        let mut scale =
+            Scale { shapes: self, steps: shape.sum(), labels: vec![Label::of(shape.leaves)], shape };
         // A body that cannot be read further is not validated further.
         _ = scale.read(body);
         scale.steps
+    }
+}
+
+/// A construct.
+#[derive(Debug, Clone, Copy, Default)]
+struct Label {
+    /// Values of a branch to it.
+    values: u64,
+    /// Checks of an exception that comes to it, if it is a `try`.
+    own: u64,
+    /// Those on the longest way out of what it holds.
+    inner: u64,
+}
+
+impl Label {
+    fn of(values: u64) -> Self {
+        Self { values, ..Self::default() }
     }
 }
 
@@ -352,8 +375,8 @@ impl Shapes {
 struct Scale<'s> {
     shapes: &'s Shapes,
     steps: u64,
-    /// Values of the label of each construct that encloses the operator.
-    labels: Vec<u64>,
+    /// Of each construct that encloses the operator.
+    labels: Vec<Label>,
     /// Of the function.
     shape: Shape,
 }
@@ -372,32 +395,59 @@ impl Scale<'_> {
 
     fn label(&self, depth: u32) -> u64 {
         let position = self.labels.len().checked_sub(1 + depth as usize);
-        position.and_then(|position| self.labels.get(position)).copied().unwrap_or(0)
+        position.and_then(|position| self.labels.get(position)).map_or(0, |label| label.values)
     }
 
     /// Opens a construct; its `end` and its `else` take and leave the same values once more.
     fn open(&mut self, shape: Shape, is_loop: bool) -> u64 {
-        self.labels.push(if is_loop { shape.takes } else { shape.leaves });
+        self.labels.push(Label::of(if is_loop { shape.takes } else { shape.leaves }));
         FRAME + 2 * shape.sum()
+    }
+
+    /// Closes a construct. A function whose exceptions have too long a way is heavy.
+    fn close(&mut self) -> u64 {
+        let label = self.labels.pop().unwrap_or_default();
+        let checks = label.own + label.inner;
+        if let Some(around) = self.labels.last_mut() {
+            around.inner = around.inner.max(checks);
+        }
+        if checks > MAX_CHECKS { MAX_FUNCTION } else { label.values }
+    }
+
+    /// The innermost `try` asks so many times more.
+    fn check(&mut self, checks: usize) {
+        if let Some(label) = self.labels.last_mut() {
+            label.own += checks as u64;
+        }
     }
 
     /// The steps of an operator beyond the one that each has.
     fn operator(&mut self, operator: &Operator<'_>) -> wasmparser::Result<u64> {
         let shapes = self.shapes;
         Ok(match operator {
-            Operator::Block { blockty } | Operator::If { blockty } | Operator::Try { blockty } => {
+            Operator::Block { blockty } | Operator::If { blockty } => {
                 self.open(shapes.of_block(*blockty), false)
+            }
+            Operator::Try { blockty } => {
+                let steps = self.open(shapes.of_block(*blockty), false);
+                self.check(1);
+                steps
             }
             Operator::Loop { blockty } => self.open(shapes.of_block(*blockty), true),
             Operator::TryTable { try_table } => {
                 let caught = try_table.catches.iter().map(|catch| self.catch(catch)).sum::<u64>();
-                caught + self.open(shapes.of_block(try_table.ty), false)
+                let steps = caught + self.open(shapes.of_block(try_table.ty), false);
+                self.check(1 + try_table.catches.len());
+                steps
             }
             Operator::Catch { tag_index } | Operator::Throw { tag_index } => {
+                if matches!(operator, Operator::Catch { .. }) {
+                    self.check(1);
+                }
                 shapes.of_tag(*tag_index).takes + self.label(0)
             }
             Operator::Else | Operator::CatchAll => 2 * self.label(0),
-            Operator::End | Operator::Delegate { .. } => self.labels.pop().unwrap_or(0),
+            Operator::End | Operator::Delegate { .. } => self.close(),
             Operator::Br { relative_depth }
             | Operator::BrIf { relative_depth }
             | Operator::BrOnNull { relative_depth }
@@ -506,6 +556,36 @@ mod tests {
         ] {
             let code = format!("unreachable {code} unreachable");
             assert_eq!(heavy(&module(&code)), [0], "{}", &code[..100]);
+        }
+    }
+
+    #[test]
+    fn exceptions_with_a_long_way_out_are_heavy() {
+        let most = MAX_CHECKS as usize;
+        let nested = |open: &str, times: usize, close: &str| {
+            format!(
+                "(module (tag $e) (tag $u) (func block {}{} end))",
+                open.repeat(times),
+                close.repeat(times)
+            )
+        };
+        let handlers = |times: usize| nested("try ", 1, &format!("{} end", "catch $u ".repeat(times)));
+        let clauses =
+            |times: usize| nested(&format!("try_table {}", "(catch $u 0) ".repeat(times)), 1, "end ");
+        for (text, is_heavy) in [
+            (nested("try_table (catch $u 0) ", most / 2, "end "), false),
+            (nested("try_table (catch $u 0) ", most / 2 + 1, "end "), true),
+            (nested("try block ", most / 2, "end catch $u end "), false),
+            (nested("try block ", most / 2 + 1, "end catch $u end "), true),
+            (nested("try try ", most / 2 + 1, "delegate 0 delegate 0 "), true),
+            (handlers(most - 1), false),
+            (handlers(most), true),
+            (clauses(most - 1), false),
+            (clauses(most), true),
+            (nested("", 1, &"try_table (catch $u 0) end ".repeat(most)), false),
+        ] {
+            let wasm = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(!heavy(&wasm).is_empty(), is_heavy, "{}", &text[..100]);
         }
     }
 

@@ -633,6 +633,32 @@ fn a_thread_that_spins_on_plain_loads_gives_way() {
     }
 }
 
+/// A thread goes on when `_start` has returned: its work is that of the entry point.
+#[test]
+fn what_threads_do_after_the_end_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = folder.path().join("after.wasm");
+    let after = r#"(func $body (param i32 i32) (local $i i32)
+            (loop $next (br_if $next
+                (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 10000))))
+            (call $say (local.get 0) (i32.const 97)))
+        (func (export "_start") (call $spawn (i32.const 1)))"#;
+    fs::write(&sample, program(after)).unwrap();
+    let report = report(&["run", "--json", "--fail-on", "never", sample.to_str().unwrap()]);
+    let all = report["instructions"].as_u64().unwrap();
+    assert!(all > 60_000, "{all}");
+    let functions = report["functions"].as_array().unwrap();
+    let of_functions: u64 =
+        functions.iter().map(|function| function["classes"]["total"].as_u64().unwrap()).sum();
+    let entries = report["entries"].as_array().unwrap();
+    let metrics = || entries.iter().map(|entry| &entry["metrics"]);
+    let of_entries: u64 = metrics().map(|metrics| metrics["classes"]["total"].as_u64().unwrap()).sum();
+    assert_eq!((of_functions, of_entries), (all, all));
+    let written =
+        metrics().filter_map(|metrics| metrics["host_calls"]["wasi_snapshot_preview1.fd_write"].as_u64());
+    assert_eq!(written.sum::<u64>(), 1);
+}
+
 /// Each of three threads says its own letter, so each call tells its thread.
 #[test]
 fn a_call_of_the_host_is_of_the_thread_that_made_it() {

@@ -42,7 +42,9 @@ impl Pass for OfEntries {
     }
 
     fn of(&self, mut depths: Depths, replayed: &Replayed<'_>) -> Vec<CallDepth> {
-        depths.close();
+        if depths.has_begun {
+            depths.close();
+        }
         let of_entry = |entry: Option<usize>| entry.and_then(|entry| depths.kept.get(entry).copied());
         replayed.invocations().into_iter().map(|entry| of_entry(entry).unwrap_or_default()).collect()
     }
@@ -53,6 +55,8 @@ impl Pass for OfEntries {
 pub(super) struct Depths {
     /// Entry points that are kept.
     keep: usize,
+    /// Whether one began.
+    has_begun: bool,
     kept: Vec<CallDepth>,
     depth: u64,
     /// The depth below each invocation that has not ended.
@@ -86,7 +90,7 @@ impl Depths {
         }
     }
 
-    /// The entry point is over, or the replay failed in it.
+    /// The next entry point begins, or the replay is over.
     fn close(&mut self) {
         if self.kept.len() < self.keep {
             let mean = if self.frames == 0 { 0.0 } else { self.sum as f64 / self.frames as f64 };
@@ -139,6 +143,10 @@ impl Visitor for Depths {
     }
 
     fn invoke(&mut self, _: FuncKey) {
+        if self.has_begun && self.below.is_empty() && self.threads.is_main() {
+            self.close();
+        }
+        self.has_begun = true;
         self.below.push(self.depth);
         self.is_pending = true;
     }
@@ -155,8 +163,5 @@ impl Visitor for Depths {
         }
         self.is_pending = false;
         self.depth = self.below.pop().unwrap_or(0);
-        if self.below.is_empty() && self.threads.is_main() {
-            self.close();
-        }
     }
 }

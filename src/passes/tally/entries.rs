@@ -1,8 +1,8 @@
 //! Figures of each entry point, from the growth of the block counters between its beginning and its end.
 //!
-//! An entry point is an invocation by the host at top level; what it calls back into belongs to it. At its
-//! end the blocks of the functions that it entered are looked at once. So an entry point costs as much as the
-//! code it touched.
+//! An entry point is an invocation by the host at top level. What it calls back into belongs to it, and what
+//! threads do after it returned, until the next begins. At its end the blocks of the functions that it
+//! entered are looked at once. So an entry point costs as much as the code it touched.
 
 use std::collections::BTreeMap;
 

@@ -138,7 +138,7 @@ impl Tally {
         std::mem::take(&mut self.paths).finish()
     }
 
-    /// Closes what a replay that failed left open.
+    /// The replay ended: closes the last entry point, and what a replay that failed left open.
     pub(super) fn close(&mut self) {
         while !self.stack.is_empty() {
             self.stack.end();
@@ -146,6 +146,8 @@ impl Tally {
         self.end_entry();
     }
 
+    /// Ends the entry point that began last. Threads go on after it returned: what they do until the next
+    /// begins is its work.
     fn end_entry(&mut self) {
         let targets = self.sites.end_entry();
         let grown = self.growth.take();
@@ -353,6 +355,7 @@ impl Visitor for Tally {
             self.paths.restart();
         }
         if self.stack.is_idle() {
+            self.end_entry();
             self.entries.begin(func);
         }
         self.stack.invoke();
@@ -375,9 +378,6 @@ impl Visitor for Tally {
         self.ends.forget();
         self.invoked.settle();
         self.stack.end();
-        if self.stack.is_idle() {
-            self.end_entry();
-        }
     }
 
     fn switch(&mut self, thread: u32) {

@@ -48,6 +48,36 @@ fn file(folder: &tempfile::TempDir, name: &str, contents: impl AsRef<[u8]>) -> S
     path.to_str().unwrap().to_owned()
 }
 
+/// A name of 100 KB made 90 MB of a report.
+#[test]
+fn long_names_are_cut_and_counted() {
+    let (folder, name) = (folder(), "n".repeat(50_000));
+    let functions = "(func (call $f)) ".repeat(100);
+    let calls: String = (1..=100).map(|index| format!("(call {index}) ")).collect();
+    let text = format!(
+        r#"(module (import "env" "{name}" (func $f)) {functions} (func (export "_start") {calls})
+            (func (export "e{name}")))"#
+    );
+    let sample = file(&folder, "long.wat", text);
+    let shortened = text_of(&["run", "--json", "--fail-on", "never", &sample]);
+    let full = text_of(&["run", "--json", "--full", "--fail-on", "never", &sample]);
+    assert!(shortened.len() < 1 << 20 && !shortened.contains(&name), "{}", shortened.len());
+    assert!(full.contains(&name));
+    let report: Value = serde_json::from_str(&shortened).unwrap();
+    let cut = |list: &str| report["cut"][list].as_u64();
+    for list in ["view.imports.name", "view.exports.name", "fabricated.name"] {
+        assert_eq!(cut(list), Some(1), "{list}");
+    }
+    assert_eq!(cut("host_calls.name"), report["host_calls"].as_array().map(|calls| calls.len() as u64));
+    let called = report["metrics"]["host_calls"].as_object().unwrap();
+    assert_eq!(called.values().map(|calls| calls.as_u64().unwrap()).collect::<Vec<_>>(), [100]);
+    assert!(called.keys().all(|name| name.starts_with("env.nnn") && name.len() < 1000));
+}
+
+fn text_of(words: &[&str]) -> String {
+    text(&spoor(words))
+}
+
 /// Every way out, without the file.
 const WAYS: &[&[&str]] = &[
     &["run"],

@@ -209,9 +209,13 @@ fn exclusive(profile: &Profile<'_>, ran: Ran<'_>, is_detailed: bool, executed: &
 }
 
 fn host_calls(profile: &Profile<'_>, calls: &[Call]) -> BTreeMap<String, u64> {
-    let mut by_name = BTreeMap::new();
+    let mut by_host: BTreeMap<usize, u64> = BTreeMap::new();
     for call in calls.iter().filter(|call| call.callee.is_host()) {
-        *by_name.entry(profile.host_name(call.callee.position())).or_default() += call.count;
+        *by_host.entry(call.callee.position()).or_default() += call.count;
+    }
+    let mut by_name = BTreeMap::new();
+    for (host, count) in by_host {
+        *by_name.entry(profile.host_name(host).to_owned()).or_default() += count;
     }
     by_name
 }

@@ -173,7 +173,7 @@ fn hottest_branches(profile: &Replayed<'_>) -> (Vec<HotBranch>, u64) {
 fn metrics(profile: &Profile<'_>, totals: &Totals, classes: Classes, tables: u64) -> Metrics {
     let mut host_calls = BTreeMap::new();
     for (&host, count) in &totals.host_calls {
-        *host_calls.entry(profile.host_name(host)).or_default() += count;
+        *host_calls.entry(profile.host_name(host).to_owned()).or_default() += count;
     }
     Metrics {
         classes,

@@ -15,7 +15,7 @@ use crate::{
         view::{Classes, View},
     },
     sandbox::{Entry, EntryEnd, Run},
-    trace::{FuncKey, InstanceIndex, Trace, Visitor},
+    trace::{FuncKey, InstanceIndex, Trace, Visitor, host_name},
 };
 
 use super::{
@@ -32,6 +32,8 @@ pub struct Profile<'r> {
     pub(super) tally: Tally,
     /// Ordinals of the functions of the instance, by index.
     ran: Vec<usize>,
+    /// Of each host function its name and, if it is an import of the module, its index.
+    hosts: Vec<(String, Option<FuncIndex>)>,
     /// All calls.
     pub(super) calls: Vec<Call>,
     /// Sequences of three functions, and how many were not kept.
@@ -84,7 +86,9 @@ impl<'r> Profile<'r> {
         ran.sort_by_key(|ordinal| tally.functions[*ordinal].func);
         let classes = Classes::of_histogram(&tally.entries.total.opcodes);
         let calls = Vec::new();
-        let mut profile = Self { run, view, trace, tally, ran, calls, paths, classes, error };
+        let hosts = Vec::new();
+        let mut profile = Self { run, view, trace, tally, ran, hosts, calls, paths, classes, error };
+        profile.hosts = (0..profile.tally.hosts.len()).map(|position| profile.host(position)).collect();
         profile.calls = profile.all_calls();
         (profile, counter)
     }
@@ -173,16 +177,24 @@ impl<'r> Profile<'r> {
             let function = self.tally.functions.get(state.position())?;
             return (function.instance == InstanceIndex(0)).then_some(function.func);
         }
-        let index = FuncIndex(u32::try_from(state.position()).ok()?);
-        let (module, host) = (self.module()?, self.trace.hosts.get(self.tally.hosts.get(state.position())?)?);
-        let is_host = |index: FuncIndex| {
-            let import = module.imported_function(index);
-            import.is_some_and(|import| *import.module == *host.module && *import.name == *host.name)
+        self.hosts.get(state.position())?.1
+    }
+
+    /// Name and index of a host function. Done once for each: names can be long.
+    fn host(&self, position: usize) -> (String, Option<FuncIndex>) {
+        let Some(host) = self.tally.hosts.get(position).and_then(|key| self.trace.hosts.get(key)) else {
+            return Default::default();
         };
-        // Host functions that are not imported may stand between.
-        is_host(index)
-            .then_some(index)
-            .or_else(|| (0..module.imported_functions()).map(FuncIndex).find(|index| is_host(*index)))
+        let index = self.module().and_then(|module| {
+            let is_host = |index: FuncIndex| {
+                let import = module.imported_function(index);
+                import.is_some_and(|import| *import.module == *host.module && *import.name == *host.name)
+            };
+            // Host functions that are not imported may stand between.
+            let likely = u32::try_from(position).ok().map(FuncIndex).filter(|index| is_host(*index));
+            likely.or_else(|| (0..module.imported_functions()).map(FuncIndex).find(|index| is_host(*index)))
+        });
+        (host_name(&host.module, &host.name), index)
     }
 
     /// The key of a function of the module.
@@ -195,9 +207,8 @@ impl<'r> Profile<'r> {
     }
 
     /// The name of a host function.
-    pub(super) fn host_name(&self, position: usize) -> String {
-        let host = self.tally.hosts.get(position).and_then(|key| self.trace.hosts.get(key));
-        host.map(|host| format!("{}.{}", host.module, host.name)).unwrap_or_default()
+    pub(super) fn host_name(&self, position: usize) -> &str {
+        self.hosts.get(position).map_or("", |(name, _)| name)
     }
 
     fn all_calls(&self) -> Vec<Call> {

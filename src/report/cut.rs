@@ -1,11 +1,15 @@
 //! A report of a bearable length: that of a module of 60,000 functions has 600 MB.
 //!
-//! Lists are cut, never items, but for the metrics of entry points that repeat others; [`Report::cut`] counts
-//! what is left out of each.
+//! Lists are cut, and long names (`cut_names`), never other items, but for the metrics of entry points that
+//! repeat others. [`Report::cut`] counts what is left out of each.
 
 use std::collections::BTreeMap;
 
-use super::{EntryReport, Report, limits::REPEATS};
+use super::{
+    EntryReport, Report,
+    cut_names::{self, Names},
+    limits::REPEATS,
+};
 use crate::{
     module::view::{Lengths, View, clip},
     passes::{CallGraph, Coverage, Dynamic, Metrics, StateMachine},
@@ -20,6 +24,7 @@ const MOST: Lengths = Lengths { large: 1_000, small: 20_000 };
 pub struct Shortened {
     view: View,
     dynamic: Dynamic,
+    names: Names,
     cut: BTreeMap<&'static str, u64>,
 }
 
@@ -50,7 +55,7 @@ impl Shortened {
             table_writes: of.table_writes.clone(),
             ..*of
         };
-        let view = report.view.clipped(MOST, &mut cut);
+        let mut view = report.view.clipped(MOST, &mut cut);
         for (name, most, len) in Self::of_slices(report) {
             if len > most {
                 cut(name, (len - most) as u64);
@@ -60,6 +65,14 @@ impl Shortened {
         if repeats > REPEATS {
             cut("entries.metrics", (repeats - REPEATS) as u64);
         }
+        let names = Names::of(report, large, small);
+        let of_functions = cut_names::of_functions(&report.dynamic.functions, large);
+        for (name, count) in names.counts().into_iter().chain([("functions.name", of_functions)]) {
+            if count > 0 {
+                cut(name, count);
+            }
+        }
+        cut_names::of_view(&mut view, &mut left_out);
         if left_out.is_empty() {
             return None;
         }
@@ -69,7 +82,8 @@ impl Shortened {
         dynamic.functions.truncate(large);
         dynamic.call_depth.truncate(large);
         dynamic.branches.truncate(small);
-        Some(Self { view, dynamic, cut: left_out })
+        cut_names::cut_functions(&mut dynamic.functions);
+        Some(Self { view, dynamic, names, cut: left_out })
     }
 
     /// The lists that a report only refers to.
@@ -92,6 +106,7 @@ impl Shortened {
             entry.metrics = None;
         }
         report.files = report.files.get(..small).unwrap_or(report.files);
+        self.names.put(&mut report);
         (report.view, report.dynamic) = (&self.view, &self.dynamic);
         report.cut.clone_from(&self.cut);
         report

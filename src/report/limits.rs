@@ -80,3 +80,7 @@ pub(super) const NAME_CHARS: usize = 200;
 
 /// Made-up calls that ran no new code and called no host, and keep their metrics: exploring makes hundreds.
 pub(super) const REPEATS: usize = 16;
+
+/// Characters of a name that stays whole in a shortened report: mangled ones are shorter, nearly all. A
+/// sample can have a name of its own length, and thousands of calls that repeat it.
+pub(super) const NAME_KEPT: usize = 1000;

@@ -12,6 +12,7 @@ mod contents;
 pub mod coverage;
 pub mod csv;
 mod cut;
+mod cut_names;
 pub mod diff;
 pub mod dot;
 pub mod folded;

@@ -14,6 +14,7 @@ use crate::{
     module::{FuncIndex, Module, Place, view},
     passes,
     sandbox::{Call, Run},
+    trace::host_name,
 };
 
 use super::{
@@ -200,16 +201,16 @@ impl<'a> Index<'a> {
 
     /// The host functions that were called.
     ///
-    /// The measurements count them as `module.name`. Module and name may have points themselves, so the key
-    /// alone does not say where one ends. The imports and the calls that were kept tell it. Where two imports
-    /// have one key, each has the calls of its edges.
+    /// The measurements count them as `module.name`, cut if it is long. Module and name may have points
+    /// themselves, so the key alone does not say where one ends. The imports and the calls that were kept
+    /// tell it. Where two imports have one key, each has the calls of its edges.
     fn hosts(&self) -> Vec<Host<'a>> {
         let counted = &self.facts.dynamic.metrics.host_calls;
         let imports = self.imported.iter().map(|import| (import.module.as_str(), import.name.as_str()));
         let kept = self.all_calls().iter().map(|call| (&*call.module, &*call.name));
         let mut named: BTreeMap<String, BTreeSet<(&str, &str)>> = BTreeMap::new();
         for (module, name) in imports.chain(kept).collect::<BTreeSet<_>>() {
-            named.entry(format!("{module}.{name}")).or_default().insert((module, name));
+            named.entry(host_name(module, name)).or_default().insert((module, name));
         }
         let mut hosts = Vec::new();
         for (key, &count) in counted {

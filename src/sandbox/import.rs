@@ -53,6 +53,8 @@ pub(super) struct Import {
     pub(super) func: FuncIndex,
     pub(super) module: Arc<str>,
     pub(super) name: Arc<str>,
+    /// What it shares its room in the log with.
+    pub(super) quota: Arc<str>,
     pub(super) params: Vec<Param>,
     pub(super) body: Body,
     pub(super) answer: Answer,
@@ -91,7 +93,7 @@ impl Import {
 
     fn callee(&self) -> Callee<'_> {
         let names_len = self.module.len() + self.name.len();
-        Callee { name: &self.name, names_len, answer: self.answer, params: &self.params }
+        Callee { quota: &self.quota, names_len, answer: self.answer, params: &self.params }
     }
 
     /// Advances the clock and takes a place in the log, in the order in which calls begin.

@@ -14,6 +14,7 @@ use wasmparser::{DataKind, Operator, Payload, TypeRef};
 
 use crate::{
     module::{FuncIndex, Module, component::Core},
+    trace::host_name,
     tracer::{Clock, FunctionImport, HostFn, Linker, Turns, Type, Value},
 };
 
@@ -196,6 +197,7 @@ impl Linker for Link {
             func: FuncIndex(import.index),
             module: import.module.into(),
             name: import.name.into(),
+            quota: host_name("", import.name).into(),
             params,
             body,
             answer,

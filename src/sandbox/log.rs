@@ -57,7 +57,8 @@ impl Default for Log {
 /// The function that a call is of.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Callee<'c> {
-    pub(super) name: &'c Arc<str>,
+    /// What its room is kept under: its name, cut.
+    pub(super) quota: &'c Arc<str>,
     /// Bytes of both parts of its name.
     pub(super) names_len: usize,
     pub(super) answer: Answer,
@@ -74,9 +75,9 @@ impl Log {
     /// Takes a place for another call; counts the call if there is none.
     pub(super) fn take(&mut self, callee: Callee<'_>) -> bool {
         self.transferred = None;
-        let has_room = self.places.has_room(callee.name, callee.is_wasi());
+        let has_room = self.places.has_room(callee.quota, callee.is_wasi());
         match has_room {
-            true => self.places.take(callee.name, callee.is_wasi(), 1 + callee.names_len / LOG_NAMES),
+            true => self.places.take(callee.quota, callee.is_wasi(), 1 + callee.names_len / LOG_NAMES),
             false => self.cut += 1,
         }
         has_room
@@ -94,10 +95,10 @@ impl Log {
 
     /// How many of so many arguments or results of `callee`, each of this size, are kept: without room a few.
     fn kept(&mut self, callee: Callee<'_>, count: usize, few: usize, size: usize) -> usize {
-        let has_room = self.bytes.has_room(callee.name, callee.is_wasi());
+        let has_room = self.bytes.has_room(callee.quota, callee.is_wasi());
         let kept = count.min(if has_room { MAX_ARGS } else { few });
         self.args_cut += (count - kept) as u64;
-        self.bytes.take(callee.name, callee.is_wasi(), kept * size);
+        self.bytes.take(callee.quota, callee.is_wasi(), kept * size);
         kept
     }
 
@@ -152,7 +153,7 @@ impl Log {
 
     fn follow(&mut self, call: &Caller<'_>, callee: Callee<'_>, index: usize, kind: Kind) -> Option<Pointed> {
         let address = address(call, index)?;
-        if !self.bytes.has_room(callee.name, callee.is_wasi()) {
+        if !self.bytes.has_room(callee.quota, callee.is_wasi()) {
             // Whether it points at anything is not looked at any more.
             self.args_cut += 1;
             return None;
@@ -177,7 +178,7 @@ impl Log {
             Pointed::Bytes { hex, .. } => hex.len(),
             Pointed::Resource { name } => name.len(),
         };
-        self.bytes.take(callee.name, callee.is_wasi(), size);
+        self.bytes.take(callee.quota, callee.is_wasi(), size);
         Some(pointed)
     }
 }

@@ -76,6 +76,10 @@ pub(super) const LONGEST_NAP: u32 = 1 << 20;
 /// what a process can address.
 pub(crate) const RESERVED: u64 = 64 << 30;
 
+/// Characters of a host function's name in counts: those of a mangled one, mostly. Counts of each function
+/// and each entry point have it.
+pub(super) const HOST_NAME: usize = 512;
+
 /// Limits of a replay that its caller chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplayLimits {

@@ -10,6 +10,7 @@
 //! Not here: how a trace is recorded (`tracer`), how it is stored in a file (`file`).
 
 mod beside;
+mod called;
 mod counts;
 mod cuts;
 mod decisions;
@@ -32,6 +33,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 pub use beside::Counting;
+pub(crate) use called::host_name;
 pub use counts::{Counter, Counts, FuncCounts};
 pub(crate) use decisions::Window;
 pub use decisions::{Chunks, DecisionError, DecisionErrorKind, DecisionReader};

@@ -8,6 +8,7 @@ use crate::{
     module::view::Component,
     report::{indicators as files, stix},
     text::{clip, plural, some},
+    trace::host_name,
 };
 
 pub(super) fn indicators(page: &Page<'_, '_>) -> Option<Markup> {
@@ -100,7 +101,7 @@ fn proposals(page: &Page<'_, '_>) -> String {
 fn imports(page: &Page<'_, '_>) -> Markup {
     let called = &page.report.dynamic.metrics.host_calls;
     listed(&page.report.view.imports, "import", |import| {
-        let name = format!("{}.{}", import.module, import.name);
+        let name = host_name(&import.module, &import.name);
         html! {
             code { (clip(&name, limits::NAME)) }
             @if let Some(calls) = called.get(&name) { " " span.dim { (plural(*calls, "call")) } }

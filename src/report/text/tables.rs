@@ -12,6 +12,7 @@ use crate::{
     module::view::Seen,
     report::{ConnectionReport, Names, ndjson::snake, severity},
     sandbox::{ChangedKind, Entry, EntryEnd, Leak, LeakPlace, TokenUse},
+    trace::host_name,
     verdict::Correlation,
 };
 
@@ -207,7 +208,7 @@ fn host_calls<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     // The trace counts all calls; who answered is known of those in the log.
     let mut answers: BTreeMap<String, (BTreeSet<String>, u64)> = BTreeMap::new();
     for answer in &printer.report.fabricated {
-        let (who, made_up) = answers.entry(format!("{}.{}", answer.module, answer.name)).or_default();
+        let (who, made_up) = answers.entry(host_name(answer.module, answer.name)).or_default();
         who.insert(snake(&answer.answer));
         *made_up += answer.fabricated;
     }

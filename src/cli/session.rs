@@ -1,6 +1,6 @@
 //! A bare session for `trace`: the entry points in their order, imports answered with zeros, no sandbox.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use wasmspoor::{InvokeError, Limits, Options, Outcome, Session, Tracer, module::Module, trace::Counting};
@@ -23,6 +23,13 @@ pub(super) struct Arguments {
     invoke: Option<Vec<String>>,
     #[command(flatten)]
     limits: limits::Arguments,
+}
+
+impl Arguments {
+    /// How long it may run.
+    pub(super) fn time_limit(&self) -> Option<Duration> {
+        self.limits.to_limits(Limits::default()).ok()?.wall_time
+    }
 }
 
 /// An entry point and how it ended.

@@ -1,6 +1,6 @@
 //! `spoor trace`: runs a sample and prints totals.
 
-use std::{collections::BTreeMap, io::Write};
+use std::{collections::BTreeMap, io::Write, time::Duration};
 
 use clap::Args;
 use serde::Serialize;
@@ -42,6 +42,9 @@ pub(super) struct Arguments {
 struct Report {
     schema: &'static str,
     instructions: u64,
+    /// Whether counting took longer than the run may take, so that only the beginning is counted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    counted_in_part: bool,
     opcodes: BTreeMap<&'static str, u64>,
     status: &'static str,
     trap: Option<Trap>,
@@ -105,7 +108,10 @@ struct HostCalls {
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let (session, counting, entries) = session::run(&arguments.run)?;
     let nothing = entries.is_empty().then(|| session::nothing(session.module()));
-    let report = report(session, counting, &entries)?;
+    let report = report(session, (counting, arguments.run.time_limit()), &entries)?;
+    if report.counted_in_part {
+        super::complain!("spoor: counting came to the time limit of the run: only its beginning is counted");
+    }
     if arguments.json {
         text::write_json(out, &report)?;
     } else {
@@ -114,14 +120,22 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
-fn report(session: Session, counting: Counting, entries: &[Entry]) -> Result<Report, Failure> {
+fn report(
+    session: Session,
+    (counting, limit): (Counting, Option<Duration>),
+    entries: &[Entry],
+) -> Result<Report, Failure> {
     let refused_growth = session.refused_growth();
     let trace = session.finish();
-    let counts = counting.finish(&trace)?;
+    let (counts, is_whole) = match limit {
+        Some(limit) => counting.finish_within(&trace, limit)?,
+        None => (counting.finish(&trace)?, true),
+    };
     let last = entries.last().map(|entry| &entry.outcome);
     let mut report = Report {
         schema: "spoor.trace/1",
         instructions: counts.total,
+        counted_in_part: !is_whole,
         opcodes: opcodes(&counts),
         status: last.map_or("nothing_ran", status),
         trap: None,
@@ -222,7 +236,8 @@ fn host_calls(trace: &Trace) -> Vec<HostCalls> {
 }
 
 fn print_totals(report: &Report, out: &mut impl Write) -> Result<(), Failure> {
-    writeln!(out, "instructions:  {}", grouped(report.instructions))?;
+    let part = if report.counted_in_part { " of the beginning: counting came to the time limit" } else { "" };
+    writeln!(out, "instructions:  {}{part}", grouped(report.instructions))?;
     let (decisions, bytes) = (plural(report.decisions, "decision"), plural(report.trace_bytes, "byte"));
     writeln!(out, "trace:         {decisions}, {bytes}")?;
     if report.refused_growth > 0 {

@@ -13,8 +13,8 @@ use serde::Serialize;
 use crate::module::{FuncIndex, Module, OPCODES, Opcode, ParseError};
 
 use super::{
-    ExecutedBlock, ExecutedFunction, InstanceIndex, ReplayError, ReplayErrorKind, Stretch, Trace, Visitor,
-    error::Inner,
+    ExecutedBlock, ExecutedFunction, InstanceIndex, Replay, ReplayError, ReplayErrorKind, Stretch, Trace,
+    Visitor, error::Inner,
 };
 
 /// Counts blocks while a trace is replayed.
@@ -100,9 +100,14 @@ impl Counts {
     /// # Errors
     /// When the trace does not fit its modules.
     pub fn of(trace: &Trace) -> Result<Self, ReplayError> {
-        let mut counter = Counter::default();
-        trace.replay(&mut counter)?;
-        counter.finish().map_err(|error| {
+        Self::until(trace, ())
+    }
+
+    /// As [`Self::of`], until `pauser` wants a pause.
+    pub(super) fn until(trace: &Trace, pauser: impl Visitor) -> Result<Self, ReplayError> {
+        let mut both = (Counter::default(), pauser);
+        Replay::new(trace, trace.limits)?.run(&mut both)?;
+        both.0.finish().map_err(|error| {
             let inner = Inner { kind: ReplayErrorKind::Code(error), decisions: 0, record: 0, site: None };
             ReplayError { inner: Box::new(inner) }
         })

@@ -227,6 +227,27 @@ fn whatever_the_moment_of_death_every_whole_chunk_is_read() {
     assert!(replayed * 3 >= kills, "{replayed} of {kills}");
 }
 
+/// Two that write one file would each write over what the other wrote.
+#[test]
+#[cfg(unix)]
+fn a_file_that_another_process_writes_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sample, path) = (spinner(folder.path()), folder.path().join("x.spoor"));
+    let record = ["record", "--no-budgets", "--force", "-o"];
+    let mut first = spoor(&record).arg(&path).arg(&sample).spawn().unwrap();
+    let len = || fs::metadata(&path).map_or(0, |metadata| metadata.len());
+    while len() == 0 {
+        assert_eq!(first.try_wait().unwrap(), None, "it ended before it wrote anything");
+        thread::sleep(Duration::from_millis(1));
+    }
+    let second = spoor(&record).arg(&path).arg(&sample).output().unwrap();
+    assert_eq!(second.status.code(), Some(2));
+    assert!(String::from_utf8(second.stderr).unwrap().contains("another process is writing it"));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    check_killed(&path);
+}
+
 /// Checks what is left of a recording; returns whether anything can be replayed.
 fn check_killed(path: &Path) -> bool {
     let len = fs::metadata(path).unwrap().len();

@@ -1,7 +1,7 @@
 //! `spoor record`: runs a sample and writes what happened to a trace file.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -174,24 +174,35 @@ fn write(
     Ok(written.map_err(io::Error::other).with_context(|| path.display().to_string())?)
 }
 
-/// A file that was not there, unless it may be written over. A file that is no regular one, such as a pipe,
-/// is opened as it is.
+/// A file that was not there, unless it may be written over and nobody else is writing it. A file that is no
+/// regular one, such as a pipe, is opened as it is.
+///
+/// It has its name from the beginning, not at the end: a recording that is cut off can be read.
 fn create(path: &Path, force: bool) -> Result<File, Failure> {
     let is_special = fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
     let mut options = OpenOptions::new();
     options.write(true);
     match (is_special, force) {
         (true, _) => options.create(false),
-        (false, true) => options.create(true).truncate(true),
+        // It is emptied once it is ours.
+        (false, true) => options.create(true).truncate(false),
         (false, false) => options.create_new(true),
     };
-    options.open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            let message = format!("{}: is there already; --force writes over it", path.display());
-            Failure::new(Exit::Usage, anyhow::anyhow!(message))
-        }
+    let refused = |problem: &str| Failure::new(Exit::Usage, anyhow::anyhow!("{}: {problem}", path.display()));
+    let file = options.open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => refused("is there already; --force writes over it"),
         _ => unusable(path, error),
-    })
+    })?;
+    if !is_special {
+        // On Windows a lock would keep readers out, of whom we are one. Some file systems have none.
+        if cfg!(unix) && matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+            return Err(refused("another process is writing it"));
+        }
+        if force {
+            file.set_len(0).map_err(|error| unusable(path, error))?;
+        }
+    }
+    Ok(file)
 }
 
 /// Opens a trace file.

@@ -125,8 +125,8 @@ impl Log {
 
     /// Says of an argument what it is the number of, if there is room for that.
     pub(super) fn name(&mut self, callee: Callee<'_>, arg: &mut Arg, name: String) {
-        if self.bytes.has_room(callee.name, callee.is_wasi()) && name.len() <= MAX_POINTED {
-            self.bytes.take(callee.name, callee.is_wasi(), name.len());
+        if self.bytes.has_room(callee.quota, callee.is_wasi()) && name.len() <= MAX_POINTED {
+            self.bytes.take(callee.quota, callee.is_wasi(), name.len());
             arg.points_at = Some(Pointed::Resource { name });
         } else {
             self.args_cut += 1;

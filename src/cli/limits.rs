@@ -23,6 +23,9 @@ pub(super) const HOST_DIR_DEPTH: usize = 64;
 /// Bytes of a sample file at most: it is held in memory as a whole.
 pub(super) const MAX_SAMPLE_BYTES: u64 = 1 << 30;
 
+/// Bytes that the process of a sample may hold, whatever it may reserve.
+pub(super) const HELD_BYTES: u64 = 3 << 30;
+
 /// Exports that a message lists, the rest counted: a few lines.
 pub(super) const EXPORTS_SHOWN: usize = 20;
 

@@ -18,7 +18,7 @@ use wasmspoor::scan::{
     worker,
 };
 
-use super::{Exit, Failure, given, sample};
+use super::{Exit, Failure, given, limits::HELD_BYTES, sample};
 
 /// Analyse the sample on standard input, or look for modules in the file that it is
 #[derive(Debug, Args)]
@@ -113,6 +113,12 @@ pub(super) fn unconfined(confinement: &Confinement) -> Option<String> {
 }
 
 impl BoundArguments {
+    /// Bytes that its process may hold: of what it may reserve, a quarter, or as much as a sample of any size
+    /// needs.
+    fn held_bytes(&self) -> u64 {
+        (u64::from(self.sample_memory) << 18).max(HELD_BYTES)
+    }
+
     /// Time that one sample may take in all.
     pub(super) fn time(&self) -> Duration {
         Duration::from_secs(self.sample_time.into())
@@ -185,7 +191,18 @@ pub(super) fn spawner(
     let wall = Duration::from_secs(bounds.sample_time.into());
     let nurseries = Arc::default();
     let is_asking_for_reports = false;
-    Ok(Spawner { program, analyse, nursery, nurseries, is_asking_for_reports, unpack, wall, interrupted })
+    let held_bytes = bounds.held_bytes();
+    Ok(Spawner {
+        program,
+        analyse,
+        nursery,
+        nurseries,
+        is_asking_for_reports,
+        unpack,
+        wall,
+        held_bytes,
+        interrupted,
+    })
 }
 
 /// The same for workers that tell everything.

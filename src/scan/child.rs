@@ -51,6 +51,30 @@ impl Forked {
     }
 }
 
+/// How much memory a worker holds, as the system tells others.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HeldBytes {
+    /// The number of its process.
+    started: Option<u32>,
+    /// That of the nursery whose only child it is.
+    parent: Option<u32>,
+}
+
+impl HeldBytes {
+    /// Bytes of it that are there, and not only reserved. `None` where the system does not say.
+    pub(super) fn now(&self) -> Option<u64> {
+        if !cfg!(target_os = "linux") {
+            return None;
+        }
+        let read = |path: String| std::fs::read_to_string(path).ok();
+        let child = |parent: u32| read(format!("/proc/{parent}/task/{parent}/children"))?.trim().parse().ok();
+        let process = self.started.or_else(|| self.parent.and_then(child))?;
+        let status = read(format!("/proc/{process}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+    }
+}
+
 impl From<Child> for Process {
     fn from(child: Child) -> Self {
         Self::Started(Started(child))
@@ -72,6 +96,15 @@ impl Process {
             Self::Started(Started(child)) => (child.stdin.take(), child.stdout.take(), child.stderr.take()),
             #[cfg(target_os = "linux")]
             Self::Forked(forked) => std::mem::take(&mut forked.streams),
+        }
+    }
+
+    /// What tells how much memory it holds.
+    pub(super) fn held(&self) -> HeldBytes {
+        match self {
+            Self::Started(Started(child)) => HeldBytes { started: Some(child.id()), parent: None },
+            #[cfg(target_os = "linux")]
+            Self::Forked(forked) => HeldBytes { started: None, parent: Some(forked.nursery.id()) },
         }
     }
 

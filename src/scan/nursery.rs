@@ -84,6 +84,11 @@ pub(super) struct Nursery {
 }
 
 impl Nursery {
+    /// The number of its process, which is the parent of its worker.
+    pub(super) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Starts one, as `command` says, whose standard input is its socket, and waits until it can fork.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ use std::{
 pub use super::child::Nurseries;
 use super::limits::{GRACE_TIME, PAUSES, START_TIME, STDERR_BYTES};
 use super::{
-    child::Process,
+    child::{HeldBytes, Process},
     frame,
     message::{self, Allowance, Message, nonsense},
     rows::{Failure, FailureKind},
@@ -47,6 +47,8 @@ pub struct Spawner {
     pub unpack: Vec<OsString>,
     /// Time on the wall that one sample may take.
     pub wall: Duration,
+    /// Bytes that the worker of a sample may hold. More are reserved for its memories.
+    pub held_bytes: u64,
     /// Set when the scan is to end.
     pub interrupted: Arc<AtomicBool>,
 }
@@ -187,7 +189,8 @@ impl Spawner {
                 Ok(words) => words,
                 Err(error) => return WorkerEnd::NotStarted(format!("no thread could be started: {error}")),
             };
-            let heard = self.hear((receiver, taken), terms, take);
+            let held = worker.held();
+            let heard = self.hear((receiver, taken), terms, take, held);
             let ended = heard.how == How::Silent && ends(&mut worker);
             // Whether it hangs, or says that it is done and goes on: it is not needed any more.
             worker.kill();
@@ -204,6 +207,10 @@ impl Spawner {
                     text: format!("no result within {} s", terms.wall.as_secs_f64()),
                 },
                 How::Late => crash(format!("not ready within {} s", START_TIME.as_secs_f64())),
+                How::Large => Failure {
+                    kind: FailureKind::OutOfMemory,
+                    text: format!("more than {} MiB held", self.held_bytes >> 20),
+                },
                 How::Nonsense(text) => crash(text),
                 How::Silent if ended => reason(status, &words),
                 How::Silent => crash("it closed its output, and went on".to_owned()),
@@ -224,6 +231,7 @@ impl Spawner {
         (messages, taken): (Receiver<io::Result<Message>>, Sender<()>),
         terms: Terms,
         take: &mut impl FnMut(Message),
+        held: HeldBytes,
     ) -> Heard {
         let mut order = Order {
             is_ready: false,
@@ -258,7 +266,13 @@ impl Spawner {
                     break How::Nonsense(error.to_string());
                 }
                 Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => break How::Silent,
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    let is_too_much =
+                        terms.is_analysis && held.now().is_some_and(|now| now > self.held_bytes);
+                    if is_too_much {
+                        break How::Large;
+                    }
+                }
             }
         };
         Heard { how, is_ready: order.is_ready }
@@ -310,6 +324,8 @@ enum How {
     /// It fell silent without saying that it was done.
     Silent,
     Late,
+    /// It held too much memory.
+    Large,
     Interrupted,
     Nonsense(String),
 }
@@ -429,6 +445,7 @@ mod tests {
             is_asking_for_reports: false,
             unpack: args,
             wall: Duration::from_millis(300),
+            held_bytes: u64::MAX,
             interrupted: Arc::default(),
         }
     }
@@ -502,6 +519,20 @@ mod tests {
         };
         assert_eq!(spawner.analyse(b"", |_| ()), WorkerEnd::Done);
         assert_eq!(std::fs::read_to_string(counted).unwrap().lines().count(), 2);
+    }
+
+    /// What is only reserved counts for nothing; what is held does.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn one_that_holds_too_much_is_ended() {
+        let spawner =
+            Spawner { wall: Duration::from_secs(60), held_bytes: 1 << 10, ..ready("exec sleep 60") };
+        match end(&spawner) {
+            WorkerEnd::Failed(failure) => {
+                assert_eq!(failure.kind, FailureKind::OutOfMemory, "{}", failure.text)
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

@@ -43,6 +43,7 @@ fn script(words: &str) -> Spawner {
         is_asking_for_reports: false,
         unpack: args,
         wall: Duration::from_secs(60),
+        held_bytes: u64::MAX,
         interrupted: Arc::default(),
     }
 }

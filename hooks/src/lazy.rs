@@ -5,12 +5,12 @@
 //! gigabytes takes four. Here the system gives pages that are zero, and keeps none of them before they are
 //! written. Growth that does not fit moves what is not zero.
 //!
-//! A memory may be larger than the limit ([`Bounds::memory`](crate::recorder::bounds::Bounds)). Its bytes up to
-//! the limit are *near*: the loop knows their number, and who may touch them need not be asked. What lies
-//! beyond is *far*: there up to [`Bounds::reserved`](crate::recorder::bounds::Bounds), and only so many chunks
-//! of it may be written to. An access there fails in the loop's own check, and is done again by a cold handler
-//! (`edits/50-memory`) that asks [`Memory::far`]. So near accesses cost what they did, what is touched is
-//! bounded and known, and a look at all of a memory of gigabytes is one at what was touched.
+//! A memory may be larger than the limit ([`Bounds::memory`](crate::recorder::bounds::Bounds)). Its bytes up
+//! to the limit are *near*: the loop knows their number, and who may touch them need not be asked. What lies
+//! beyond is *far*. It is there up to [`Bounds::reserved`](crate::recorder::bounds::Bounds), and only so many
+//! chunks of it may be written to. An access there fails in the loop's own check. Then a cold handler
+//! (`edits/50-memory`), which asks [`Memory::far`], does it again. So near accesses cost what they did. What
+//! is touched is bounded and known, and a look at all of a memory of gigabytes is one at what was touched.
 //! Beyond what is reserved each access is out of bounds.
 //!
 //! Way not taken: to ask the system which pages are there. Not every system says so, and never in time.

@@ -86,11 +86,12 @@ fn no_handler_and_no_way_out_is_new() {
 #[test]
 fn each_way_out_notes_its_place() {
     /// Part of the line, and how its place is known.
-    const NOTED_OTHERWISE: [(&str, &str); 7] = [
+    const NOTED_OTHERWISE: [(&str, &str); 8] = [
         ("store.poll(ip)?", "notes the place itself"),
         ("store.record_bulk(", "notes the place itself, for what follows too"),
         ("memory_copy_within(", "after `record_bulk`"),
         ("utils::memory_slice", "after `record_bulk`"),
+        ("utils::touch", "after `record_bulk`"),
         (": in memory_copy: .into_control()?", "the other half of a line above, after `record_bulk`"),
         ("args.return_call_wasm_or_host_func(", "noted before: the frame is gone when it fails"),
         ("args.pop_frame(store)?", "the end of the invocation, not a failure"),

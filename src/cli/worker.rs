@@ -48,8 +48,8 @@ pub(super) struct BoundArguments {
     /// longer is a failure; at least 1
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..))]
     sample_time: u32,
-    /// Address space that one sample may take in all, in MiB, of which its memories may take 4 GiB twice without
-    /// touching them; at least 64, which a small sample needs
+    /// Address space that one sample may take in all, in MiB, of which its memories may take 4 GiB twice
+    /// without touching them; at least 64, which a small sample needs
     #[arg(long, value_name = "MIB", default_value_t = 12_288, value_parser = clap::value_parser!(u32).range(64..))]
     sample_memory: u32,
 }

@@ -191,7 +191,8 @@ impl Module {
         self.component.as_deref()
     }
 
-    /// The export that a component runs, as a command or for a request over HTTP; `None` if this is none's program.
+    /// The export that a component runs, as a command or for a request over HTTP; `None` if this is none's
+    /// program.
     pub fn program(&self) -> Option<&str> {
         Some(&self.component()?.main.program.as_ref()?.export)
     }

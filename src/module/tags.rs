@@ -10,8 +10,8 @@
 //! ```
 //!
 //! An exception of a small tag is that value, so a reference to one needs no store and is never used up. Two
-//! with the same operands cannot be told apart anyway. Of others a serial number stands at byte 4: the operands
-//! of the last one are kept elsewhere.
+//! with the same operands cannot be told apart anyway. Of others a serial number stands at byte 4: the
+//! operands of the last one are kept elsewhere.
 //!
 //! Not here: what throws and catches (`code`), how the engine does it (`lower`).
 

@@ -106,7 +106,7 @@ pub struct LimitsUsed {
     /// Pages of all memories.
     pub memory_pages: u64,
     /// Pages beyond these that may be written to; what came before this field had none.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_none")]
     pub sparse_pages: u64,
     /// Elements of all tables.
     pub table_elements: u64,
@@ -307,6 +307,10 @@ impl OptionsUsed<'_> {
     }
 }
 
+/// Whether a number says that there are none.
+fn is_none(number: &u64) -> bool {
+    *number == 0
+}
 impl LimitsUsed {
     fn of(limits: &Limits) -> Self {
         let Limits {

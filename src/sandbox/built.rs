@@ -152,8 +152,8 @@ pub(super) struct Known<'k> {
 }
 
 impl Built {
-    /// Looks through what changed in the memory of a sample, of which these parts were touched, after an entry
-    /// point at `func`, for what nobody knows.
+    /// Looks through what changed in the memory of a sample, of which these parts were touched, after an
+    /// entry point at `func`, for what nobody knows.
     pub(super) fn look(
         &mut self,
         (memory, parts): (&[u8], &[Range<usize>]),

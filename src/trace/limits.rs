@@ -72,8 +72,8 @@ pub(super) const SHORTEST_NAP: u32 = 1 << 8;
 /// Words of decisions of the longest such nap: a run of a tenth of a second.
 pub(super) const LONGEST_NAP: u32 = 1 << 20;
 
-/// Bytes of all memories of a module together that are reserved: more than any tool writes, and a small part of
-/// what a process can address.
+/// Bytes of all memories of a module together that are reserved: more than any tool writes, and a small part
+/// of what a process can address.
 pub(crate) const RESERVED: u64 = 64 << 30;
 
 /// Characters of a host function's name in counts: those of a mangled one, mostly. Counts of each function

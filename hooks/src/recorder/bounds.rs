@@ -20,8 +20,8 @@ pub struct Bounds {
     pub refused: std::sync::Arc<[u32]>,
     /// Bytes of operators, of all functions together.
     pub bytes: Option<usize>,
-    /// Bytes of a memory that are near ([`lazy`](crate::lazy)). If nothing is reserved, so many are there when
-    /// it is made, whatever it declares.
+    /// Bytes of a memory that are near ([`lazy`](crate::lazy)). If nothing is reserved, so many are there
+    /// when it is made, whatever it declares.
     pub memory: Option<usize>,
     /// Bytes of a memory that are there at most, near or far.
     pub reserved: Option<usize>,

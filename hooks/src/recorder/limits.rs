@@ -15,6 +15,6 @@ pub const CALLS_PER_POLL: u32 = 1024;
 /// decision or a call.
 pub const OPS_PER_POLL: u32 = 8192;
 
-/// Growths of a memory beyond what is near: each may move all that there is, here and when values are computed
-/// again.
+/// Growths of a memory beyond what is near: each may move all that there is, here and when values are
+/// computed again.
 pub const FAR_GROWTHS: u32 = 16;

@@ -178,11 +178,6 @@ fn items(sheet: &mut Sheet) {
                 value: Value::I32(3),
                 points_at: Some(Pointed::Bytes { hex: "00ff".into(), len: 300, entropy: 0.5 }),
             },
-            Arg {
-                name: Some("file".into()),
-                value: Value::I32(4),
-                points_at: Some(Pointed::Resource { name: "/a".into() }),
-            },
         ],
         results: vec![Value::I32(8)],
         answer,
@@ -199,6 +194,9 @@ fn items(sheet: &mut Sheet) {
     sheet.add("Item", Item::Stdout(vec![1, 2, 3]));
     sheet.add("Item", Item::Stderr(b"error".to_vec()));
     sheet.add("Item", Item::Timeout(Timeout { clock_reads: 77, is_session: true }));
+    // Came later.
+    let file = Some(Pointed::Resource { name: "/a".into() });
+    sheet.add("Arg", Arg { name: Some("file".into()), value: Value::I32(4), points_at: file });
 }
 
 fn outcomes(sheet: &mut Sheet) {

@@ -89,9 +89,9 @@ impl Path {
         Self(self.0 | (step as u64) << place)
     }
 
-    /// With those of another way beside it that were not met. An operation that comes before another on either
-    /// way comes before it: of rotations before an xor, and multiplication before one, the xor is the last.
-    /// Where the two ways differ, it is as in this one.
+    /// With those of another way beside it that were not met. An operation that comes before another on
+    /// either way comes before it: of rotations before an xor, and multiplication before one, the xor is the
+    /// last. Where the two ways differ, it is as in this one.
     pub(super) fn beside(self, other: Self) -> Self {
         if self == other || other.is_empty() {
             return self;

@@ -1,6 +1,6 @@
 //! HTTP. A request that the sample makes is a connection to its host, which gets what is sent: its head with
-//! the whole URL, and its body. Nobody answers. A program that serves is handed one request by the driver. Its
-//! client is a connection, too, which gets the body of the answer.
+//! the whole URL, and its body. Nobody answers. A program that serves is handed one request by the driver.
+//! Its client is a connection, too, which gets the body of the answer.
 
 use std::sync::Mutex;
 

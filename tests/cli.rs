@@ -1023,7 +1023,7 @@ fn a_batch_has_a_page() {
         }
     }
     // A merge has the page, too, and a list names what is scanned.
-    let list = file(&folder, "list", &samples.join("\n"));
+    let list = file(&folder, "list", samples.join("\n"));
     let listed = folder.path().join("listed");
     let listed = listed.to_str().unwrap();
     let scanned = spoor(&["scan", "--files-from", &list, "--out", listed]);

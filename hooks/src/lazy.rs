@@ -353,7 +353,7 @@ impl Memory {
 
     /// The parts that were touched, or may have been, ascending; all others hold zeros.
     pub fn touched(&self) -> Vec<Range<usize>> {
-        let mut parts = vec![0..self.near];
+        let mut parts = Vec::from([Range { start: 0, end: self.near }]);
         let chunks = (0..self.far.touched.len() * 64).filter(|&chunk| self.far.is_touched(chunk));
         for chunk in chunks {
             let (start, end) = ((chunk * FAR).max(self.near), ((chunk + 1) * FAR).min(self.len));

@@ -3,17 +3,19 @@
 //! A name may have as many bytes as a file, and it stands in the figures of each function and of each entry
 //! point. A long one is cut, and what it hashes to tells it from others that begin alike.
 
-use crate::{hex::sha256, text::cut_at};
+use std::hash::{DefaultHasher, Hasher as _};
 
 use super::limits::HOST_NAME;
+use crate::text::cut_at;
 
 /// `module.name`, if that is not too long.
 pub(crate) fn host_name(module: &str, name: &str) -> String {
     let whole = format!("{module}.{name}");
     match cut_at(&whole, HOST_NAME) {
         Some((kept, mark)) => {
-            let hash = sha256(whole.as_bytes());
-            format!("{kept}{mark}#{}", hash.get(..16).unwrap_or_default())
+            let mut hasher = DefaultHasher::new();
+            hasher.write(whole.as_bytes());
+            format!("{kept}{mark}#{:016x}", hasher.finish())
         }
         None => whole,
     }

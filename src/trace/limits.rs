@@ -26,7 +26,8 @@ pub const MAX_BLOCKS: u32 = 1 << 24;
 /// Most invocations of a trace that were cut short other than by a host function: 448 MiB.
 pub const MAX_CUTS: usize = 1 << 23;
 
-/// Parts of a run on their way to its replay: some 4 MiB.
+/// Parts of a run on their way to its replay: some 8 MiB with their records where checkpoints are made, and a
+/// quarter of one where instructions are counted.
 pub(super) const PARTS_ON_THE_WAY: usize = 8;
 
 /// Bytes of all that the host did in a run, as far as it is recorded. A program that reads a file of this

@@ -25,7 +25,7 @@ pub(super) fn lack(run: &Run) -> Option<String> {
     ))
 }
 
-/// A name from which the way leads back to it. Each name is come to once, however many ways there are.
+/// A name from which the way leads back to it. The search visits each name once, so its time is linear.
 fn in_circle<'n>(moved: &BTreeMap<&'n str, &'n str>) -> Option<&'n str> {
     // By the way that came to it first.
     let mut ways = HashMap::new();

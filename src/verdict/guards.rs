@@ -158,7 +158,8 @@ impl Guards {
         self.deciders.contains(host)
     }
 
-    /// The last branch before a place that went one way only.
+    /// The last branch before a place, in the order of the code, that went one way only. It may lie in a
+    /// block that ended before.
     pub(super) fn guard(&self, facts: &Facts<'_>, module: &Module, at: Place) -> Option<Guard> {
         self.find(facts, module, at, false)
     }
@@ -317,7 +318,7 @@ impl<'s> Walk<'s> {
             return;
         };
         self.compares = None;
-        // What only does something takes nothing back of what another said.
+        // A host function that decides nothing does not take the place of one that did.
         if self.after.is_none() || self.guards.decides(host) || self.guards.invented.contains(&**host) {
             self.after = Some(Rc::clone(host));
         }

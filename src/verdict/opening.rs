@@ -72,8 +72,8 @@ pub(super) fn waiting(code: &Code<'_>, module: &Module) -> Vec<Effect> {
     effects
 }
 
-/// Whether what the host said of time, surroundings or chance decides a branch. Arguments do not count:
-/// whoever is asked to writes.
+/// Whether what the host said of time, surroundings or chance decides a branch, or what a host function said
+/// whose answer was invented. Arguments do not count: a program that is asked to write writes.
 fn is_told(guard: &Guard, weights: &Weights, facts: &Facts<'_>, seen: &Seen) -> bool {
     let is_telling =
         |kind: &SourceKind| matches!(kind, SourceKind::Clock | SourceKind::Environment | SourceKind::Random);
@@ -89,7 +89,7 @@ fn is_told(guard: &Guard, weights: &Weights, facts: &Facts<'_>, seen: &Seen) -> 
         || guard.is_invented(&seen.guards)
 }
 
-/// The calls of a function among whose last arguments are constants that open a file for writing.
+/// The calls of a function with constants since the call before that open a file for writing.
 fn writing(facts: &Facts<'_>, module: &Module, func: FuncIndex) -> Vec<(Place, FuncIndex)> {
     let (mut calls, mut last) = (Vec::new(), Vec::new());
     for_each_operator(module, func, |offset, operator| match *operator {

@@ -90,7 +90,7 @@ pub(super) struct Seen {
     pub(super) guards: Guards,
     /// Where the way to a function that did not run begins.
     ways: OnceCell<Ways>,
-    /// The same over calls that are meant for what they lead to.
+    /// The same, but only over calls that are made for the sake of what they lead to.
     ways_asked: OnceCell<Ways>,
 }
 

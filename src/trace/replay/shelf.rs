@@ -14,9 +14,9 @@ pub(super) const MAKE_PART: i64 = 8;
 pub(super) const ALLOWANCE: i64 = 32;
 /// What a word saves.
 pub(super) const WORD_SAVES: i64 = 32;
-/// The gain of each step of a chunk, and of each branch more. A processor mostly does not foresee a branch
-/// where words do not come again. Against it stands what it costs to find the chunk and to take it. One with
-/// a branch or two is sooner walked than found.
+/// What a chunk saves: so much for each of its steps, and more for each branch, which a processor seldom
+/// foresees where words do not come again. Finding and taking a chunk costs something, too. So a chunk with a
+/// branch or two is sooner walked than found.
 pub(super) const STEP_SAVES: u32 = 2;
 pub(super) const BRANCH_SAVES: u32 = 16;
 pub(super) const TAKE: i64 = 48;

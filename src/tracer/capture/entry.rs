@@ -66,7 +66,7 @@ impl Capture {
         self.news() >= self.entry.news[0] + NEWS
     }
 
-    /// Quarters of the entry's budget that are used up: more than before, or none that need be known.
+    /// Quarters of the entry's budget that are used up; 0 if they are no more than before.
     fn quarters(&mut self) -> u64 {
         let (entry, work, entries) = (&self.entry, self.work, self.entries);
         let Some(counter) = &mut self.instruction_counter else { return entry.quarters(work, 0) };

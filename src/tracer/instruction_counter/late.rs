@@ -2,7 +2,8 @@
 //!
 //! A limit need not be looked at before it can be reached. How many instructions so many decisions and calls
 //! can stand for at most is known without a walk. So a run that comes nowhere near its limit is not walked at
-//! all. What is known once it was walked is the same, whenever that was.
+//! all. A walk gives the same count whether it comes early or late. Where exceptions are thrown or threads
+//! take turns there is no such bound, and each check walks at once.
 
 use std::sync::Arc;
 
@@ -29,7 +30,8 @@ pub(in crate::tracer) struct LateCounter {
     calls: u64,
     /// Records since it last walked.
     records: usize,
-    /// Most instructions between two steps, once that was asked for; all, if nothing bounds the steps.
+    /// The most instructions between two steps, known once somebody asked. If nothing bounds it, the greatest
+    /// number.
     longest: Option<u64>,
     /// Walks at once.
     #[cfg(test)]

@@ -1,31 +1,9 @@
-                    execution_handler! {
-                        fn far(
-                            store: &mut PrunedStore,
-                            ip: Ip,
-                            sp: Sp,
-                            mem0: Mem0Ptr,
-                            mem0_len: Mem0Len,
-                            instance: Inst,
-                            ireg: Ireg,
-                            freg32: Freg32,
-                            freg64: Freg64,
-                        ) -> Done = {
-                            let mut args =
-                                Args::from_parts(ip, sp, mem0, mem0_len, instance, ireg, freg32, freg64);
-                            let crate::ir::decode::$decode { result, ptr, offset } = unsafe { args.decode_op() };
-                            let ptr: u64 = args.get(ptr);
-                            let offset = u64::from(args.get(offset));
-                            let bytes = args.fetch_first_memory(store).far(ptr.saturating_add(offset), false);
-                            let loaded = bytes.and_then(|bytes| $load(bytes, ptr, offset)).into_control().at(store, ip)?;
-                            args.set(result, loaded);
-                            dispatch!(store, args)
-                        }
-                    }
-                    let loaded = match $load(bytes, ptr, u64::from(offset)) {
-                        Ok(loaded) => loaded,
-                        Err(_) => {
-                            args.set_ip(ip);
-                            let (ip, sp, mem0, mem0_len, instance, ireg, freg32, freg64) = args.into_parts();
-                            return far(store, ip, sp, mem0, mem0_len, instance, ireg, freg32, freg64);
-                        }
-                    };
+                    far_handler! { store, ip, args => {
+                        let crate::ir::decode::$decode { result, ptr, offset } = unsafe { args.decode_op() };
+                        let ptr: u64 = args.get(ptr);
+                        let offset = u64::from(args.get(offset));
+                        let bytes = args.fetch_first_memory(store).far(ptr.saturating_add(offset), false);
+                        let loaded = bytes.and_then(|bytes| $load(bytes, ptr, offset)).into_control().at(store, ip)?;
+                        args.set(result, loaded);
+                    } }
+                    let loaded = or_far!($load(bytes, ptr, u64::from(offset)), store, ip, args);

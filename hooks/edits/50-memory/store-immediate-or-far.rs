@@ -1,8 +1,1 @@
-                    match $store(bytes, usize::from(address), value.into()) {
-                        Ok(()) => {}
-                        Err(_) => {
-                            args.set_ip(ip);
-                            let (ip, sp, mem0, mem0_len, instance, ireg, freg32, freg64) = args.into_parts();
-                            return far(store, ip, sp, mem0, mem0_len, instance, ireg, freg32, freg64);
-                        }
-                    };
+                    or_far!($store(bytes, usize::from(address), value.into()), store, ip, args);

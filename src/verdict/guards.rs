@@ -29,9 +29,9 @@ use crate::{
 pub(super) struct Guard {
     pub(super) place: Place,
     /// The comparison before it, with its constant.
-    pub(super) compares: Option<String>,
+    pub(super) compares: Option<Comparison>,
     /// The host call before it, the last by whose answer a program decides if there is one.
-    pub(super) after: Option<String>,
+    pub(super) after: Option<Rc<str>>,
     /// What its condition is computed from, as far as values were followed.
     pub(super) from: BTreeSet<SourceKind>,
     /// Otherwise it chooses a value.
@@ -45,8 +45,10 @@ impl Guard {
         let Self { place, compares, after, is_branch, from, counts } = self;
         let what = if *is_branch { "behind the branch" } else { "with what is chosen" };
         let mut words = format!("{what} at func {}:{:#x}", place.function, place.offset.0);
-        if let Some(compares) = compares {
-            words.push_str(&format!(" ({compares})"));
+        match compares {
+            Some((comparison, Some(constant))) => words.push_str(&format!(" ({comparison} with {constant})")),
+            Some((comparison, None)) => words.push_str(&format!(" ({comparison})")),
+            None => {}
         }
         if let Some(after) = after {
             words.push_str(&format!(" after {after}"));
@@ -68,14 +70,13 @@ impl Guard {
 
     /// Whether it waits for a count that a run of a few calls does not come to.
     pub(super) fn is_far(&self) -> bool {
-        let compares = self.compares.as_deref().unwrap_or_default();
-        let number = compares.strip_prefix("not ").unwrap_or(compares).strip_prefix("equal with ");
-        self.counts && number.and_then(|number| number.parse::<i64>().ok()).is_some_and(|count| count >= FAR)
+        let is_one = matches!(self.compares, Some(("equal" | "not equal", Some(count))) if count >= FAR);
+        self.counts && is_one
     }
 
     /// Whether the call before it was answered by invention.
     pub(super) fn is_invented(&self, guards: &Guards) -> bool {
-        self.after.as_ref().is_some_and(|host| guards.invented.contains(host))
+        self.after.as_ref().is_some_and(|host| guards.invented.contains(&**host))
     }
 
     /// Whether what the host said of the time decides, or of the surroundings.
@@ -87,13 +88,13 @@ impl Guard {
         };
         let calls = &weights.calls;
         let is_one =
-            |host: &String| is_named(&calls.clock, host) || !only_time && is_named(&calls.environment, host);
+            |host: &Rc<str>| is_named(&calls.clock, host) || !only_time && is_named(&calls.environment, host);
         self.from.iter().any(is_from) || self.after.as_ref().is_some_and(is_one)
     }
 }
 
 /// A comparison, with the constant before it.
-type Comparison = (&'static str, Option<i64>);
+pub(super) type Comparison = (&'static str, Option<i64>);
 
 /// What stands before a branch that went one way.
 #[derive(Debug)]
@@ -184,8 +185,8 @@ impl Guards {
         let from = from(facts, at.function, *branch);
         Some(Guard {
             place: Place { function: at.function, offset: *branch },
-            compares: compares.map(in_words),
-            after: after.as_deref().map(str::to_owned),
+            compares: *compares,
+            after: after.clone(),
             from: from.cloned().unwrap_or_default(),
             is_branch: true,
             counts: false,
@@ -242,13 +243,6 @@ fn from<'f>(facts: &Facts<'f>, function: FuncIndex, branch: CodeOffset) -> Optio
 fn differs(kind: &SourceKind) -> bool {
     use SourceKind as Kind;
     matches!(kind, Kind::Clock | Kind::Random | Kind::Environment | Kind::Stdin | Kind::Socket)
-}
-
-fn in_words((comparison, constant): Comparison) -> String {
-    match constant {
-        Some(constant) => format!("{comparison} with {constant}"),
-        None => comparison.to_owned(),
-    }
 }
 
 /// A walk over a function: what was compared last, and which host function was called last.

@@ -79,7 +79,7 @@ fn is_told(guard: &Guard, weights: &Weights, facts: &Facts<'_>, seen: &Seen) -> 
         |kind: &SourceKind| matches!(kind, SourceKind::Clock | SourceKind::Environment | SourceKind::Random);
     let at = (guard.place.function, guard.place.offset.0);
     let weighed = facts.flows.and_then(|flows| flows.weighed.get(&at));
-    let is_named = |host: &String| {
+    let is_named = |host: &Rc<str>| {
         let name = host.trim_start_matches('_');
         [&weights.calls.clock, &weights.calls.surroundings].into_iter().any(|names| listed(names, name))
     };

@@ -135,7 +135,7 @@ impl Seen {
 
     /// The host function by which a function says what time it is or what its surroundings are. What is in
     /// files is chosen by all programs.
-    pub(super) fn says(&self, weights: &Weights, callee: FuncIndex) -> Option<&str> {
+    pub(super) fn says(&self, weights: &Weights, callee: FuncIndex) -> Option<&Rc<str>> {
         let calls = &weights.calls;
         let name = self.guards.deciding.get(&callee)?;
         let is_one = |names: &Vec<String>| is_named(names, name);

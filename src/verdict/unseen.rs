@@ -295,7 +295,7 @@ fn choice(
                 if let (Some(place), Some((kind, import)), None) = (choice, reaching.get(&callee), &found) {
                     let guard = Some(Guard {
                         place,
-                        compares: compares.clone(),
+                        compares,
                         after: after.clone(),
                         from: BTreeSet::new(),
                         is_branch: false,
@@ -306,7 +306,7 @@ fn choice(
                         Some(Effect { kind: kind.clone(), import: import.clone(), site, guard, way: None });
                 }
                 if let Some(host) = seen.says(weights, callee) {
-                    after = Some(host.to_owned());
+                    after = Some(Rc::clone(host));
                     compares = None;
                 }
             }
@@ -322,7 +322,7 @@ fn choice(
             Operator::I32Const { .. } | Operator::I64Const { .. } => is_fresh = was_fresh,
             ref other => {
                 if let Some(comparison) = comparison(other).filter(|_| after.is_some()) {
-                    compares = Some(comparison.to_owned());
+                    compares = Some((comparison, None));
                     is_fresh = true;
                 }
             }

@@ -83,6 +83,8 @@ pub enum Limitation {
         first: u64,
         /// Imports of the program that they answer.
         imports: u64,
+        /// Why they were not linked with the program, if they do part of its work.
+        why: Option<String>,
     },
     /// Entry points ended at an operator that the engine lacks.
     OperatorLacking {
@@ -304,13 +306,14 @@ impl Limitation {
                 write!(f, "{entries} {} stopped when {whose} budget was spent", were(*count))
             }
             Self::HeavyFunctions { first, count } => heavy_functions(f, *first, *count),
-            Self::ModulesLeft { count, first, imports } => {
+            Self::ModulesLeft { count, first, imports, why } => {
                 let (modules, imports) = (plural(*count, "further module"), plural(*imports, "import"));
                 write!(
                     f,
                     "{modules} of the component, the first at {first:#x}, did not run: the sandbox answered \
                      {imports} of its program in their place"
-                )
+                )?;
+                why.as_ref().map_or(Ok(()), |why| write!(f, "; they cannot be linked: {why}"))
             }
             Self::OperatorLacking { operator, place: Place { function, offset }, count } => {
                 let ended = plural(*count, "entry point");

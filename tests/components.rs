@@ -131,7 +131,7 @@ fn the_wrapper_changes_no_answer() {
 #[test]
 fn hostile_components_end() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-    let names = ["component-locker", "benign-component", "s6-component"];
+    let names = ["component-locker", "benign-component", "s6-component", "linked-locker", "linked-benign"];
     let seeds = names.map(|name| wat::parse_file(corpus.join(name).with_extension("wat")).unwrap());
     for seed in 0..60 {
         bodies::component(&noise(seed, 200));
@@ -179,4 +179,173 @@ fn results_are_given_back_before_the_next_call() {
     let has_returned =
         |entry: &wasmspoor::sandbox::Entry| entry.end == wasmspoor::sandbox::EntryEnd::Returned;
     assert!(run.entries.iter().all(has_returned), "{:?}", run.entries);
+}
+
+/// Runs `f` of a component, whose result is exact: live, by its trace, and with its values.
+fn result(text: &str, argument: i32) -> i32 {
+    let wasm = wat::parse_str(text).unwrap();
+    let mut session = Tracer::new(Options::default().effects(true)).load(&wasm).unwrap();
+    session.start().unwrap();
+    let returned = session.invoke("f", &[Value::I32(argument)]).unwrap();
+    let Outcome::Returned(values) = returned else { panic!("{returned:?}") };
+    let [Value::I32(result)] = values[..] else { panic!("{values:?}") };
+    assert_eq!(**session.module().bytes(), *wasm, "the sample is the component");
+    let trace = session.finish();
+    let mut machine = Machine::new(&trace).unwrap();
+    assert_eq!(machine.run(&mut Nothing).unwrap().instructions, trace.counts().unwrap().total);
+    result
+}
+
+/// A component whose program `$main` exports `f`, behind other modules and instances.
+fn linked(before: &str, main: &str, with: &str) -> String {
+    format!(
+        r#"(component {before}
+          (core module $main {main})
+          (core instance $main (instantiate $main {with}))
+          (func $f (param "x" s32) (result s32) (canon lift (core func $main "f")))
+          (export "f" (func $f)))"#
+    )
+}
+
+/// Memory, table and globals of one module, used by two others, each with a start function.
+const SHARED: &str = r#"
+  (core module $store
+    (memory (export "memory") 1)
+    (table (export "table") 4 funcref)
+    (global (export "base") i32 (i32.const 64))
+    (global (export "order") (mut i32) (i32.const 0)))
+  (core module $first
+    (import "store" "memory" (memory 1))
+    (import "store" "table" (table 4 funcref))
+    (import "store" "base" (global $base i32))
+    (import "store" "order" (global $order (mut i32)))
+    (global (export "next") i32 (i32.add (global.get $base) (i32.const 16)))
+    (data (global.get $base) "\05")
+    (elem (i32.const 1) func $twice)
+    (func $twice (param i32) (result i32) (i32.mul (local.get 0) (i32.const 2)))
+    (func $begin
+      (global.set $order (i32.add (i32.mul (global.get $order) (i32.const 10)) (i32.const 1)))
+      ;; What the second one puts there comes later.
+      (i32.store8 (i32.const 65) (i32.load8_u (i32.const 80))))
+    (start $begin))
+  (core module $second
+    (import "store" "memory" (memory 1))
+    (import "store" "table" (table 4 funcref))
+    (import "first" "next" (global $next i32))
+    (import "store" "order" (global $order (mut i32)))
+    (data (global.get $next) "\07")
+    (elem (i32.const 2) func $thrice)
+    (func $thrice (param i32) (result i32) (i32.mul (local.get 0) (i32.const 3)))
+    (func $begin
+      (global.set $order (i32.add (i32.mul (global.get $order) (i32.const 10)) (i32.const 2))))
+    (start $begin))
+  (core instance $store (instantiate $store))
+  (core instance $first (instantiate $first (with "store" (instance $store))))
+  (core instance $second (instantiate $second (with "store" (instance $store))
+    (with "first" (instance $first))))"#;
+
+#[test]
+fn modules_that_share_memory_table_and_globals_run_in_their_order() {
+    let main = r#"(import "store" "memory" (memory 1))
+        (import "store" "table" (table 4 funcref))
+        (import "store" "order" (global $order (mut i32)))
+        (func (export "f") (param $which i32) (result i32)
+          ;; Order, what the first saw of the second's data, both data, and a function of one of them.
+          (i32.add
+            (i32.add
+              (i32.mul (global.get $order) (i32.const 1000000))
+              (i32.mul (i32.load8_u (i32.const 65)) (i32.const 100000)))
+            (i32.add
+              (i32.add (i32.mul (i32.load8_u (i32.const 64)) (i32.const 10000))
+                (i32.mul (i32.load8_u (i32.const 80)) (i32.const 1000)))
+              (call_indirect (param i32) (result i32) (i32.const 11) (local.get $which)))))"#;
+    let text = linked(SHARED, main, r#"(with "store" (instance $store))"#);
+    assert_eq!((result(&text, 1), result(&text, 2)), (12_057_022, 12_057_033));
+    let view =
+        Analysis::of(&wat::parse_str(&text).unwrap(), &RunOptions::default(), &rules::Set::builtin()).view;
+    let component = view.component.as_ref().unwrap();
+    let roles: Vec<_> = component.modules.iter().map(|part| part.role.as_str()).collect();
+    assert_eq!(roles, ["linked", "linked", "linked", "program"]);
+    let wasm = wat::parse_str(&text).unwrap();
+    assert_eq!(component.linked_from, Some(wasm.len() as u64));
+    // Each function names its module, and where its body is in the file.
+    let origins: Vec<_> = view.functions.iter().map(|function| function.origin.map(|of| of.module)).collect();
+    assert_eq!(origins, [Some(1), Some(1), Some(2), Some(2), Some(3), None]);
+    for origin in view.functions.iter().filter_map(|function| function.origin) {
+        let part = &component.modules[origin.module as usize];
+        assert!((part.offset..part.offset + part.size).contains(&origin.offset));
+    }
+    assert!(view.functions.iter().all(|function| u64::from(function.offset.0) > wasm.len() as u64));
+}
+
+#[test]
+fn a_module_that_is_made_twice_is_there_twice() {
+    let counter = r#"
+      (core module $counter (global $count (mut i32) (i32.const 0))
+        (func (export "count") (result i32)
+          (global.set $count (i32.add (global.get $count) (i32.const 1))) (global.get $count)))
+      (core instance $a (instantiate $counter))
+      (core instance $b (instantiate $counter))"#;
+    let main = r#"(import "a" "count" (func $a (result i32))) (import "b" "count" (func $b (result i32)))
+        (func (export "f") (param i32) (result i32) (drop (call $a)) (drop (call $a))
+          (i32.add (i32.mul (call $a) (i32.const 10)) (call $b)))"#;
+    let text = linked(counter, main, r#"(with "a" (instance $a)) (with "b" (instance $b))"#);
+    assert_eq!(result(&text, 0), 31);
+}
+
+#[test]
+fn a_thousand_instances_run() {
+    let many = r#"
+      (core module $store (memory (export "memory") 1) (func (export "get") (result i32)
+        (i32.load (i32.const 0))))
+      (core module $one (import "store" "memory" (memory 1))
+        (func $begin (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1))))
+        (start $begin))
+      (core instance $store (instantiate $store))"#
+        .to_owned()
+        + &r#"(core instance (instantiate $one (with "store" (instance $store))))"#.repeat(1000);
+    let main = r#"(import "store" "get" (func $get (result i32)))
+        (func (export "f") (param i32) (result i32) (call $get))"#;
+    assert_eq!(result(&linked(&many, main, r#"(with "store" (instance $store))"#), 0), 1000);
+}
+
+/// A program that cannot be linked runs alone, and its report says why.
+#[test]
+fn what_cannot_be_linked_is_said() {
+    let many = r#"(core module $store (memory (export "m") 1)) (core module $one (import "s" "m" (memory 1))
+          (memory 1) (data (i32.const 0) "x"))
+        (core instance $store (instantiate $store))"#
+        .to_owned()
+        + &r#"(core instance (instantiate $one (with "s" (instance $store))))"#.repeat(120);
+    let main = r#"(import "s" "m" (memory 1)) (func (export "f") (param i32) (result i32) (local.get 0))"#;
+    let text = linked(&many, main, r#"(with "s" (instance $store))"#);
+    let analysis =
+        Analysis::of(&wat::parse_str(text).unwrap(), &RunOptions::default(), &rules::Set::builtin());
+    let said: Vec<_> = analysis.limitations.iter().map(ToString::to_string).collect();
+    let is_said = |words: &String| words.contains("cannot be linked: too many memories");
+    assert!(said.iter().any(is_said), "{said:?}");
+    assert!(analysis.view.component.as_ref().unwrap().linked_from.is_none());
+    assert_ne!(analysis.verdict.class, Class::Clean);
+}
+
+/// What is recorded of a linked program is told again from the file, and run again to the same.
+#[test]
+fn a_linked_program_is_told_from_its_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("it.spoor");
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/linked-locker.wat");
+    let spoor = |words: &[&str], file: &Path| {
+        let output = Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).arg(file).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    let json = |words: &[&str], file: &Path| -> Json { serde_json::from_slice(&spoor(words, file)).unwrap() };
+    spoor(&["record", "-o", trace.to_str().unwrap()], &sample);
+    let live = json(&["run", "--json", "--fail-on", "never"], &sample);
+    let told = json(&["report", "--json", "--fail-on", "never"], &trace);
+    for field in ["verdict", "instructions", "coverage", "host_calls", "files", "view"] {
+        assert_eq!(live[field], told[field], "{field}");
+    }
+    assert_eq!(live["verdict"], "MALICIOUS");
+    spoor(&["rerun"], &trace);
 }

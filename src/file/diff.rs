@@ -194,7 +194,7 @@ fn next(trace: &Trace, position: Position, at: Option<Point>) -> String {
 /// Which way decision number `at` goes, of the instruction at `offset`.
 fn decision(trace: &Trace, at: u64, offset: Option<CodeOffset>) -> String {
     let Some(bit) = bit(trace, at) else { return "the end of the decisions".into() };
-    let opcode = offset.and_then(|offset| trace.modules.first()?.bytes().get(offset.position()).copied());
+    let opcode = offset.and_then(|offset| trace.modules.first()?.image().get(offset.position()).copied());
     // What a decision means is in docs/trace-stream.md.
     match (opcode, bit) {
         (Some(0x04), false) => "the condition is not zero".into(),

@@ -80,7 +80,7 @@ impl LoadError {
 
 /// Returns the error for a module that the engine refused with `message`.
 pub(crate) fn diagnose(wasm: &[u8], heavy: &Heavy, message: &str) -> LoadError {
-    let program = match Component::read(wasm) {
+    let component = match Component::read(wasm) {
         // Bytes that are no component are not one of a later version.
         Some(Err(Problem::Malformed(error))) => {
             return LoadError::Invalid { reason: error.message().to_owned(), offset: error.offset() };
@@ -89,9 +89,9 @@ pub(crate) fn diagnose(wasm: &[u8], heavy: &Heavy, message: &str) -> LoadError {
             let (proposal, reason) = ("component-model".into(), problem.to_string());
             return LoadError::Unsupported { proposal, reason, offset: 4 };
         }
-        component => component.and_then(Result::ok).map(|component| component.main.bytes),
+        component => component.and_then(Result::ok),
     };
-    let core = Core::at(wasm, program);
+    let core = Core::of(wasm, component.as_ref());
     let validate = |features| heavy.validate_around(core, wasm, features);
     let Err(first) = validate(engine_features()) else {
         return LoadError::Engine { reason: message.to_owned() };

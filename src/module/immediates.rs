@@ -31,7 +31,7 @@ impl Module {
     /// What stands behind the opcode of the instruction at an offset, as people read it: `3` of
     /// `local.get 3`. Empty if there is nothing, or no instruction.
     pub fn immediates(&self, offset: CodeOffset) -> String {
-        let rest = self.bytes().get(offset.0 as usize..).unwrap_or_default();
+        let rest = self.image().get(offset.0 as usize..).unwrap_or_default();
         let operator = OperatorsReader::new(BinaryReader::new(rest, u64::from(offset.0))).read();
         operator.map_or_else(|_| String::new(), |operator| immediates(&operator))
     }
@@ -42,7 +42,7 @@ impl Module {
     /// As for [`Module::code`].
     pub(crate) fn lines(&self, func: FuncIndex, max: usize) -> Result<Vec<Line>, ParseError> {
         let body = self.code(func)?.body();
-        let bytes = self.bytes().get(body.start as usize..body.end as usize).unwrap_or_default();
+        let bytes = self.image().get(body.start as usize..body.end as usize).unwrap_or_default();
         let body = FunctionBody::new(BinaryReader::new(bytes, u64::from(body.start)));
         let mut reader = body.get_operators_reader()?;
         let (mut lines, mut depth) = (Vec::new(), 0u32);

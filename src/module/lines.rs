@@ -79,7 +79,7 @@ fn bodies<'a, 'b>(fields: &'b [ModuleField<'a>]) -> impl Iterator<Item = (Span, 
 /// Where the instructions of a body lie, each `else` and `end` too, as far as it can be read.
 fn offsets(module: &Module, func: FuncIndex) -> Vec<u32> {
     let body = module.body(func).unwrap_or_default();
-    let bytes = module.bytes().get(body.start as usize..body.end as usize).unwrap_or_default();
+    let bytes = module.image().get(body.start as usize..body.end as usize).unwrap_or_default();
     let body = FunctionBody::new(BinaryReader::new(bytes, u64::from(body.start)));
     let Ok(reader) = body.get_operators_reader() else { return Vec::new() };
     let operators = reader.into_iter_with_offsets().map_while(Result::ok);

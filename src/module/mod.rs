@@ -85,6 +85,8 @@ use weight::Heavy;
 /// changes in it.
 pub struct Module {
     bytes: Arc<[u8]>,
+    /// What offsets are in: the file, and behind it what several modules of a component became.
+    image: Arc<[u8]>,
     sections: Sections,
     /// Imported functions, as positions in the list of imports.
     imported: Box<[usize]>,
@@ -117,8 +119,9 @@ impl fmt::Debug for Module {
 
 impl Module {
     /// Parses a module in the binary format. Of a component, this is the module of its program, at its place
-    /// in the file. Its imports have the names of the functions that they are, whatever the module calls
-    /// them.
+    /// in the file. If instances of other modules do part of its work, it is the module that all of them
+    /// become; its offsets go on where the file ends. Its imports have the names of the functions that they
+    /// are, whatever the module calls them.
     ///
     /// # Errors
     /// When the sections do not follow the binary format, or the file is larger than 4 GiB. Also for a
@@ -130,8 +133,9 @@ impl Module {
             Some(Err(_)) => return Err(ParseError::new(ParseErrorKind::Component, 4)),
             None => None,
         };
-        let place = component.as_ref().map(|component| component.main.bytes.clone());
-        let core = Core::at(&bytes, place);
+        let linkage = component.as_ref().and_then(|component| component.linkage.as_ref());
+        let image = linkage.map_or_else(|| Arc::clone(&bytes), |linkage| Arc::clone(&linkage.image));
+        let core = Core::of(&bytes, component.as_deref());
         let mut sections = Sections::parse(core)?;
         let heavy = Heavy::of_core(core);
         if let Some(component) = &component {
@@ -147,6 +151,7 @@ impl Module {
         let (names, is_valid, exports_sorted) = Default::default();
         Ok(Self {
             bytes,
+            image,
             sections,
             imported,
             codes,
@@ -199,7 +204,13 @@ impl Module {
 
     /// The module itself: all of the file unless that is a component.
     pub(crate) fn core(&self) -> Core<'_> {
-        Core::at(&self.bytes, self.component().map(|component| component.main.bytes.clone()))
+        Core::of(&self.bytes, self.component())
+    }
+
+    /// What offsets are in: the file, and behind it the module that several of a component became, if they
+    /// did.
+    pub(crate) fn image(&self) -> &[u8] {
+        &self.image
     }
 
     /// The file that it was read from: the module, or the component that it is in.
@@ -329,8 +340,8 @@ impl Module {
     /// there.
     pub fn name(&self, func: FuncIndex) -> Option<&str> {
         self.names
-            .get_or_init(|| Names::read(&self.bytes, self.sections.names.clone()))
-            .get(&self.bytes, func)
+            .get_or_init(|| Names::read(&self.image, self.sections.names.clone()))
+            .get(&self.image, func)
     }
 
     /// The code of a defined function, decoded at the first call.
@@ -349,7 +360,7 @@ impl Module {
 
     fn decode(&self, position: usize) -> Result<Code, ParseError> {
         let body = &self.sections.bodies[position];
-        let bytes = &self.bytes[body.start as usize..body.end as usize];
+        let bytes = &self.image[body.start as usize..body.end as usize];
         decode::decode(
             bytes,
             body.start,

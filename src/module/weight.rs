@@ -23,7 +23,7 @@ use wasmparser::{
 
 use super::{
     FuncIndex,
-    component::Core,
+    component::{Component, Core},
     features::component_features,
     limits::{
         MAX_CHECKS, MAX_CONSTANT, MAX_FUNCTION, MAX_MODULE, MAX_MODULE_PER_BYTE, MAX_TABLE, OF_OTHER_TYPES,
@@ -46,7 +46,8 @@ pub(crate) struct Heavy {
 impl Heavy {
     /// As [`Self::of_core`], of a sample whose core module is not known.
     pub(crate) fn of(wasm: &[u8]) -> Self {
-        Self::of_core(Core::of(wasm))
+        let component = Component::read(wasm).and_then(Result::ok);
+        Self::of_core(Core::of(wasm, component.as_ref()))
     }
 
     /// Counts. A malformed part ends the count where it ends validation, too.
@@ -129,26 +130,40 @@ impl Heavy {
         }
     }
 
-    /// Validates `wasm`, and of the bodies of its core module those that are wanted.
+    /// Validates `wasm`, and of the bodies of its core module those that are wanted. A core module behind it
+    /// was put together of several: it is validated as well.
     fn validate_bodies(
         core: Core<'_>,
         wasm: &[u8],
         features: WasmFeatures,
         is_wanted: impl Fn(u32) -> bool,
     ) -> wasmparser::Result<()> {
+        let file = Core { bytes: wasm, offset: 0 };
         let runs = core.offset..core.offset.saturating_add(core.bytes.len() as u64);
-        let features = match Parser::is_component(wasm) {
+        let of_component = match Parser::is_component(wasm) {
             true => features | component_features(),
             false => features,
         };
+        Self::validate_part(file, of_component, |func, at| runs.contains(&at) && is_wanted(func))?;
+        match runs.start >= wasm.len() as u64 {
+            true => Self::validate_part(core, features, |func, _| is_wanted(func)),
+            false => Ok(()),
+        }
+    }
+
+    /// Validates a part of the image, and of its bodies those that are wanted, by index and place.
+    fn validate_part(
+        part: Core<'_>,
+        features: WasmFeatures,
+        is_wanted: impl Fn(u32, u64) -> bool,
+    ) -> wasmparser::Result<()> {
         let mut validator = Validator::new_with_features(features);
-        let mut parser = Parser::new(0);
+        let mut parser = Parser::new(part.offset);
         parser.set_features(features);
         let mut functions = Vec::new();
-        for payload in parser.parse_all(wasm) {
+        for payload in parser.parse_all(part.bytes) {
             if let ValidPayload::Func(function, body) = validator.payload(&payload?)?
-                && is_wanted(function.index)
-                && runs.contains(&body.range().start)
+                && is_wanted(function.index, body.range().start)
             {
                 functions.push((function, body));
             }
@@ -640,11 +655,13 @@ mod tests {
         );
         let wasm = module(&code);
         let heavy = Heavy::of(&wasm);
-        assert!(heavy.validate_around(Core::of(&wasm), &wasm, WasmFeatures::all()).is_ok());
-        assert!(heavy.validate_heavy(Core::of(&wasm), &wasm, WasmFeatures::all()).is_err());
-        assert!(Heavy::default().validate_around(Core::of(&wasm), &wasm, WasmFeatures::all()).is_err());
-        assert!(Heavy::default().validate_heavy(Core::of(&wasm), &wasm, WasmFeatures::all()).is_ok());
+        assert!(heavy.validate_around(Core::of(&wasm, None), &wasm, WasmFeatures::all()).is_ok());
+        assert!(heavy.validate_heavy(Core::of(&wasm, None), &wasm, WasmFeatures::all()).is_err());
+        assert!(Heavy::default().validate_around(Core::of(&wasm, None), &wasm, WasmFeatures::all()).is_err());
+        assert!(Heavy::default().validate_heavy(Core::of(&wasm, None), &wasm, WasmFeatures::all()).is_ok());
         let light = module("(drop (f32.add (i32.const 1) (i32.const 2)))");
-        assert!(Heavy::of(&light).validate_around(Core::of(&light), &light, WasmFeatures::all()).is_err());
+        assert!(
+            Heavy::of(&light).validate_around(Core::of(&light, None), &light, WasmFeatures::all()).is_err()
+        );
     }
 }

@@ -380,8 +380,14 @@ impl<'a> Index<'a> {
     /// The bytes of a function's body.
     pub(super) fn body(&self, function: &view::Function) -> &'a [u8] {
         let start = function.offset.position();
-        let end = start.saturating_add(function.size as usize).min(self.facts.wasm.len());
-        self.facts.wasm.get(start..end).unwrap_or_default()
+        let image = self.image();
+        let end = start.saturating_add(function.size as usize).min(image.len());
+        image.get(start..end).unwrap_or_default()
+    }
+
+    /// What offsets are in: the file, and behind it what several modules of a component became.
+    pub(super) fn image(&self) -> &'a [u8] {
+        self.facts.view.image(self.facts.wasm)
     }
 
     /// What takes a search of its own, done when a metric first asks.

@@ -173,5 +173,6 @@ fn modules_left(session: &Session) -> Option<Limitation> {
     let first = left.peek()?.start as u64;
     let is_answered = |import: &&Linked| matches!(import.answerer, Answerer::Adapter | Answerer::Inner);
     let imports = component.main.imports.iter().filter(is_answered).count() as u64;
-    Some(Limitation::ModulesLeft { count: left.count() as u64, first, imports })
+    let why = component.unlinked.as_ref().map(|why| why.to_string());
+    Some(Limitation::ModulesLeft { count: left.count() as u64, first, imports, why })
 }

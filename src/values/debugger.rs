@@ -291,7 +291,7 @@ impl Look<'_> {
     /// Whether a `global.set` changes a global that is watched.
     fn set_global(&mut self, at: At<'_>, operands: &[u64]) {
         let module = self.trace.modules.first();
-        let bytes = module.and_then(|module| module.bytes().get(at.op.offset as usize + 1..));
+        let bytes = module.and_then(|module| module.image().get(at.op.offset as usize + 1..));
         let Some(index) = bytes.and_then(leb) else { return };
         let value = [operands.first().copied().unwrap_or(0), operands.get(1).copied().unwrap_or(0)];
         let old = self.globals.get(index as usize).copied();

@@ -192,7 +192,7 @@ impl Machine<'_> {
         let module = self.trace.instances.get(instance.0 as usize).ok_or(nowhere.clone())?.module;
         let layout = self.layouts.get(module).and_then(Option::as_ref).ok_or(nowhere.clone())?;
         let linked = self.store.linked.get(instance.0 as usize).ok_or(nowhere)?;
-        let places = places(self.trace.modules[module].bytes(), layout, linked, index, op.offset)?;
+        let places = places(self.trace.modules[module].image(), layout, linked, index, op.offset)?;
         let below = |(ty, _, home): &&(Ty, Place, u32)| home.saturating_add(ty.slots()) <= end;
         let value = |ty: Ty, place: Place| {
             let slot = |slot: u32| stack.get(frame.fp + slot as usize).copied().unwrap_or(0);

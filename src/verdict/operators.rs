@@ -12,7 +12,7 @@ pub(super) fn for_each_operator(
 ) {
     let Some(body) = module.body(func) else { return };
     let (start, end) = (body.start as usize, body.end as usize);
-    let Some(bytes) = module.bytes().get(start..end) else { return };
+    let Some(bytes) = module.image().get(start..end) else { return };
     let body = wasmparser::FunctionBody::new(BinaryReader::new(bytes, start as u64));
     let Ok(operators) = body.get_operators_reader() else { return };
     walk(operators, &mut each);

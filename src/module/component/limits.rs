@@ -26,3 +26,23 @@ pub(super) const MAX_NAME_BYTES: usize = 16 << 20;
 
 /// Bytes that each time counts for besides: what has a short name, or a place in a table, takes room too.
 pub(super) const BYTES_OF_NAME: usize = 16;
+
+/// Instances that run as one module at most: those of Python are about fifteen.
+pub(super) const MAX_LINKED: usize = 4096;
+
+/// Bytes of their modules, those of one that is made twice counted twice. A component of Python with its
+/// libraries has 20 to 60 MB.
+pub(super) const MAX_LINKED_BYTES: usize = 256 << 20;
+
+/// Types, imports, functions, globals and tags of the module that they become, of each at most: the engine
+/// takes no more.
+pub(super) const MAX_LINKED_ITEMS: u32 = 1_000_000;
+
+/// Tables, and memories, of that module at most, as of any.
+pub(super) const MAX_LINKED_STORES: u32 = 100;
+
+/// Segments of functions, and of data, of that module at most, as of any.
+pub(super) const MAX_LINKED_SEGMENTS: u32 = 100_000;
+
+/// Bytes of code that make the value of a global, where others name it: it stands wherever they do.
+pub(super) const MAX_VALUE: usize = 1024;

@@ -5,7 +5,7 @@
 //! Such a jump is followed to what the table holds. A program that asks for preview1 gets an adapter: a
 //! module that makes calls of WASI 0.2 of those of preview1. Here preview1 itself answers in its place.
 //!
-//! Not here: other modules. What is theirs is said to be so.
+//! Not here: which other modules do part of its work (`plan`). What is theirs is said to be so.
 
 use std::{cell::Cell, collections::HashMap, ops::Range, rc::Rc};
 
@@ -19,14 +19,25 @@ use super::{
 };
 
 /// The name by which an adapter asks for the program.
-const PROGRAM: &str = "__main_module__";
+pub(super) const PROGRAM: &str = "__main_module__";
 /// Names by which a program asks for preview1.
-const PREVIEW1: &[&str] = &["wasi_snapshot_preview1", "wasi_unstable"];
+pub(super) const PREVIEW1: &[&str] = &["wasi_snapshot_preview1", "wasi_unstable"];
+
+/// The program of a component, as an instance.
+pub(super) struct Found {
+    pub(super) instance: usize,
+    /// Instances that only make its calls others, through which it was found.
+    pub(super) adapters: Vec<usize>,
+    /// Functions of modules that the component exports, each with its name there.
+    pub(super) lifted: Vec<(Rc<str>, CoreExport)>,
+    /// The one that is run, of an adapter or of the program.
+    pub(super) program: Option<CoreExport>,
+}
 
 /// The instances of modules with what is known of each module.
 pub(super) struct Choice<'g, 'a> {
-    graph: &'g Graph<'a>,
-    outlines: Vec<Outline<'a>>,
+    pub(super) graph: &'g Graph<'a>,
+    pub(super) outlines: Vec<Outline<'a>>,
     /// Who filled an element of a table last. The key is the instance with the table, the table and the
     /// element. The value is the instance that filled it, with the position of the import that it put there,
     /// or `None` if that is no import.
@@ -47,13 +58,13 @@ impl<'g, 'a> Choice<'g, 'a> {
     }
 
     /// Takes a name of so many bytes from the budget.
-    fn spend(&self, len: usize) -> Result<(), Problem> {
+    pub(super) fn spend(&self, len: usize) -> Result<(), Problem> {
         let left = self.room.get().checked_sub(len.saturating_add(BYTES_OF_NAME));
         self.room.set(left.ok_or(Problem::TooManyNames)?);
         Ok(())
     }
 
-    fn outline(&self, instance: usize) -> Option<&Outline<'a>> {
+    pub(super) fn outline(&self, instance: usize) -> Option<&Outline<'a>> {
         match self.graph.core.get(instance)? {
             CoreInstance::Module { module, .. } => self.outlines.get((*module)?),
             CoreInstance::Exports(_) => None,
@@ -61,7 +72,7 @@ impl<'g, 'a> Choice<'g, 'a> {
     }
 
     /// What an instance of a module is given for one of its imports.
-    fn given(&self, instance: usize, import: &Import<'_>) -> Option<CoreItem> {
+    pub(super) fn given(&self, instance: usize, import: &Import<'_>) -> Option<CoreItem> {
         let CoreInstance::Module { args, .. } = self.graph.core.get(instance)? else { return None };
         Some(self.graph.export(*args.get(import.module)?, &import.name))
     }
@@ -89,7 +100,7 @@ impl<'g, 'a> Choice<'g, 'a> {
     }
 
     /// What a core function is, behind jumps.
-    fn follow(&self, item: CoreItem) -> Result<CoreFunc, Problem> {
+    pub(super) fn follow(&self, item: CoreItem) -> Result<CoreFunc, Problem> {
         let mut func = match item {
             CoreItem::Func(func) => func,
             CoreItem::Other(export) => CoreFunc::Export(export),
@@ -113,17 +124,23 @@ impl<'g, 'a> Choice<'g, 'a> {
         self.given(by, self.outline(by)?.imports.get(import)?)
     }
 
-    /// The program, and what it imports.
-    pub(super) fn main(&self, exports: &Exports) -> Result<Main, Problem> {
+    /// The instance that is the program, and what the component exports.
+    pub(super) fn find(&self, exports: &Exports) -> Result<Found, Problem> {
         let mut lifted = Vec::new();
         self.lifted_of(exports, "", &mut lifted)?;
         let named = |is: fn(&str) -> bool| lifted.iter().find(|(name, _)| is(name));
-        let program = named(is_run).or_else(|| named(serves)).map(|(_, export)| export);
+        let program = named(is_run).or_else(|| named(serves)).map(|(_, export)| export.clone());
         let of_exports = || self.heaviest(lifted.iter().map(|(_, export)| export.instance));
-        let instance = match program.map(|export| export.instance).or_else(of_exports) {
+        let (instance, adapters) = match program.as_ref().map(|export| export.instance).or_else(of_exports) {
             Some(instance) => self.behind_adapters(instance),
-            None => self.heaviest(0..self.graph.core.len()).ok_or(Problem::NoModule)?,
+            None => (self.heaviest(0..self.graph.core.len()).ok_or(Problem::NoModule)?, Vec::new()),
         };
+        Ok(Found { instance, adapters, lifted, program })
+    }
+
+    /// The program by itself, and what it imports.
+    pub(super) fn main(&self, found: &Found) -> Result<Main, Problem> {
+        let instance = found.instance;
         let Some(CoreInstance::Module { module: Some(number), .. }) = self.graph.core.get(instance) else {
             return Err(Problem::NoModule);
         };
@@ -131,57 +148,38 @@ impl<'g, 'a> Choice<'g, 'a> {
         let mut imports = Vec::new();
         for import in &self.outlines[*number].imports {
             let linked = match (self.given(instance, import), import.kind) {
-                (Some(item), Kind::Func) => self.linked(instance, import, item, &mut realloc)?,
+                (Some(item), Kind::Func) => {
+                    let end = self.follow(item)?;
+                    realloc =
+                        realloc.or_else(|| realloc_of(&end).filter(|by| by.instance == instance).cloned());
+                    linked(instance, import, &end)
+                }
                 _ => as_named(import, Answerer::Inner),
             };
             self.spend(linked.module.len() + linked.name.len())?;
             imports.push(linked);
         }
-        let own = lifted.iter().filter(|(_, export)| export.instance == instance);
-        let program = program.filter(|export| export.instance == instance);
+        let own = found.lifted.iter().filter(|(_, export)| export.instance == instance);
+        let program = found.program.as_ref().filter(|export| export.instance == instance);
         Ok(Main {
             bytes: self.graph.modules[*number].clone(),
             program: program.map(|export| Program { export: (*export.name).into() }),
-            realloc: realloc.map(|name: Rc<str>| (*name).into()),
+            realloc: realloc.map(|export| (*export.name).into()),
             exports: own.map(|(name, export)| ((*export.name).into(), (**name).into())).collect(),
             imports,
         })
     }
 
-    fn linked(
-        &self,
-        instance: usize,
-        import: &Import<'_>,
-        item: CoreItem,
-        realloc: &mut Option<Rc<str>>,
-    ) -> Result<Linked, Problem> {
-        let canonical =
-            |name: &str| Linked { module: "canon".into(), name: name.into(), answerer: Answerer::Canonical };
-        Ok(match self.follow(item)? {
-            CoreFunc::Host { name, realloc: by } => {
-                let by = by.filter(|by| by.instance == instance);
-                *realloc = realloc.take().or(by.map(|by| by.name));
-                of_host(&name.interface, &name.name)
-            }
-            CoreFunc::Drop(Some(resource)) => {
-                of_host(&resource.interface, &format!("[resource-drop]{}", resource.name))
-            }
-            CoreFunc::Drop(None) => canonical("[resource-drop]"),
-            CoreFunc::Builtin(name) => canonical(name),
-            CoreFunc::Export(export) if export.instance == instance => as_named(import, Answerer::Inner),
-            CoreFunc::Export(_) if PREVIEW1.contains(&import.module) => as_named(import, Answerer::Adapter),
-            CoreFunc::Export(_) | CoreFunc::Crossing => as_named(import, Answerer::Inner),
-        })
-    }
-
-    /// From an adapter to the module that it adapts.
-    fn behind_adapters(&self, mut instance: usize) -> usize {
+    /// From an adapter to the module that it adapts, and the adapters on the way.
+    fn behind_adapters(&self, mut instance: usize) -> (usize, Vec<usize>) {
+        let mut adapters = Vec::new();
         for _ in 0..MAX_HOPS {
             let Some(CoreInstance::Module { args, .. }) = self.graph.core.get(instance) else { break };
             let Some(next) = args.get(PROGRAM).and_then(|&arg| self.origin(arg)) else { break };
+            adapters.push(instance);
             instance = next;
         }
-        instance
+        (instance, adapters)
     }
 
     /// The instance of a module behind one that only passes exports on.
@@ -234,25 +232,56 @@ impl<'g, 'a> Choice<'g, 'a> {
         Ok(())
     }
 
-    /// All modules; that of `main` is the program.
-    pub(super) fn parts(&self, main: &Main) -> Vec<Part> {
+    /// All modules; `program` is the program's, and `linked` are those that run with it. If some that should
+    /// are left, none is a mere link.
+    pub(super) fn parts(&self, program: &Range<usize>, linked: &[usize], is_left: bool) -> Vec<Part> {
         let mut is_used = vec![false; self.outlines.len()];
         for made in &self.graph.core {
             if let CoreInstance::Module { module: Some(number), .. } = made {
                 is_used[*number] = true;
             }
         }
-        let parts = self.graph.modules.iter().zip(&self.outlines).zip(is_used);
-        let part = |((bytes, outline), is_used): ((&Range<usize>, &Outline<'_>), bool)| {
+        let mut is_linked = vec![false; self.outlines.len()];
+        for &number in linked {
+            is_linked[number] = true;
+        }
+        let parts = self.graph.modules.iter().zip(&self.outlines).zip(is_used.into_iter().zip(is_linked));
+        let part = |((bytes, outline), (is_used, is_linked)): ((&Range<usize>, &Outline<'_>), _)| {
             let role = match is_used {
-                _ if *bytes == main.bytes => Role::Program,
+                _ if bytes == program => Role::Program,
+                _ if is_linked => Role::Linked,
                 false => Role::Unused,
-                true if outline.only_jumps() => Role::Link,
+                true if outline.only_jumps() && !is_left => Role::Link,
                 true => Role::Unrun,
             };
             Part { bytes: bytes.clone(), role }
         };
         parts.map(part).collect()
+    }
+}
+
+/// What an import is that a function answers.
+pub(super) fn linked(instance: usize, import: &Import<'_>, end: &CoreFunc) -> Linked {
+    let canonical =
+        |name: &str| Linked { module: "canon".into(), name: name.into(), answerer: Answerer::Canonical };
+    match end {
+        CoreFunc::Host { name, .. } => of_host(&name.interface, &name.name),
+        CoreFunc::Drop(Some(resource)) => {
+            of_host(&resource.interface, &format!("[resource-drop]{}", resource.name))
+        }
+        CoreFunc::Drop(None) => canonical("[resource-drop]"),
+        CoreFunc::Builtin(name) => canonical(name),
+        CoreFunc::Export(export) if export.instance == instance => as_named(import, Answerer::Inner),
+        CoreFunc::Export(_) if PREVIEW1.contains(&import.module) => as_named(import, Answerer::Adapter),
+        CoreFunc::Export(_) | CoreFunc::Crossing => as_named(import, Answerer::Inner),
+    }
+}
+
+/// The export by which a function of the host gets memory for its results.
+pub(super) fn realloc_of(func: &CoreFunc) -> Option<&CoreExport> {
+    match func {
+        CoreFunc::Host { realloc, .. } => realloc.as_ref(),
+        _ => None,
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::{collections::HashMap, ops::Range, rc::Rc};
 
-use wasmparser::{ElementItems, ElementKind, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef};
+use wasmparser::{
+    DataKind, ElementItems, ElementKind, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef,
+};
 
 use super::limits::MAX_PARAMS;
 
@@ -11,6 +13,7 @@ use super::limits::MAX_PARAMS;
 pub(super) enum Kind {
     Func,
     Table,
+    Memory,
     Other,
 }
 
@@ -43,6 +46,8 @@ pub(super) struct Outline<'a> {
     /// Positions of functions, and of tables, among the imports.
     pub(super) functions: Vec<usize>,
     tables: Vec<usize>,
+    /// Number of memories among the imports.
+    memories: u32,
     /// Exports by name: functions and tables by their index.
     exports: HashMap<&'a str, (ExternalKind, u32)>,
     pub(super) fills: Vec<Fill>,
@@ -52,6 +57,8 @@ pub(super) struct Outline<'a> {
     /// Bytes of code.
     pub(super) code_len: u64,
     has_start: bool,
+    /// Whether it writes to a table or memory that it imports when it is instantiated.
+    fills_others: bool,
 }
 
 impl<'a> Outline<'a> {
@@ -73,11 +80,13 @@ impl<'a> Outline<'a> {
                         let kind = match import.ty {
                             TypeRef::Func(_) | TypeRef::FuncExact(_) => Kind::Func,
                             TypeRef::Table(_) => Kind::Table,
+                            TypeRef::Memory(_) => Kind::Memory,
                             _ => Kind::Other,
                         };
                         match kind {
                             Kind::Func => self.functions.push(self.imports.len()),
                             Kind::Table => self.tables.push(self.imports.len()),
+                            Kind::Memory => self.memories += 1,
                             Kind::Other => {}
                         }
                         let (module, name) = (import.module, import.name.into());
@@ -96,6 +105,12 @@ impl<'a> Outline<'a> {
                         self.element(segment?)?;
                     }
                 }
+                Payload::DataSection(segments) => {
+                    for segment in segments {
+                        let DataKind::Active { memory_index, .. } = segment?.kind else { continue };
+                        self.fills_others |= memory_index < self.memories;
+                    }
+                }
                 Payload::CodeSectionStart { size, .. } => self.code_len = size.into(),
                 Payload::CodeSectionEntry(body) => self.jumps.push(jump(&body)),
                 _ => {}
@@ -106,6 +121,7 @@ impl<'a> Outline<'a> {
 
     fn element(&mut self, segment: wasmparser::Element<'a>) -> wasmparser::Result<()> {
         let ElementKind::Active { table_index, offset_expr } = segment.kind else { return Ok(()) };
+        self.fills_others |= (table_index.unwrap_or(0) as usize) < self.tables.len();
         let Operator::I32Const { value } = offset_expr.get_operators_reader().read()? else { return Ok(()) };
         // Who fills a table of its own is no link.
         let Some(&table) = self.tables.get(table_index.unwrap_or(0) as usize) else { return Ok(()) };
@@ -119,6 +135,16 @@ impl<'a> Outline<'a> {
     /// The table that it exports under this name.
     pub(super) fn table(&self, name: &str) -> Option<u32> {
         self.exports.get(name).filter(|(kind, _)| *kind == ExternalKind::Table).map(|(_, index)| *index)
+    }
+
+    /// Whether something of it runs, or it fills what others have, when it is instantiated.
+    pub(super) fn acts(&self) -> bool {
+        self.has_start || self.fills_others
+    }
+
+    /// Whether it exports something under this name.
+    pub(super) fn has_export(&self, name: &str) -> bool {
+        self.exports.contains_key(name)
     }
 
     /// Whether its functions are jumps only, so that nothing of its own ever runs.

@@ -44,6 +44,8 @@ impl View {
                 imports: clip(&component.imports, small, "view.component.imports", cut),
                 exports: clip(&component.exports, small, "view.component.exports", cut),
                 modules: clip(&component.modules, small, "view.component.modules", cut),
+                linked_from: component.linked_from,
+                not_linked: component.not_linked.clone(),
             }),
             imports: clip(&self.imports, small, "view.imports", cut),
             exports: clip(&self.exports, small, "view.exports", cut),
@@ -67,6 +69,7 @@ impl View {
             iocs_cut: self.iocs_cut,
             limitations: self.limitations.clone(),
             dwarf: self.dwarf.clone(),
+            linked: self.linked.clone(),
             laid: std::sync::OnceLock::new(),
         }
     }

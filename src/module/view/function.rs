@@ -12,7 +12,9 @@ use serde::Serialize;
 use wasmparser::{BinaryReader, BlockType, FunctionBody, Operator};
 
 use super::limits::MAX_SHARED;
-use super::{Classes, Library, calls::Calls, crypto::Immediates, fingerprint::Fingerprints, proposal::Uses};
+use super::{
+    Classes, Library, Origin, calls::Calls, crypto::Immediates, fingerprint::Fingerprints, proposal::Uses,
+};
 use crate::module::{
     Code, CodeOffset, FuncIndex, OPCODES, Opcode, ParseError, TableIndex,
     cfg::Cfg,
@@ -34,8 +36,11 @@ pub struct Function {
     /// it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub library: Option<Library>,
-    /// Offset of its body in the file.
+    /// Offset of its body in the file, or behind it: see [`Component::linked_from`].
     pub offset: CodeOffset,
+    /// Where it comes from, if the program of a component is several modules that became one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// Size of its body in bytes.
     pub size: u32,
     /// Its type in the text format. Functions of one type share it.
@@ -124,6 +129,7 @@ impl Function {
             demangled: None,
             library: None,
             offset,
+            origin: None,
             size,
             ty: Arc::default(),
             locals: 0,

@@ -96,6 +96,8 @@ vocabulary! {
     pub enum PartRole {
         /// It is the program: what runs, and what the rest of the view is about.
         Program = "program",
+        /// It does part of the program's work and runs with it, as one module.
+        Linked = "linked",
         /// Its functions only jump to others, or it only fills the tables by which they do.
         Link = "link",
         /// It is instantiated and does something of its own, and does not run.

@@ -60,7 +60,7 @@ use self::{
 };
 pub use self::{
     calls::{MAX_INDIRECT_EDGES, StaticCallEdge, StaticCallGraph, StaticCallKind},
-    component::{Component, Part},
+    component::{Component, Origin, Part},
     crypto::{CryptoClass, CryptoConstant},
     encoding::TextEncoding,
     file::{File, entropy},
@@ -149,6 +149,9 @@ pub struct View {
     /// Lines and inlined calls, if the module has debug information; not part of the JSON.
     #[serde(skip)]
     pub dwarf: Option<Arc<Dwarf>>,
+    /// What offsets are in, if that is more than the file.
+    #[serde(skip)]
+    linked: Option<Arc<[u8]>>,
     /// Where `data` lies.
     #[serde(skip)]
     laid: OnceLock<Laid>,
@@ -160,7 +163,7 @@ impl View {
         let component = super::component::Component::read(wasm);
         let is_refused = matches!(component, Some(Err(_)));
         let component = component.and_then(Result::ok);
-        let core = Core::at(wasm, component.as_ref().map(|component| component.main.bytes.clone()));
+        let core = Core::of(wasm, component.as_ref());
         let heavy = Heavy::of_core(core);
         let validity = match is_refused {
             true => Validity::of_component(),
@@ -180,6 +183,11 @@ impl View {
         Some((segment, address.checked_sub(segment.address?)?))
     }
 
+    /// What offsets are in.
+    pub(crate) fn image<'w>(&'w self, wasm: &'w [u8]) -> &'w [u8] {
+        self.linked.as_deref().unwrap_or(wasm)
+    }
+
     fn laid(&self) -> &Laid {
         self.laid.get_or_init(|| Laid::of(&self.data))
     }
@@ -187,7 +195,7 @@ impl View {
     /// Copies what is put at an address before anything runs; `false` if nothing is. A byte that no segment
     /// covers stays as it is.
     pub(crate) fn copy_data(&self, wasm: &[u8], address: u64, into: &mut [u8]) -> bool {
-        let mut is_there = false;
+        let (mut is_there, wasm) = (false, self.image(wasm));
         for (from, to, segment) in self.laid().within(address, address.saturating_add(into.len() as u64)) {
             let part = self.data.get(segment).and_then(|segment| {
                 let at = segment.offset.checked_add(from - segment.address?)?;
@@ -203,10 +211,11 @@ impl View {
     }
 
     /// The data at an address before anything runs, up to the end of its segment; `wasm` is the sample.
-    pub(crate) fn data_at<'w>(&self, wasm: &'w [u8], address: u64) -> Option<&'w [u8]> {
+    pub(crate) fn data_at<'w>(&'w self, wasm: &'w [u8], address: u64) -> Option<&'w [u8]> {
         let (segment, at) = self.segment_at(address)?;
         let start = usize::try_from(segment.offset.checked_add(at)?).ok()?;
         let end = usize::try_from(segment.offset.checked_add(segment.size)?).ok()?;
+        let wasm = self.image(wasm);
         wasm.get(start..end.min(wasm.len()))
     }
 
@@ -220,6 +229,7 @@ impl View {
         // Offsets in code have 32 bits.
         let readable = wasm.get(..u32::MAX as usize).unwrap_or(wasm);
         let outer = Frames::read(readable, 0, &mut anomalies);
+        let readable = component.map_or(readable, |component| component.image(readable));
         let program = component.and_then(|component| Frame::module(&component.main.bytes, readable));
         let inner = program.or_else(|| outer.core_module());
         let inner = inner.map(|module| Frames::read(module.data, module.offset, &mut anomalies));
@@ -230,7 +240,10 @@ impl View {
             contents.name_imports(&component.main.imports);
         }
         let (mut calls, mut immediates) = (Calls::default(), Immediates::default());
-        let (functions, _) = functions(readable, &mut contents, &mut calls, &mut immediates);
+        let (mut functions, _) = functions(readable, &mut contents, &mut calls, &mut immediates);
+        for (position, function) in functions.iter_mut().enumerate() {
+            function.origin = component.and_then(|component| Origin::of(component, position));
+        }
         let (crypto, crypto_cut) = immediates.with_data(&contents.data, &contents.data_bytes);
         let mut texts = texts(frames, &contents);
         let webcil = webcil::find(&contents);
@@ -254,6 +267,7 @@ impl View {
             sections_cut,
             anomalies: anomalies.finish(),
             imported_functions: contents.imported_functions(),
+            linked: component.and_then(|component| Some(Arc::clone(&component.linkage.as_ref()?.image))),
             component: component.map(Component::of),
             imports: contents.imports,
             exports: contents.exports,

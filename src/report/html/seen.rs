@@ -83,7 +83,11 @@ fn names(component: &Component) -> String {
         true => "nothing".to_owned(),
         false => some(names, limits::PLACES),
     };
-    format!("imports {}; exports {}", list(&component.imports), list(&component.exports))
+    let names = format!("imports {}; exports {}", list(&component.imports), list(&component.exports));
+    match component.linked_from {
+        Some(from) => format!("offsets from {from:#x} on are in what several modules of it became; {names}"),
+        None => names,
+    }
 }
 
 fn producers(page: &Page<'_, '_>) -> String {

@@ -116,8 +116,15 @@ fn parts(component: &Component) -> String {
     let program = program.map_or(String::new(), |part| {
         format!("; its program is the module of {} at {:#x}", plural(part.size, "byte"), part.offset)
     });
+    let linked = component.modules.iter().filter(|part| part.role == PartRole::Linked).count() as u64;
+    let linked = component.linked_from.map_or(String::new(), |from| {
+        format!(
+            ", linked with {}: offsets from {from:#x} on are in what they became",
+            plural(linked, "other")
+        )
+    });
     format!(
-        "of {}, with {} and {}{program}",
+        "of {}, with {} and {}{program}{linked}",
         plural(component.modules.len() as u64, "module"),
         plural(component.imports.len() as u64, "import"),
         plural(component.exports.len() as u64, "export"),

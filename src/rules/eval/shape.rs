@@ -34,14 +34,14 @@ impl Shapes {
     /// The branches of `func` on opaque predicates.
     pub(super) fn opaque(&self, index: &Index<'_>, func: FuncIndex) -> Vec<Place> {
         let Some(code) = code(index, func) else { return Vec::new() };
-        let find = || find_opaque(index.facts.wasm, func, code);
+        let find = || find_opaque(index.image(), func, code);
         self.opaque.borrow_mut().entry(func).or_insert_with(find).clone()
     }
 
     /// The dispatchers of `func`.
     pub(super) fn flattened(&self, index: &Index<'_>, func: FuncIndex) -> Vec<Place> {
         let Some(code) = code(index, func) else { return Vec::new() };
-        let find = || find_flattened(index.facts.wasm, func, code);
+        let find = || find_flattened(index.image(), func, code);
         self.flattened.borrow_mut().entry(func).or_insert_with(find).clone()
     }
 }

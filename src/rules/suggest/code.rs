@@ -1,4 +1,5 @@
-//! Stretches of code, with what another build numbers anew left open.
+//! Stretches of code, with what another build numbers anew left open. What several modules of a component
+//! became stands in no file, so there are none of it.
 
 use std::collections::BTreeSet;
 

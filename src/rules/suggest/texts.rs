@@ -17,7 +17,7 @@ pub(super) fn candidates(wasm: &[u8], view: &View) -> Vec<Candidate> {
     };
     let mut all = Vec::new();
     for text in view.strings.iter().filter(is_data) {
-        all.extend(candidate(wasm, text));
+        all.extend(candidate(view.image(wasm), text));
         if all.len() >= 2 * SUGGESTIONS {
             all = super::best(all);
         }

@@ -120,7 +120,7 @@ impl Machine<'_> {
         else {
             return Err(ValuesErrorKind::Effects("a function of an instance that is not made"));
         };
-        let body = translate(self.trace.modules[module].bytes(), layout, linked, index)?;
+        let body = translate(self.trace.modules[module].image(), layout, linked, index)?;
         self.store.funcs[func as usize].body = Some(Arc::new(body));
         Ok(())
     }

@@ -154,7 +154,7 @@ impl Machine<'_> {
             target.copy_from_slice(&items);
         }
         let trace = self.trace;
-        let bytes = trace.modules[module].bytes();
+        let bytes = trace.modules[module].image();
         for (index, segment) in layout.segments.iter().enumerate() {
             let Some((memory, offset)) = &segment.active else { continue };
             let start = self.store.eval(offset, linked)?[0];

@@ -86,7 +86,7 @@ impl Machine<'_> {
     pub(super) fn memory_init(&mut self, data: Instr, [dst, src, len]: [u64; 3]) -> Option<()> {
         let segment = self.store.segments.get(data.a as usize)?;
         let module = self.trace.modules.get(segment.module)?;
-        let bytes = module.bytes().get(segment.bytes.clone())?;
+        let bytes = module.image().get(segment.bytes.clone())?;
         let source = range(src, len, bytes.len())?;
         let memory = self.store.memories.get_mut(data.b as usize)?;
         let target = range(dst, len, memory.bytes.len())?;

@@ -13,7 +13,7 @@ impl Evaluator<'_> {
     pub(super) fn number(&self, number: i128, at: &Instance) -> Option<Found> {
         let is_it = |value| numbers(value).contains(&Some(number));
         if let Instance::Function(func) | Instance::Block(func, _) | Instance::Op(func, _) = at {
-            let wasm = self.index.facts.wasm;
+            let wasm = self.index.image();
             return self.in_code(*func, at, |op| shape::constant(wasm, op).is_some_and(is_it));
         }
         let mut found = Found::of_run();

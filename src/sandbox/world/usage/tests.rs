@@ -41,7 +41,7 @@ fn roles_follow_from_use() {
           (data (global.get $base) "x"))"#,
     )
     .unwrap();
-    let usage = Usage::of(Core::of(&wasm));
+    let usage = Usage::of(Core::of(&wasm, None));
     use FunctionRole::{Address, Copy, MemorySize, Success};
     let functions: Vec<_> = (0..5).map(|index| usage.function(index)).collect();
     assert_eq!(functions, [Some(MemorySize), Some(Success), Some(Address), Some(Copy), None]);
@@ -74,7 +74,7 @@ const CATCHING: &str = r#"(module
 
 #[test]
 fn calls_that_catch_and_calls_that_throw_follow_from_use() {
-    let usage = Usage::of(Core::of(&wat::parse_str(CATCHING).unwrap()));
+    let usage = Usage::of(Core::of(&wat::parse_str(CATCHING).unwrap(), None));
     let functions: Vec<_> = (0..4).map(|index| usage.function(index)).collect();
     use FunctionRole::{Invoke, Last};
     assert_eq!(functions, [Some(Invoke), Some(Last), None, None], "one sign of three is none");
@@ -92,7 +92,7 @@ fn a_global_may_say_what_was_thrown() {
           (global.set $threw (i32.const 0))
           (call $invoke (i32.const 1))
           (local.set 0 (global.get $threw)) (global.set $threw (i32.const 0))))"#;
-    let usage = Usage::of(Core::of(&wat::parse_str(text).unwrap()));
+    let usage = Usage::of(Core::of(&wat::parse_str(text).unwrap(), None));
     assert_eq!(usage.function(0), Some(FunctionRole::Invoke));
     assert_eq!((usage.flag(), usage.setter()), (Some(Flag::Global(1)), Some("y")));
 }
@@ -108,5 +108,5 @@ fn a_call_with_an_error_number_around_it_catches_nothing() {
           (if (i32.load (i32.const 2048)) (then (return (i32.const 1))))
           (i32.store (i32.const 2048) (i32.const 0))
           (local.get 0)))"#;
-    assert_eq!(Usage::of(Core::of(&wat::parse_str(text).unwrap())).function(0), None);
+    assert_eq!(Usage::of(Core::of(&wat::parse_str(text).unwrap(), None)).function(0), None);
 }

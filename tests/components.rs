@@ -349,3 +349,43 @@ fn a_linked_program_is_told_from_its_trace() {
     assert_eq!(live["verdict"], "MALICIOUS");
     spoor(&["rerun"], &trace);
 }
+
+/// A host function that is lowered with a memory works on that one, and asks its module for room.
+#[test]
+fn host_functions_work_on_the_memory_of_their_module() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/benign-component.wat");
+    let text = fs::read_to_string(corpus).unwrap();
+    let (head, rest) = text.split_once("  (core module $program").unwrap();
+    let (_, tail) = rest.split_once("  (core module $jumps").unwrap();
+    let (before_run, _) = tail.split_once("  (func $run").unwrap();
+    let room = |at: u32| {
+        format!(r#"(func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const {at}))"#)
+    };
+    let theirs = format!(
+        r#"(core module $program
+          (import "wasi:cli/environment@0.2.0" "get-arguments" (func $arguments (param i32)))
+          (import "wasi:cli/stdout@0.2.0" "get-stdout" (func $stdout (result i32)))
+          (import "wasi:io/streams@0.2.0" "[method]output-stream.blocking-write-and-flush"
+            (func $write (param i32 i32 i32 i32)))
+          (memory (export "memory") 1) (data (i32.const 64) "theirs\n") {}
+          (func (export "work") (result i32)
+            (call $write (call $stdout) (i32.const 64) (i32.const 7) (i32.const 16))
+            (call $arguments (i32.const 8)) (i32.load (i32.const 8))))"#,
+        room(4096)
+    );
+    let main = format!(
+        r#"(core module $main
+          (import "theirs" "work" (func $work (result i32)))
+          (memory (export "memory") 1) (data (i32.const 64) "wrong!\n") {}
+          (func (export "run") (result i32) (i32.ne (call $work) (i32.const 4096))))
+        (core instance $main (instantiate $main (with "theirs" (instance $program))))
+        (func $run (result (result)) (canon lift (core func $main "run")))
+        (instance $exports (export "run" (func $run)))
+        (export "wasi:cli/run@0.2.0" (instance $exports)))"#,
+        room(8192)
+    );
+    let wasm = wat::parse_str(format!("{head}{theirs}(core module $jumps{before_run}{main}")).unwrap();
+    let run = wasmspoor::sandbox::run(&wasm, &RunOptions::default()).unwrap();
+    assert_eq!(run.stdout, b"theirs\n");
+    assert_eq!(run.exit_code, Some(0), "{:?}", run.entries);
+}

@@ -65,13 +65,19 @@ pub(super) struct Import {
     pub(super) is_unstable: bool,
     /// The known function that it is taken for, if its name does not tell.
     pub(super) taken_for: Option<&'static str>,
+    /// What gives room for its results, if that is not what gives it for all others.
+    pub(super) realloc: Option<Box<str>>,
     pub(super) state: Arc<Mutex<State>>,
 }
 
 impl HostFn for Import {
     fn call(&self, call: &mut Caller<'_>) -> Result<(), HostError> {
         let (slot, mut args) = self.begin(call);
+        let of_all = self.realloc.clone().map(|own| self.lock().world.realloc.replace(own));
         let answered = self.answer(call);
+        if let Some(of_all) = of_all {
+            self.lock().world.realloc = of_all;
+        }
         self.end(call, slot, &mut args, &answered)
     }
 

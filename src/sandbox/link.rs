@@ -40,6 +40,8 @@ pub(super) struct Link {
     layout: Layout,
     /// What imports without a telling name are taken for.
     usage: Usage,
+    /// What gives room for results of imports, of those that do not share it.
+    reallocs: Box<[Option<Box<str>>]>,
     /// By which threads take turns.
     seed: u64,
     /// Imported globals that were linked, and those of type `f64`.
@@ -68,7 +70,9 @@ impl Link {
             state.world.threads = usage.threads().cloned().unwrap_or_default();
             state.world.realloc = module.component().and_then(|component| component.main.realloc.clone());
         }
-        Self { state, stubs, functions, layout, usage, seed, globals: 0, doubles: 0 }
+        let linked = module.component().map_or(&[][..], |component| &component.main.imports);
+        let reallocs = linked.iter().map(|import| import.realloc.clone()).collect();
+        Self { state, stubs, functions, layout, usage, reallocs, seed, globals: 0, doubles: 0 }
     }
 
     /// Where things lie in the sample's memory.
@@ -205,6 +209,7 @@ impl Linker for Link {
             is_split,
             is_unstable: import.module == "wasi_unstable",
             taken_for,
+            realloc: self.reallocs.get(import.index as usize).cloned().flatten(),
             state: Arc::clone(&self.state),
         }))
     }

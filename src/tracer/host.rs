@@ -416,6 +416,7 @@ pub(super) fn func(
     ty: engine::FuncType,
     (params, returned): (Vec<Type>, Vec<Type>),
     body: Option<Arc<dyn HostFn>>,
+    memory: Option<(Box<str>, u32)>,
 ) -> engine::Func {
     engine::Func::new(store, ty, move |mut caller, args, results| {
         if let Some(capture) = capture(&mut caller) {
@@ -429,13 +430,21 @@ pub(super) fn func(
             return if may_call { Ok(()) } else { Err(over()) };
         };
         find_memory(&mut caller);
+        let usual = memory.as_ref().map(|(name, number)| work_on(&mut caller, name, *number));
         let mut call = Caller { caller, args: see(&params, args), results, types: &returned };
         if !may_call {
             body.refused(&mut call);
+            if let Some((memory, number)) = usual {
+                let host = call.caller.data_mut();
+                (host.memory, host.memory_number) = (memory, number);
+            }
             return Err(over());
         }
         let answered = body.call(&mut call);
         let Caller { caller, results, .. } = &mut call;
+        if let Some((memory, number)) = usual {
+            (caller.data_mut().memory, caller.data_mut().memory_number) = (memory, number);
+        }
         let goes_on = answered.is_ok() && !caller.recorder_mut().is_stopping();
         if let Some(threads) = &mut caller.data_mut().threads {
             // A wish of a call that ends the invocation is no wish of the next one.
@@ -464,6 +473,13 @@ fn over() -> engine::Error {
 pub(super) fn capture<'a>(caller: &'a mut engine::Caller<'_, Host>) -> Option<&'a mut Capture> {
     let sink: &mut dyn std::any::Any = caller.recorder_mut().sink_mut();
     sink.downcast_mut()
+}
+
+/// Lets a host function work on the memory that is exported under a name; gives the one before.
+fn work_on(caller: &mut engine::Caller<'_, Host>, name: &str, number: u32) -> (Option<engine::Memory>, u32) {
+    let memory = caller.get_export(name).and_then(engine::Extern::into_memory);
+    let host = caller.data_mut();
+    (std::mem::replace(&mut host.memory, memory), std::mem::replace(&mut host.memory_number, number))
 }
 
 /// Finds what a start function's host calls see: the instance is not known to the session before it has run.

@@ -110,7 +110,7 @@ pub(super) fn imports(
                     None => linker.function(&import),
                 };
                 let FunctionImport { params, results, .. } = import;
-                host::func(store, ty.clone(), (params, results), body).into()
+                host::func(store, ty.clone(), (params, results), body, memory_of(sample, index)).into()
             }
             engine::ExternType::Global(ty) => {
                 let value = linker.global(module, name, ty.content().into());
@@ -216,6 +216,13 @@ fn name_exports(store: &mut engine::Store<Host>, compiled: &engine::Module, samp
         host.memory_number = memory_number(sample, name).unwrap_or(0);
     }
     host.names = Arc::new(names);
+}
+
+/// The memory that an import works on, if it is not the one of all: by the name of its export, with its
+/// number.
+fn memory_of(sample: &Module, index: u32) -> Option<(Box<str>, u32)> {
+    let name = sample.component()?.main.imports.get(index as usize)?.memory.as_ref()?;
+    Some((name.clone(), memory_number(sample, name)?))
 }
 
 /// Index of the memory exported under `name`. The memories of an instance are numbered as they are indexed:

@@ -25,6 +25,9 @@ use super::{
 /// The interface of what a world imports outside of any.
 const ROOT: &str = "$root";
 
+/// Which of [`Scope::core_others`] has memories.
+const MEMORIES: usize = 1;
+
 /// All modules and instances of a component.
 #[derive(Debug)]
 pub(super) struct Graph<'a> {
@@ -70,7 +73,7 @@ fn at<'v, T>(items: &'v [T], index: u32, what: &'static str) -> Result<&'v T, Pr
 fn other(kind: ExternalKind) -> Option<usize> {
     match kind {
         ExternalKind::Table => Some(0),
-        ExternalKind::Memory => Some(1),
+        ExternalKind::Memory => Some(MEMORIES),
         ExternalKind::Global => Some(2),
         ExternalKind::Tag => Some(3),
         ExternalKind::Func | ExternalKind::FuncExact => None,
@@ -410,13 +413,19 @@ fn canonical(scope: &mut Scope, function: &CanonicalFunction) -> Result<(), Prob
         }
         CanonicalFunction::Lower { func_index, options } => {
             let func = at(&scope.funcs, *func_index, "a function")?;
-            let mut realloc = None;
+            let (mut memory, mut realloc) = (None, None);
             for option in options {
-                if let CanonicalOption::Realloc(index) = option {
-                    realloc = Some(at(&scope.core_funcs, *index, "a core function")?);
+                match option {
+                    CanonicalOption::Realloc(index) => {
+                        realloc = Some(at(&scope.core_funcs, *index, "a core function")?);
+                    }
+                    CanonicalOption::Memory(index) => {
+                        memory = scope.core_others[MEMORIES].get(*index as usize).cloned();
+                    }
+                    _ => {}
                 }
             }
-            CoreFunc::lowered(func, realloc)
+            CoreFunc::lowered(func, memory, realloc)
         }
         CanonicalFunction::ResourceDrop { resource } => {
             CoreFunc::Drop(at(&scope.named.types, *resource, "a type")?.clone())

@@ -83,8 +83,9 @@ pub(super) struct Outer {
 /// A function of core modules.
 #[derive(Debug, Clone)]
 pub(super) enum CoreFunc {
-    /// A function of the host, and the one that gives memory for its results.
-    Host { name: Rc<HostName>, realloc: Option<CoreExport> },
+    /// A function of the host, the memory that it works on, and the function that gives room there for its
+    /// results.
+    Host { name: Rc<HostName>, memory: Option<CoreExport>, realloc: Option<CoreExport> },
     /// Drops a resource.
     Drop(Resource),
     /// Another function of the canonical ABI.
@@ -97,13 +98,13 @@ pub(super) enum CoreFunc {
 
 impl CoreFunc {
     /// What a function of the component is when a core module calls it.
-    pub(super) fn lowered(func: &Func, realloc: Option<&Self>) -> Self {
+    pub(super) fn lowered(func: &Func, memory: Option<CoreExport>, realloc: Option<&Self>) -> Self {
         let realloc = realloc.and_then(|realloc| match realloc {
             Self::Export(export) => Some(export.clone()),
             _ => None,
         });
         match func {
-            Func::Host(name) => Self::Host { name: Rc::clone(name), realloc },
+            Func::Host(name) => Self::Host { name: Rc::clone(name), memory, realloc },
             Func::Lifted(Self::Export(_)) => Self::Crossing,
             Func::Lifted(func) => func.clone(),
         }

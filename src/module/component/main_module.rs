@@ -262,8 +262,7 @@ impl<'g, 'a> Choice<'g, 'a> {
 
 /// What an import is that a function answers.
 pub(super) fn linked(instance: usize, import: &Import<'_>, end: &CoreFunc) -> Linked {
-    let canonical =
-        |name: &str| Linked { module: "canon".into(), name: name.into(), answerer: Answerer::Canonical };
+    let canonical = |name: &str| Linked::new("canon", name, Answerer::Canonical);
     match end {
         CoreFunc::Host { name, .. } => of_host(&name.interface, &name.name),
         CoreFunc::Drop(Some(resource)) => {
@@ -277,7 +276,15 @@ pub(super) fn linked(instance: usize, import: &Import<'_>, end: &CoreFunc) -> Li
     }
 }
 
-/// The export by which a function of the host gets memory for its results.
+/// The memory that a function of the host works on.
+pub(super) fn memory_of(func: &CoreFunc) -> Option<&CoreExport> {
+    match func {
+        CoreFunc::Host { memory, .. } => memory.as_ref(),
+        _ => None,
+    }
+}
+
+/// The export by which a function of the host gets room for its results.
 pub(super) fn realloc_of(func: &CoreFunc) -> Option<&CoreExport> {
     match func {
         CoreFunc::Host { realloc, .. } => realloc.as_ref(),
@@ -287,12 +294,12 @@ pub(super) fn realloc_of(func: &CoreFunc) -> Option<&CoreExport> {
 
 /// A function of the host.
 fn of_host(interface: &str, name: &str) -> Linked {
-    Linked { module: interface.into(), name: name.into(), answerer: Answerer::Host }
+    Linked::new(interface, name, Answerer::Host)
 }
 
 /// An import that keeps the name that the module has for it.
 fn as_named(import: &Import<'_>, answerer: Answerer) -> Linked {
-    Linked { module: import.module.into(), name: (*import.name).into(), answerer }
+    Linked::new(import.module, &import.name, answerer)
 }
 
 /// Whether an export is what a host calls for a request over HTTP.

@@ -49,6 +49,16 @@ pub(crate) struct Linked {
     pub(crate) module: Box<str>,
     pub(crate) name: Box<str>,
     pub(crate) answerer: Answerer,
+    /// The memory that it works on, and what gives room there, by the names of exports; `None` for those of
+    /// all others.
+    pub(crate) memory: Option<Box<str>>,
+    pub(crate) realloc: Option<Box<str>>,
+}
+
+impl Linked {
+    fn new(module: &str, name: &str, answerer: Answerer) -> Self {
+        Self { module: module.into(), name: name.into(), answerer, memory: None, realloc: None }
+    }
 }
 
 /// What a component runs: a command, or what serves a request over HTTP.

@@ -20,7 +20,7 @@ use super::{
     Linked, Program,
     item::{CoreExport, CoreFunc, CoreInstance, CoreItem},
     limits::MAX_LINKED,
-    main_module::{Choice, Found, PREVIEW1, PROGRAM, linked, realloc_of},
+    main_module::{Choice, Found, PREVIEW1, PROGRAM, linked, memory_of, realloc_of},
     outline::{Import, Kind},
     problem::Problem,
 };
@@ -28,8 +28,8 @@ use super::{
 /// What an import is of an instance that runs with others.
 #[derive(Debug)]
 pub(super) enum Source {
-    /// The host's, or of the canonical ABI.
-    Host(Linked),
+    /// The host's, or of the canonical ABI, and the memory that it works on, as an export of an instance.
+    Host(Linked, Option<(usize, Rc<str>)>),
     /// What an instance before it exports, by its number among those that run.
     Of(usize, Rc<str>),
 }
@@ -72,10 +72,10 @@ pub(super) struct Plan {
 
 /// What an import is, before it is known who runs.
 enum Given {
-    /// With what gives memory for its results.
-    Host(Linked, Option<CoreExport>),
-    /// Preview1, and the adapter's function that it is.
-    Adapter(Linked, CoreExport),
+    /// With the memory that it works on, and what gives room there for its results.
+    Host(Linked, [Option<CoreExport>; 2]),
+    /// Preview1, the adapter's function that it is, and the memory of the adapter.
+    Adapter(Linked, CoreExport, Option<CoreExport>),
     Export(CoreExport),
 }
 
@@ -145,11 +145,23 @@ impl Choice<'_, '_> {
         Ok(match (&end, export) {
             (CoreFunc::Export(by), _) if PREVIEW1.contains(&import.module) => {
                 adapters.insert(by.instance);
-                Given::Adapter(linked(instance, import, &end), by.clone())
+                Given::Adapter(linked(instance, import, &end), by.clone(), self.memory_of(by.instance))
             }
             (CoreFunc::Export(_), Some(export)) => Given::Export(export),
-            (end, _) => Given::Host(linked(instance, import, end), realloc_of(end).cloned()),
+            (end, _) => {
+                let of_host = [memory_of(end).cloned(), realloc_of(end).cloned()];
+                Given::Host(linked(instance, import, end), of_host)
+            }
         })
+    }
+
+    /// The memory that an instance imports first.
+    fn memory_of(&self, instance: usize) -> Option<CoreExport> {
+        let import = self.outline(instance)?.imports.iter().find(|import| import.kind == Kind::Memory)?;
+        match self.given(instance, import)? {
+            CoreItem::Other(export) => Some(export),
+            CoreItem::Func(_) => None,
+        }
     }
 
     /// Adds those that use what runs, if something of them runs.
@@ -227,12 +239,17 @@ impl Choice<'_, '_> {
         let program = program.map(|export| Program { export: export.into() });
         let of_program = running.get(&found.instance).into_iter().flatten();
         let reallocs = of_program.chain(running.values().flatten()).filter_map(|given| match given {
-            Given::Host(_, by) => by.as_ref().filter(|by| numbers.contains_key(&by.instance)),
+            Given::Host(_, [_, by]) => by.as_ref().filter(|by| numbers.contains_key(&by.instance)),
             Given::Adapter(..) | Given::Export(_) => None,
         });
-        let realloc = match reallocs.into_iter().next() {
-            Some(by) => Some(exports.add(number(by.instance)?, &by.name).into()),
-            None => None,
+        let mut of_all = None;
+        for by in reallocs {
+            let name = exports.add(number(by.instance)?, &by.name);
+            of_all.get_or_insert_with(|| name.into());
+        }
+        let realloc: Option<Box<str>> = of_all;
+        let of = |export: Option<CoreExport>| {
+            export.and_then(|export| Some((*numbers.get(&export.instance)?, export.name)))
         };
         let main = number(found.instance)?;
         let (mut units, mut answered) = (Vec::new(), BTreeSet::new());
@@ -244,13 +261,17 @@ impl Choice<'_, '_> {
             let mut sources = Vec::new();
             for given in given {
                 sources.push(match given {
-                    Given::Host(linked, _) => Source::Host(linked),
-                    Given::Adapter(linked, by) => match numbers.get(&by.instance) {
+                    Given::Host(mut linked, [memory, by]) => {
+                        let by = by.and_then(|by| exports.name(*numbers.get(&by.instance)?, &by.name));
+                        linked.realloc = by.map(Box::from).filter(|by| Some(by) != realloc.as_ref());
+                        Source::Host(linked, of(memory))
+                    }
+                    Given::Adapter(linked, by, memory) => match numbers.get(&by.instance) {
                         // It runs, since more is asked of it than preview1.
                         Some(&unit) if by.instance < instance => Source::Of(unit, by.name),
                         _ => {
                             answered.insert(by.instance);
-                            Source::Host(linked)
+                            Source::Host(linked, of(memory))
                         }
                     },
                     Given::Export(export) => Source::Of(number(export.instance)?, export.name),

@@ -22,7 +22,10 @@ mod constant;
 mod renumber;
 mod sections;
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    rc::Rc,
+};
 
 use wasm_encoder::{
     CodeSection, DataCountSection, DataSection, ElementSection, Elements, EntityType, ExportKind,
@@ -71,6 +74,7 @@ pub(super) fn merge(file: &[u8], plan: &Plan) -> Result<Merged, Problem> {
         count: 0,
         known: HashMap::new(),
         imports: Vec::new(),
+        worked_on: Vec::new(),
         origins: Vec::new(),
         begins: Vec::new(),
     };
@@ -90,6 +94,8 @@ struct Merge<'p, 'a> {
     /// Types of functions, by what they are.
     known: HashMap<FuncType, u32>,
     imports: Vec<Linked>,
+    /// The memories that they work on.
+    worked_on: Vec<Option<&'p (usize, Rc<str>)>>,
     origins: Vec<Origin>,
     /// What is left to do when it is instantiated, for each instance.
     begins: Vec<Begin>,
@@ -190,14 +196,16 @@ impl Merge<'_, '_> {
         let (mut imports, mut numbers) = (ImportSection::new(), BTreeMap::new());
         for (unit, planned) in self.plan.units.iter().enumerate() {
             for (source, ty) in planned.sources.iter().zip(&self.units[unit].imports) {
-                let Source::Host(linked) = source else { continue };
+                let Source::Host(linked, memory) = source else { continue };
                 let (TypeRef::Func(ty) | TypeRef::FuncExact(ty)) = *ty else {
                     return Err(Problem::Dangling("what a module imports"));
                 };
                 let ty = self.renumber.spaces[unit].types.of(ty)?;
-                let number = *numbers.entry((&linked.module, &linked.name, ty)).or_insert_with(|| {
+                let key = (&linked.module, &linked.name, ty, memory, &linked.realloc);
+                let number = *numbers.entry(key).or_insert_with(|| {
                     imports.import(&linked.module, &linked.name, EntityType::Function(ty));
                     self.imports.push(linked.clone());
+                    self.worked_on.push(memory.as_ref());
                     imports.len() - 1
                 });
                 self.renumber.spaces[unit].hosts.push(number);
@@ -222,7 +230,7 @@ impl Merge<'_, '_> {
             }
             for (source, ty) in sources.iter().zip(&sections.imports) {
                 match source {
-                    Source::Host(_) => spaces.functions.imported.push(hosts.next().ok_or_else(missing)?),
+                    Source::Host(..) => spaces.functions.imported.push(hosts.next().ok_or_else(missing)?),
                     Source::Of(of, name) => {
                         let exports = &self.units.get(*of).ok_or_else(missing)?.exports;
                         let &(kind, index) = exports.get(&**name).ok_or_else(missing)?;
@@ -300,12 +308,48 @@ impl Merge<'_, '_> {
             let index = self.renumber.spaces[export.unit].space(kind).of(index)?;
             written.export(&export.name, self.renumber.export_kind(kind)?, index);
         }
-        // By this name host functions know on which they work.
-        let is_free = self.plan.exports.iter().all(|export| &*export.name != "memory");
-        if is_free && let Ok(memory) = self.renumber.spaces[self.plan.main].memories.of(0) {
-            written.export("memory", ExportKind::Memory, memory);
-        }
+        self.export_memories(&mut written)?;
         Ok(written)
+    }
+
+    /// Exports the memories that host functions work on: that of the program by the name by which they know
+    /// it, others by one of our own.
+    fn export_memories(&mut self, written: &mut ExportSection) -> Result<(), Problem> {
+        let named = |name: &str| self.plan.exports.iter().find(|export| &*export.name == name);
+        let usual = match named("memory") {
+            Some(export) => self.memory(export.unit, &export.own),
+            None => {
+                let usual = self.renumber.spaces[self.plan.main].memories.of(0).ok();
+                let usual = usual.or_else(|| self.memories_worked_on().next());
+                if let Some(memory) = usual {
+                    written.export("memory", ExportKind::Memory, memory);
+                }
+                usual
+            }
+        };
+        let others: BTreeSet<u32> =
+            self.memories_worked_on().filter(|memory| Some(*memory) != usual).collect();
+        for &memory in &others {
+            written.export(&of_memory(memory), ExportKind::Memory, memory);
+        }
+        for number in 0..self.imports.len() {
+            let memory = self.worked_on[number].and_then(|(unit, name)| self.memory(*unit, name));
+            let memory = memory.filter(|memory| others.contains(memory));
+            self.imports[number].memory = memory.map(|memory| of_memory(memory).into());
+        }
+        Ok(())
+    }
+
+    fn memories_worked_on(&self) -> impl Iterator<Item = u32> + '_ {
+        self.worked_on.iter().flatten().filter_map(|(unit, name)| self.memory(*unit, name))
+    }
+
+    /// The number of a memory that an instance exports.
+    fn memory(&self, unit: usize, name: &str) -> Option<u32> {
+        match self.units.get(unit)?.exports.get(name)? {
+            &(ExternalKind::Memory, index) => self.renumber.spaces[unit].memories.of(index).ok(),
+            _ => None,
+        }
     }
 
     fn code(&mut self) -> Result<CodeSection, Problem> {
@@ -411,6 +455,11 @@ impl Merge<'_, '_> {
         section.functions(&map);
         Ok(section)
     }
+}
+
+/// The name of a memory that host functions work on beside the program's.
+fn of_memory(memory: u32) -> String {
+    format!("memory of the component #{memory}")
 }
 
 /// Refuses what no engine takes.

@@ -82,10 +82,14 @@ enum Given {
 /// Instances that run, with what each is given.
 type Running = BTreeMap<usize, Vec<Given>>;
 
+/// Instances that answer preview1, each with the memory that it imports first.
+type Adapters = BTreeMap<usize, Option<CoreExport>>;
+
 impl Choice<'_, '_> {
     /// What runs with the program; `None` if it runs alone.
     pub(super) fn plan(&self, found: &Found) -> Result<Option<Plan>, Problem> {
-        let (mut running, mut adapters) = (Running::new(), found.adapters.iter().copied().collect());
+        let (mut running, mut adapters) = (Running::new(), Adapters::new());
+        adapters.extend(found.adapters.iter().map(|&adapter| (adapter, self.memory_of(adapter))));
         self.run(found.instance, &mut running, &mut adapters)?;
         if running.len() == 1 {
             return Ok(None);
@@ -95,12 +99,7 @@ impl Choice<'_, '_> {
     }
 
     /// Adds an instance, and those that it imports from.
-    fn run(
-        &self,
-        instance: usize,
-        running: &mut Running,
-        adapters: &mut BTreeSet<usize>,
-    ) -> Result<(), Problem> {
+    fn run(&self, instance: usize, running: &mut Running, adapters: &mut Adapters) -> Result<(), Problem> {
         let mut due = vec![instance];
         while let Some(instance) = due.pop() {
             if running.contains_key(&instance) {
@@ -113,8 +112,12 @@ impl Choice<'_, '_> {
             let mut sources = Vec::new();
             for import in &outline.imports {
                 let source = self.source(instance, import, adapters)?;
-                if let Given::Export(export) = &source {
-                    due.push(export.instance);
+                match &source {
+                    Given::Export(export) => due.push(export.instance),
+                    // What the host's function is called may be long, and be what each of many imports is.
+                    Given::Host(linked, _) | Given::Adapter(linked, ..) => {
+                        self.spend(linked.module.len() + linked.name.len())?;
+                    }
                 }
                 sources.push(source);
             }
@@ -128,7 +131,7 @@ impl Choice<'_, '_> {
         &self,
         instance: usize,
         import: &Import<'_>,
-        adapters: &mut BTreeSet<usize>,
+        adapters: &mut Adapters,
     ) -> Result<Given, Problem> {
         let missing = || Problem::Dangling("what a module imports");
         self.spend(import.module.len() + import.name.len())?;
@@ -144,8 +147,8 @@ impl Choice<'_, '_> {
         let end = self.follow(item)?;
         Ok(match (&end, export) {
             (CoreFunc::Export(by), _) if PREVIEW1.contains(&import.module) => {
-                adapters.insert(by.instance);
-                Given::Adapter(linked(instance, import, &end), by.clone(), self.memory_of(by.instance))
+                let memory = adapters.entry(by.instance).or_insert_with(|| self.memory_of(by.instance));
+                Given::Adapter(linked(instance, import, &end), by.clone(), memory.clone())
             }
             (CoreFunc::Export(_), Some(export)) => Given::Export(export),
             (end, _) => {
@@ -169,7 +172,7 @@ impl Choice<'_, '_> {
         &self,
         found: &Found,
         running: &mut Running,
-        adapters: &mut BTreeSet<usize>,
+        adapters: &mut Adapters,
     ) -> Result<(), Problem> {
         let mut users: HashMap<usize, Vec<usize>> = HashMap::new();
         let exported: BTreeSet<usize> = found.lifted.iter().map(|(_, export)| export.instance).collect();
@@ -190,7 +193,7 @@ impl Choice<'_, '_> {
                 continue;
             }
             for &user in users.get(&instance).into_iter().flatten() {
-                if !adapters.contains(&user) && !running.contains_key(&user) {
+                if !adapters.contains_key(&user) && !running.contains_key(&user) {
                     self.run(user, running, adapters)?;
                     due.extend(running.keys().filter(|instance| !looked_at.contains(instance)));
                 }

@@ -259,6 +259,21 @@ fn long_names_of_many_are_bounded() {
           (alias core export $main "f" (core func $f)) (func $f (canon lift (core func $f)))
           (instance $i {functions}) {names})"#
     );
+    // So may it be of a program that is linked, which then is not.
+    let linked = format!(
+        r#"(component (import "{long}" (instance $i (export "f" (func))))
+          (core module $store (memory (export "m") 1) (func (export "g")))
+          (core module $user (import "s" "m" (memory 1)) {imports} (data (i32.const 0) "x"))
+          (core module $main (import "s" "m" (memory 1)) (func (export "f")))
+          (core func $f (canon lower (func $i "f")))
+          (core instance $store (instantiate $store))
+          (core instance (instantiate $user (with "s" (instance $store))
+            (with "a" (instance (export "f" (func $f))))))
+          (core instance $main (instantiate $main (with "s" (instance $store))))
+          (alias core export $main "f" (core func $run)) (func $run (canon lift (core func $run)))
+          (export "run" (func $run)))"#
+    );
+    assert!(read(&linked).unwrap().unlinked.is_some_and(|why| why.contains("names of more than")));
     for text in [host, table, exports] {
         assert!(matches!(read(&text), Err(Problem::TooManyNames)), "{:.200}", text);
     }

@@ -8,7 +8,11 @@
 use std::fmt;
 
 use crate::{
-    module::{FuncIndex, LoadError, Place, view::Unread},
+    module::{
+        FuncIndex, LoadError, Place,
+        limits::{OBJECT_PAGES, OBJECT_REFERENCES},
+        view::Unread,
+    },
     text::{plural, text_in_json, vocabulary},
     tracer::{Blocked, InvokeError, Limit},
 };
@@ -120,6 +124,11 @@ pub enum Limitation {
         near: u64,
         /// Pages beyond these that may be.
         sparse: u64,
+    },
+    /// Entry points ended because there was no room for one object more.
+    ObjectsSpent {
+        /// How many.
+        count: u64,
     },
     /// Growth of memory or tables was refused.
     GrowthRefused {
@@ -342,6 +351,13 @@ impl Limitation {
                  anywhere beyond",
                 plural(*count, "entry point")
             ),
+            Self::ObjectsSpent { count } => write!(
+                f,
+                "{} made more objects than there is room for: {} MiB, and {} references to functions",
+                plural(*count, "entry point"),
+                OBJECT_PAGES >> 4,
+                OBJECT_REFERENCES
+            ),
             Self::GrowthRefused { count } => {
                 let times = plural(*count, "time");
                 write!(
@@ -439,6 +455,11 @@ mod tests {
                 Limitation::MemorySpent { count: 1, near: 8192, sparse: 1024 },
                 "1 entry point wrote to more memory than may be touched (--max-memory): 8192 pages, and 1024 \
                  anywhere beyond",
+            ),
+            (
+                Limitation::ObjectsSpent { count: 1 },
+                "1 entry point made more objects than there is room for: 64 MiB, and 1048576 references to \
+                 functions",
             ),
             (
                 Limitation::HeavyFunctions { first: FuncIndex(2), count: 1 },

@@ -53,9 +53,9 @@ fn a_delegate_that_nothing_is_thrown_to_is_no_instruction() {
 
 #[test]
 fn a_run_stops_at_an_operator_that_the_engine_lacks_and_what_came_before_is_kept() {
-    let text = r#"(module (tag $e) (type $f (func)) (memory (export "memory") 1)
+    let text = r#"(module (tag $e) (type $f (func)) (type $c (cont $f)) (memory (export "memory") 1)
         (func $fails (param i32) (i32.store (i32.const 8) (local.get 0))
-            (if (local.get 0) (then (call_ref $f (ref.null $f)))))
+            (if (local.get 0) (then (drop (cont.new $c (ref.null $f))))))
         (func (export "main") (param i32) (result i32)
             try (call $fails (i32.const 0)) (call $fails (local.get 0)) catch $e catch_all nop end
             (i32.load (i32.const 8))))"#;
@@ -70,9 +70,9 @@ fn a_run_stops_at_an_operator_that_the_engine_lacks_and_what_came_before_is_kept
     let module = session.module();
     let code = module.code(site.function).unwrap();
     let op = code.ops().iter().find(|op| op.offset == site.offset).unwrap();
-    assert_eq!((site.function.0, op.opcode.mnemonic()), (0, "call_ref"));
+    assert_eq!((site.function.0, op.opcode.mnemonic()), (0, "cont.new"));
     assert_eq!(session.read_memory("memory", 8, 1).unwrap(), [5]);
-    // Up to the `call_ref`, which is counted as every operator that traps.
+    // Up to the `cont.new`, which is counted as every operator that traps.
     let trace = session.finish();
     assert_eq!(checked(&trace), 1 + (2 + 5) + (2 + 5 + 2));
 }
@@ -185,9 +185,9 @@ fn a_table_begins_with_functions() {
 }
 
 /// What compilers for languages with garbage collection write: types, constants and functions of each kind.
-/// Where they are only there, the module runs; where it gets to one, it stops there.
+/// Each operator runs, or traps as the specification says.
 #[test]
-fn each_operator_of_garbage_collection_matters_only_where_it_is_reached() {
+fn each_operator_of_garbage_collection_runs() {
     let types = r#"(type $f (func (result i32)))
         (rec (type $base (sub (struct (field $x (mut i32)))))
              (type $more (sub $base (struct (field $x (mut i32)) (field (ref null $base))))))
@@ -198,25 +198,33 @@ fn each_operator_of_garbage_collection_matters_only_where_it_is_reached() {
         (func $seven (type $f) (i32.const 7))
         (elem declare func $seven)
         (memory (export "memory") 1)"#;
-    for (mnemonic, code) in [
-        ("struct.new", "(drop (struct.new $base (i32.const 1)))"),
-        ("struct.new_default", "(drop (struct.new_default $more))"),
-        ("struct.get", "(drop (struct.get $base $x (global.get $none)))"),
-        ("struct.set", "(struct.set $base $x (global.get $none) (i32.const 2))"),
-        ("array.new", "(drop (array.new $bytes (i32.const 0) (i32.const 8)))"),
-        ("array.new_fixed", "(drop (array.new_fixed $bytes 1 (i32.const 0)))"),
-        ("array.len", "(drop (array.len (ref.null array)))"),
-        ("ref.i31", "(drop (ref.i31 (i32.const 3)))"),
-        ("i31.get_s", "(drop (i31.get_s (global.get $small)))"),
-        ("ref.eq", "(drop (ref.eq (global.get $none) (global.get $one)))"),
-        ("ref.test", "(drop (ref.test (ref $more) (global.get $none)))"),
-        ("ref.cast", "(drop (ref.cast (ref null $more) (global.get $none)))"),
-        ("ref.as_non_null", "(drop (ref.as_non_null (global.get $none)))"),
-        ("br_on_null", "(block (drop (br_on_null 0 (global.get $none))))"),
-        ("br_on_cast", "(drop (block (result anyref) (br_on_cast 0 anyref (ref $more) (global.get $none))))"),
-        ("call_ref", "(drop (call_ref $f (ref.func $seven)))"),
-        ("return_call_ref", "(drop (call $tail))"),
-        ("any.convert_extern", "(drop (any.convert_extern (ref.null extern)))"),
+    for (mnemonic, code, trap) in [
+        ("struct.new", "(drop (struct.new $base (i32.const 1)))", None),
+        ("struct.new_default", "(drop (struct.new_default $more))", None),
+        ("struct.get", "(drop (struct.get $base $x (global.get $none)))", Some(Trap::NullStructure)),
+        ("struct.get", "(i32.store (i32.const 8) (struct.get $base $x (global.get $one)))", None),
+        ("struct.set", "(struct.set $base $x (global.get $none) (i32.const 2))", Some(Trap::NullStructure)),
+        ("array.new", "(drop (array.new $bytes (i32.const 0) (i32.const 8)))", None),
+        ("array.new", "(drop (array.new $bytes (i32.const 0) (i32.const -1)))", Some(Trap::ObjectsLimited)),
+        ("array.new_fixed", "(drop (array.new_fixed $bytes 1 (i32.const 0)))", None),
+        ("array.len", "(drop (array.len (ref.null array)))", Some(Trap::NullArray)),
+        ("ref.i31", "(drop (ref.i31 (i32.const 3)))", None),
+        ("i31.get_s", "(drop (i31.get_s (global.get $small)))", None),
+        ("ref.eq", "(drop (ref.eq (global.get $none) (global.get $one)))", None),
+        ("ref.test", "(drop (ref.test (ref $more) (global.get $none)))", None),
+        ("ref.cast", "(drop (ref.cast (ref null $more) (global.get $none)))", None),
+        ("ref.cast", "(drop (ref.cast (ref $more) (global.get $one)))", Some(Trap::CastFailure)),
+        ("ref.as_non_null", "(drop (ref.as_non_null (global.get $none)))", Some(Trap::NullReference)),
+        ("br_on_null", "(block (drop (br_on_null 0 (global.get $none))))", None),
+        (
+            "br_on_cast",
+            "(drop (block (result anyref) (br_on_cast 0 anyref (ref $more) (global.get $none))))",
+            None,
+        ),
+        ("call_ref", "(drop (call_ref $f (ref.func $seven)))", None),
+        ("call_ref", "(drop (call_ref $f (ref.null $f)))", Some(Trap::NullFunction)),
+        ("return_call_ref", "(drop (call $tail))", None),
+        ("any.convert_extern", "(drop (any.convert_extern (ref.null extern)))", None),
     ] {
         let text = format!(
             r#"(module {types}
@@ -231,15 +239,42 @@ fn each_operator_of_garbage_collection_matters_only_where_it_is_reached() {
         assert_eq!(outcome, Outcome::Returned(vec![Value::I32(7)]), "{mnemonic}");
         assert_eq!(checked(&trace), 3 + 2 + 1, "{mnemonic}");
         let mut session = load(text.as_bytes());
-        let Outcome::Trapped { code: Trap::Unsupported, site: Some(site) } =
-            session.invoke("main", &[Value::I32(1)]).unwrap()
-        else {
-            panic!("{mnemonic}")
-        };
-        let code = session.module().code(site.function).unwrap();
-        let op = code.ops().iter().find(|op| op.offset == site.offset).unwrap();
-        assert_eq!(op.opcode.mnemonic(), mnemonic);
-        assert_eq!(session.read_memory("memory", 8, 1).unwrap(), [9], "{mnemonic}");
+        match (session.invoke("main", &[Value::I32(1)]).unwrap(), trap) {
+            (Outcome::Returned(values), None) => assert_eq!(values, [Value::I32(7)], "{code}"),
+            (Outcome::Trapped { code: trap, site: Some(site) }, Some(expected)) => {
+                let ops = session.module().code(site.function).unwrap().ops();
+                let op = ops.iter().find(|op| op.offset == site.offset).unwrap();
+                assert_eq!((op.opcode.mnemonic(), trap), (mnemonic, expected), "{code}");
+            }
+            (outcome, _) => panic!("{code}: {outcome:?}"),
+        }
         checked(&session.finish());
+    }
+}
+
+/// What runs before the first effect hides nothing.
+#[test]
+fn nothing_that_runs_first_hides_ransomware() {
+    let text = fs::read_to_string("corpus/ransomware-chacha.wat").unwrap();
+    let control = judged(&text);
+    let end = text.trim_end().strip_suffix(')').unwrap();
+    let start = r#"(func (export "_start")"#;
+    assert!(end.contains(start) && end.contains("(call $schedule)"));
+    let types = r#"(type $made (sub (struct (field (mut i32))))) (type $less (sub $made (struct (field (mut i32)))))
+        (type $called (func)) (type $bytes (array (mut i8))) (func $nothing (type $called)) (elem declare func $nothing)"#;
+    for code in [
+        "(drop (struct.new $made (i32.const 1)))",
+        "(call_ref $called (ref.func $nothing))",
+        "(drop (block (result anyref) (br_on_cast 0 anyref (ref $less) (struct.new $made (i32.const 1)))))",
+        "(block (drop (br_on_null 0 (ref.func $nothing))))",
+        "(drop (ref.cast (ref $bytes) (array.new $bytes (i32.const 1) (i32.const 100))))",
+        "(drop (i31.get_u (ref.i31 (i32.const 1))))",
+        "(drop (extern.convert_any (ref.null any)))",
+    ] {
+        let made = format!("{types}\n(func $first {code})\n{start}");
+        let hidden =
+            end.replace(start, &made).replacen("(call $schedule)", "(call $first) (call $schedule)", 1);
+        let hidden = format!("{hidden})");
+        assert_eq!(judged(&hidden), control, "{code}");
     }
 }

@@ -189,7 +189,15 @@ fn trap_class(trap: Trap) -> &'static str {
         | Trap::UnalignedAtomic
         | Trap::NotShared
         | Trap::Deadlock
-        | Trap::NullException => "trap.other",
+        | Trap::NullException
+        | Trap::NullReference
+        | Trap::NullFunction
+        | Trap::NullStructure
+        | Trap::NullArray
+        | Trap::NullI31
+        | Trap::CastFailure
+        | Trap::OutOfBoundsArrayAccess
+        | Trap::ObjectsLimited => "trap.other",
     }
 }
 

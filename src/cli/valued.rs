@@ -130,7 +130,7 @@ pub(super) fn value(typed: &Typed) -> Value {
         Ty::F32 => Value::F32(f32::from_bits(low as u32)),
         Ty::F64 => Value::F64(f64::from_bits(low)),
         Ty::V128 => Value::V128(u128::from(low) | u128::from(high) << 64),
-        Ty::Func | Ty::Extern => Value::Ref { null: low == 0 },
+        Ty::Func | Ty::Extern | Ty::Any => Value::Ref { null: low == 0 },
     }
 }
 

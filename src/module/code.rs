@@ -72,11 +72,11 @@ pub enum Exit<B = BlockIndex, F = FuncIndex> {
     /// An atomic operator of a module that begins threads, or a `loop` in which one may spin, then the next.
     /// Reads one bit: 0 where the host is asked first.
     Atomic(Meeting),
-    /// `call_ref`, then the next.
+    /// `call_ref`, then the next. Reads a target.
     CallRef,
-    /// `return_call_ref`.
+    /// `return_call_ref`. Reads a target.
     ReturnCallRef,
-    /// `br_on_null`, `br_on_cast` and their kin: here if taken, else the next.
+    /// `br_on_null`, `br_on_cast` and their kin: here if taken, else the next. Reads one bit, 1 when taken.
     BrOn(B),
     /// `throw`, `throw_ref` or `rethrow`: to the landing pad, else out of the function. All but the first
     /// read the number of the tag, in as many bits as the number of tags needs.
@@ -125,15 +125,7 @@ impl Exit {
 
     /// Whether the engine runs and records it.
     pub fn is_recorded(self) -> bool {
-        !matches!(
-            self,
-            Self::CallRef
-                | Self::ReturnCallRef
-                | Self::BrOn(_)
-                | Self::Throw
-                | Self::Catch(_)
-                | Self::Switch(_)
-        )
+        !matches!(self, Self::Throw | Self::Catch(_) | Self::Switch(_))
     }
 }
 

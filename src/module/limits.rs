@@ -51,6 +51,16 @@ pub(super) const LOWERED_PER_BYTE: usize = 16;
 /// written. The largest modules known to throw exceptions become a quarter of it.
 pub(super) const LOWERED_MOST: usize = 256 << 20;
 
+/// Pages of the memory in which objects of garbage collection lie, 64 MiB: nothing in it is given back. A
+/// multiple of the pages by which it grows.
+pub(crate) const OBJECT_PAGES: u64 = 1024;
+
+/// References to functions that objects hold: 8 MiB.
+pub(crate) const OBJECT_REFERENCES: u64 = 1 << 20;
+
+/// Bytes of objects that constant expressions make: compilers write them for strings and tables.
+pub(super) const STATIC_OBJECTS: usize = 1 << 20;
+
 /// Labels of a `br_table` in a line of code: the rest is counted, a line stays a line.
 #[cfg(feature = "cli")]
 pub(super) const SHOWN_LABELS: u32 = 8;

@@ -24,10 +24,11 @@ mod features;
 #[cfg(feature = "cli")]
 mod immediates;
 mod index;
-mod limits;
+pub(crate) mod limits;
 mod lines;
 pub(crate) mod lower;
 mod names;
+pub(crate) mod objects;
 mod opcode;
 mod place;
 mod sections;
@@ -77,6 +78,7 @@ use wasmparser::{Payload, TypeRef};
 use component::{Component, Core};
 use decode::Space;
 use names::Names;
+use objects::Objects;
 use sections::Sections;
 use tags::Tags;
 use weight::Heavy;
@@ -95,6 +97,7 @@ pub struct Module {
     /// Whether it begins threads.
     is_threaded: bool,
     names: OnceLock<Names>,
+    objects: OnceLock<Objects>,
     /// What it is the program of.
     component: Option<Box<Component>>,
     heavy: Heavy,
@@ -148,7 +151,7 @@ impl Module {
         let functions = sections.imports.iter().filter(|import| import.is_function());
         let is_threaded =
             threads::begins_threads(functions.map(|import| &*import.name), sections.imports_shared);
-        let (names, is_valid, exports_sorted) = Default::default();
+        let (names, objects, is_valid, exports_sorted) = Default::default();
         Ok(Self {
             bytes,
             image,
@@ -158,6 +161,7 @@ impl Module {
             tags,
             is_threaded,
             names,
+            objects,
             component,
             heavy,
             is_valid,
@@ -223,7 +227,38 @@ impl Module {
         self.is_threaded
     }
 
-    /// Number of memories, imported and defined.
+    /// Whether it declares types that are none of functions.
+    pub(crate) fn has_objects(&self) -> bool {
+        self.sections.types.iter().any(Option::is_none)
+    }
+
+    /// Its types of objects; none if it is not valid.
+    pub(crate) fn objects(&self) -> &Objects {
+        self.objects.get_or_init(|| match self.has_objects() {
+            true => Objects::of(self.core()),
+            false => Objects::default(),
+        })
+    }
+
+    /// Of each imported global, whether it refers to objects.
+    pub(crate) fn object_globals(&self) -> Vec<bool> {
+        let imports = self.core().payloads().map_while(Result::ok).find_map(|payload| match payload {
+            Payload::ImportSection(imports) => Some(imports.into_imports()),
+            _ => None,
+        });
+        let globals =
+            imports.into_iter().flatten().map_while(Result::ok).filter_map(|import| match import.ty {
+                TypeRef::Global(ty) => Some(ty.content_type),
+                _ => None,
+            });
+        let is_object = |ty| match ty {
+            ValType::Ref(ty) => self.objects().hierarchy(ty.heap_type()) == objects::Hierarchy::Object,
+            _ => false,
+        };
+        globals.map(is_object).collect()
+    }
+
+    /// Number of memories, imported and defined, with those of its objects and of tables of them.
     pub(crate) fn memories(&self) -> u64 {
         let is_code = |payload: &Payload<'_>| matches!(payload, Payload::CodeSectionStart { .. });
         let before_code =
@@ -232,11 +267,20 @@ impl Module {
             Payload::MemorySection(memories) => u64::from(memories.count()),
             Payload::ImportSection(imports) => {
                 let imports = imports.into_imports().map_while(Result::ok);
-                imports.filter(|import| matches!(import.ty, TypeRef::Memory(_))).count() as u64
+                let is_memory = |ty| match ty {
+                    TypeRef::Memory(_) => true,
+                    TypeRef::Table(table) => self.objects().refer(table.element_type),
+                    _ => false,
+                };
+                imports.filter(|import| is_memory(import.ty)).count() as u64
+            }
+            Payload::TableSection(tables) => {
+                let tables = tables.into_iter().map_while(Result::ok);
+                tables.filter(|table| self.objects().refer(table.ty.element_type)).count() as u64
             }
             _ => 0,
         });
-        counts.sum()
+        counts.sum::<u64>() + u64::from(self.has_objects())
     }
 
     /// Number of imported functions; the function space begins with them.

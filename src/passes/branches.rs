@@ -51,7 +51,7 @@ fn branches(ran: Ran<'_>, branches: &mut Vec<Branch>) {
         let (_, [not_taken, taken]) = ran.counts(index);
         let Some(last) = ran.code.ops().get(block.range()).and_then(<[Op]>::last) else { continue };
         let is_branch = match block.exit {
-            Exit::BrIf(_) | Exit::If(_) | Exit::BrTable(_) => true,
+            Exit::BrIf(_) | Exit::If(_) | Exit::BrOn(_) | Exit::BrTable(_) => true,
             // All its labels are equal, so which of them was taken is not known.
             Exit::Br(_) | Exit::BrLoop(_) => last.opcode == Opcode::BrTable,
             _ => false,

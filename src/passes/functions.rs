@@ -223,7 +223,8 @@ fn host_calls(profile: &Profile<'_>, calls: &[Call]) -> BTreeMap<String, u64> {
 /// How often the conditional branches of a function were not taken and taken.
 fn conditional(ran: Ran<'_>) -> [u64; 2] {
     let blocks = (0u32..).map(BlockIndex).zip(ran.code.blocks());
-    let conditional = blocks.filter(|(_, block)| matches!(block.exit, Exit::BrIf(_) | Exit::If(_)));
+    let is_conditional = |exit| matches!(exit, Exit::BrIf(_) | Exit::If(_) | Exit::BrOn(_));
+    let conditional = blocks.filter(|(_, block)| is_conditional(block.exit));
     conditional.fold([0; 2], |[not_taken, taken], (index, _)| {
         let (_, [not, yes]) = ran.counts(index);
         [not_taken + not, taken + yes]

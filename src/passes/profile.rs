@@ -276,8 +276,10 @@ impl<'p> Ran<'p> {
 
     fn call(self, block: &Block, callee: State, kind: CallEdgeKind, count: u64, back: bool) -> Call {
         let offset = self.ops(block).last().map(|op| op.offset);
-        let tail =
-            matches!(block.exit, Exit::ReturnCall(_) | Exit::ReturnCallImport(_) | Exit::ReturnCallIndirect);
+        let tail = matches!(
+            block.exit,
+            Exit::ReturnCall(_) | Exit::ReturnCallImport(_) | Exit::ReturnCallIndirect | Exit::ReturnCallRef
+        );
         Call { caller: Some(State::defined(self.ordinal)), callee, kind, tail, count, back, offset }
     }
 
@@ -361,9 +363,10 @@ impl<'p> Ran<'p> {
             let number = self.number(edge.from);
             let Some(block) = blocks.get(edge.from.position()) else { return 0 };
             match (edge.kind, block.exit) {
-                (EdgeKind::Next, Exit::Call(_) | Exit::CallImport(_) | Exit::CallIndirect) => {
-                    yes.saturating_sub(self.tally.abandoned(number))
-                }
+                (
+                    EdgeKind::Next,
+                    Exit::Call(_) | Exit::CallImport(_) | Exit::CallIndirect | Exit::CallRef,
+                ) => yes.saturating_sub(self.tally.abandoned(number)),
                 (EdgeKind::Next, _) | (EdgeKind::Jump, Exit::Skip(_)) => {
                     ran.saturating_sub(self.stuck(edge.from))
                 }

@@ -183,6 +183,22 @@ pub enum Trap {
     Deadlock,
     /// A null reference was thrown.
     NullException,
+    /// A reference was null that must not be.
+    NullReference,
+    /// A null reference was called.
+    NullFunction,
+    /// A field of no structure was accessed.
+    NullStructure,
+    /// An element of no array was accessed.
+    NullArray,
+    /// The number of no `i31` was asked for.
+    NullI31,
+    /// A reference was cast to a type that it has not.
+    CastFailure,
+    /// An array was accessed out of its bounds.
+    OutOfBoundsArrayAccess,
+    /// There was no room for one object more.
+    ObjectsLimited,
 }
 
 impl Trap {
@@ -207,6 +223,14 @@ impl Trap {
             Self::NotShared => "expected shared memory",
             Self::Deadlock => "deadlock",
             Self::NullException => "null exception reference",
+            Self::NullReference => "null reference",
+            Self::NullFunction => "null function reference",
+            Self::NullStructure => "null structure reference",
+            Self::NullArray => "null array reference",
+            Self::NullI31 => "null i31 reference",
+            Self::CastFailure => "cast failure",
+            Self::OutOfBoundsArrayAccess => "out of bounds array access",
+            Self::ObjectsLimited => "too many objects",
         }
     }
 }

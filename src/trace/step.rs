@@ -156,7 +156,7 @@ pub(crate) fn step<W: Walker>(
             walker.branch(from, true);
             Ok(to)
         }
-        Exit::BrIf(to) => {
+        Exit::BrIf(to) | Exit::BrOn(to) => {
             let bit = walker.bit()?;
             walker.branch(from, bit);
             Ok(if bit { to } else { W::next(from) })
@@ -176,9 +176,9 @@ pub(crate) fn step<W: Walker>(
             walker.call(from, Call { callee, kind: CallKind::Direct, is_tail: true })
         }
         Exit::CallImport(_) => call_target(walker, from, CallKind::Import, false),
-        Exit::CallIndirect => call_target(walker, from, CallKind::Indirect, false),
+        Exit::CallIndirect | Exit::CallRef => call_target(walker, from, CallKind::Indirect, false),
         Exit::ReturnCallImport(_) => call_target(walker, from, CallKind::Import, true),
-        Exit::ReturnCallIndirect => call_target(walker, from, CallKind::Indirect, true),
+        Exit::ReturnCallIndirect | Exit::ReturnCallRef => call_target(walker, from, CallKind::Indirect, true),
         Exit::Grow | Exit::Bulk => walker.record(from),
         Exit::Atomic(meeting) => match walker.meeting(meeting) {
             None => walker.silent().map(|()| W::next(from)),
@@ -189,10 +189,8 @@ pub(crate) fn step<W: Walker>(
             Some(_) => Ok(W::next(from)),
         },
         Exit::Throw => walker.throw(from),
-        // Landing pads are passed by `land`. The engine lacks the others: a run ends where it comes to one.
-        Exit::CallRef | Exit::ReturnCallRef | Exit::BrOn(_) | Exit::Catch(_) | Exit::Switch(_) => {
-            Err(W::misfit(Misfit::PassedUnreachable))
-        }
+        // Landing pads are passed by `land`. The engine lacks the other: a run ends where it comes to one.
+        Exit::Catch(_) | Exit::Switch(_) => Err(W::misfit(Misfit::PassedUnreachable)),
     }
 }
 

@@ -82,6 +82,7 @@ pub(super) fn imports(
     linker: &mut dyn Linker,
 ) -> Result<Imports, LoadError> {
     let (mut imports, mut hosts) = (Vec::new(), BTreeMap::new());
+    let mut object_globals = None;
     let is_function = |import: &engine::ImportType<'_>| matches!(import.ty(), engine::ExternType::Func(_));
     // Without functions of ours threads have nowhere to meet.
     if compiled.imports().filter(is_function).count() > sample.imported_functions() as usize {
@@ -113,8 +114,12 @@ pub(super) fn imports(
                 host::func(store, ty.clone(), (params, results), body, memory_of(sample, index)).into()
             }
             engine::ExternType::Global(ty) => {
-                let value = linker.global(module, name, ty.content().into());
-                let value = value.and_then(|value| to_engine(value, ty.content().into()));
+                let is_object =
+                    object_globals.get_or_insert_with(|| sample.object_globals().into_iter()).next();
+                let is_object = is_object.unwrap_or_default();
+                let content = if is_object { Type::AnyRef } else { ty.content().into() };
+                let value = linker.global(module, name, content);
+                let value = value.and_then(|value| to_engine(value, content));
                 let value = value.unwrap_or_else(|| engine::Val::default_for_ty(ty.content()));
                 note(store, || Effect::NewGlobal(host::to_val(&value)));
                 engine::Global::new(&mut *store, value, ty.mutability()).into()

@@ -50,6 +50,16 @@ pub(super) fn trap_of(end: &mut trace::End, stop: Option<Stop>) -> Option<Trap> 
         Some(Stop::NotShared) => Trap::NotShared,
         Some(Stop::Deadlock) => Trap::Deadlock,
         Some(Stop::NullException) => Trap::NullException,
+        Some(Stop::NullReference) => Trap::NullReference,
+        Some(Stop::NullFunction) => Trap::NullFunction,
+        Some(Stop::NullStructure) => Trap::NullStructure,
+        Some(Stop::NullArray) => Trap::NullArray,
+        Some(Stop::NullI31) => Trap::NullI31,
+        Some(Stop::Cast) => Trap::CastFailure,
+        Some(Stop::ArrayBounds) => Trap::OutOfBoundsArrayAccess,
+        Some(Stop::MemoryBounds) => Trap::OutOfBoundsMemoryAccess,
+        Some(Stop::TableBounds) => Trap::OutOfBoundsTableAccess,
+        Some(Stop::Objects) => Trap::ObjectsLimited,
     };
     Some(*code)
 }

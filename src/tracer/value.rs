@@ -50,20 +50,26 @@ pub enum Type {
     ExternRef,
     /// `exnref`
     ExnRef,
+    /// `anyref`, or a reference to objects of any kind
+    AnyRef,
 }
 
 impl From<wasmparser::ValType> for Type {
     fn from(ty: wasmparser::ValType) -> Self {
-        use wasmparser::AbstractHeapType::{Exn, NoExn};
+        use wasmparser::AbstractHeapType as A;
         match ty {
             wasmparser::ValType::I32 => Self::I32,
             wasmparser::ValType::I64 => Self::I64,
             wasmparser::ValType::F32 => Self::F32,
             wasmparser::ValType::F64 => Self::F64,
             wasmparser::ValType::V128 => Self::V128,
-            wasmparser::ValType::Ref(ty) if ty.is_extern_ref() => Self::ExternRef,
             wasmparser::ValType::Ref(ty) => match ty.heap_type() {
-                wasmparser::HeapType::Abstract { ty: Exn | NoExn, .. } => Self::ExnRef,
+                wasmparser::HeapType::Abstract { ty: A::Exn | A::NoExn, .. } => Self::ExnRef,
+                wasmparser::HeapType::Abstract { ty: A::Extern | A::NoExtern, .. } => Self::ExternRef,
+                wasmparser::HeapType::Abstract {
+                    ty: A::Any | A::Eq | A::I31 | A::Struct | A::Array | A::None,
+                    ..
+                } => Self::AnyRef,
                 _ => Self::FuncRef,
             },
         }
@@ -121,6 +127,7 @@ pub(super) fn to_engine(value: Value, ty: Type) -> Option<engine::Val> {
         (Value::Ref { null: true }, Type::ExternRef) => {
             engine::Val::default_for_ty(engine::ValType::ExternRef)
         }
+        (Value::Ref { null: true }, Type::AnyRef) => engine::Val::I32(0),
         (Value::Ref { null: true }, Type::ExnRef) => engine::Val::default_for_ty(engine::ValType::V128),
         _ => return None,
     })
@@ -131,16 +138,22 @@ impl Type {
     pub(super) fn see(self, value: &engine::Val) -> Value {
         match (self, value) {
             (Self::ExnRef, engine::Val::V128(value)) => Value::Ref { null: value.as_u128() == 0 },
+            (Self::AnyRef, engine::Val::I32(value)) => Value::Ref { null: *value == 0 },
             _ => value.into(),
         }
     }
 
-    /// Types of the engine as the sample has them: a reference to an exception is a `v128` there. All other
-    /// references that the engine lacks are what it has in their place.
+    /// Types of the engine as the sample has them: a reference to an exception is a `v128` there, one to an
+    /// object an `i32`. All other references that the engine lacks are what it has in their place.
     pub(super) fn all(types: &[engine::ValType], sample: Option<&[wasmparser::ValType]>) -> Vec<Self> {
         let of = |(index, &ty): (usize, &engine::ValType)| {
-            let declared = sample.and_then(|sample| sample.get(index)).map(|&ty| Self::from(ty));
-            declared.filter(|ty| *ty == Self::ExnRef).unwrap_or_else(|| ty.into())
+            let declared = sample.and_then(|sample| sample.get(index));
+            match (declared, ty) {
+                (Some(&declared), _) if Self::from(declared) == Self::ExnRef => Self::ExnRef,
+                // Types of a module are not known by their index.
+                (Some(wasmparser::ValType::Ref(_)), engine::ValType::I32) => Self::AnyRef,
+                _ => ty.into(),
+            }
         };
         types.iter().enumerate().map(of).collect()
     }

@@ -9,7 +9,12 @@
 //!
 //! PERF: 16 bytes an instruction. A comparison and the branch that follows it are one.
 
-use crate::module::{Opcode, Takes, atomic::Atomic, tags::Tags};
+use crate::module::{
+    Opcode, Takes,
+    atomic::Atomic,
+    objects::{self, Field, Storage},
+    tags::Tags,
+};
 
 use super::table::for_each_scalar;
 
@@ -121,6 +126,18 @@ macro_rules! define_codes {
             /// Arguments from slot `a`; element `b` of a table and type as `site` `c` says.
             CallIndirect,
             ReturnCallIndirect,
+            /// The function that slot `b` refers to, with arguments from slot `a`.
+            CallRef,
+            ReturnCallRef,
+            /// By way `c` if what branch site `b` asks of the reference in slot `a` holds; the decision is
+            /// whether.
+            BrOn,
+            /// `a` = object site `c`, with operands from slot `b` on.
+            Object,
+            /// `a` = reference `b`, which must not be null.
+            AsNonNull,
+            /// As `AsNonNull`, two slots.
+            AsNonNullWide,
             /// `a` = pages of memory `b`.
             MemorySize,
             /// `a` = former pages of memory `c`, grown by `b`.
@@ -226,12 +243,20 @@ pub enum Ty {
     Func,
     /// A host reference: 0 is null, else one more than its number.
     Extern,
+    /// A reference to an object, as `docs/worlds.md` has it: 0 is null, one that is odd has a number, and
+    /// others are addresses of objects.
+    Any,
 }
 
 impl Ty {
     /// Slots that a value takes.
     pub fn slots(self) -> u32 {
         if self == Self::V128 { 2 } else { 1 }
+    }
+
+    /// What it is to the engine, which knows nothing of objects.
+    pub(super) fn erased(self) -> Self {
+        if self == Self::Any { Self::I32 } else { self }
     }
 }
 
@@ -364,6 +389,123 @@ pub(super) struct AtomicSite {
     pub(super) memory: u32,
 }
 
+/// An operator on objects.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ObjectSite {
+    pub(super) act: Act,
+    /// Slots of its operands, and of its results.
+    pub(super) operands: u32,
+    pub(super) results: u32,
+    pub(super) heap: Heap,
+}
+
+/// Where the objects of an instance are: numbers of a memory, and of the table of functions in them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Heap {
+    pub(super) memory: u32,
+    pub(super) functions: u32,
+}
+
+impl Default for Heap {
+    fn default() -> Self {
+        Self { memory: u32::MAX, functions: u32::MAX }
+    }
+}
+
+/// What an operator on objects does. Types are indices, segments numbers of the store.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Act {
+    StructNew {
+        ty: u32,
+    },
+    StructNewDefault {
+        ty: u32,
+    },
+    StructGet {
+        field: Field,
+        is_signed: bool,
+    },
+    StructSet {
+        field: Field,
+    },
+    ArrayNew {
+        ty: u32,
+    },
+    ArrayNewDefault {
+        ty: u32,
+    },
+    ArrayNewFixed {
+        ty: u32,
+        count: u32,
+    },
+    ArrayNewData {
+        ty: u32,
+        segment: u32,
+        most: u32,
+    },
+    ArrayNewElem {
+        ty: u32,
+        element: u32,
+        most: u32,
+    },
+    ArrayGet {
+        storage: Storage,
+        is_signed: bool,
+    },
+    ArraySet {
+        storage: Storage,
+    },
+    ArrayLen,
+    ArrayFill {
+        storage: Storage,
+    },
+    ArrayCopy {
+        storage: Storage,
+    },
+    ArrayInitData {
+        storage: Storage,
+        segment: u32,
+    },
+    ArrayInitElem {
+        storage: Storage,
+        element: u32,
+    },
+    NewI31,
+    GetI31 {
+        is_signed: bool,
+    },
+    Equals,
+    Test {
+        asks: Asks,
+    },
+    Cast {
+        asks: Asks,
+    },
+    /// `any.convert_extern` and back; null only, if not `all`.
+    Convert {
+        all: bool,
+    },
+}
+
+/// What is asked of a reference.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asks {
+    pub(super) takes: objects::Takes,
+    /// Whether null is taken.
+    pub(super) is_nullable: bool,
+}
+
+/// A branch on a reference.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BranchSite {
+    pub(super) asks: Asks,
+    /// Whether it is taken where that does not hold.
+    pub(super) is_inverse: bool,
+    /// The type of the reference.
+    pub(super) ty: Ty,
+    pub(super) memory: u32,
+}
+
 /// A translated function.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Body {
@@ -374,6 +516,8 @@ pub(super) struct Body {
     pub(super) tables: Vec<JumpTable>,
     pub(super) fars: Vec<Far>,
     pub(super) atomics: Vec<AtomicSite>,
+    pub(super) objects: Vec<ObjectSite>,
+    pub(super) branches: Vec<BranchSite>,
     pub(super) sites: Vec<CallSite>,
     pub(super) wides: Vec<[u64; 2]>,
     pub(super) pads: Vec<Pad>,

@@ -11,7 +11,11 @@ use wasmparser::{
 };
 
 use crate::{
-    module::{Module, tags::Tags},
+    module::{
+        Module,
+        objects::{Hierarchy, Objects, Statics},
+        tags::Tags,
+    },
     trace::effects::{Imported, MemoryShape, TableShape},
 };
 
@@ -111,32 +115,16 @@ pub(super) struct Layout {
     pub(super) segments: Vec<Segment>,
     /// Bodies of the defined functions.
     pub(super) bodies: Vec<Range<usize>>,
+    /// Types of objects, and what there is of them at the beginning.
+    pub(super) objects: Objects,
+    pub(super) statics: Statics,
 }
 
+/// Of a type that is named by its index nobody knows here what it is: it counts as one of functions.
 impl From<wasmparser::ValType> for Ty {
     fn from(ty: wasmparser::ValType) -> Self {
-        match ty {
-            wasmparser::ValType::I32 => Self::I32,
-            wasmparser::ValType::I64 => Self::I64,
-            wasmparser::ValType::F32 => Self::F32,
-            wasmparser::ValType::F64 => Self::F64,
-            wasmparser::ValType::V128 => Self::V128,
-            wasmparser::ValType::Ref(ty) if ty.is_extern_ref() => Self::Extern,
-            // What an exception is: `module::tags`.
-            wasmparser::ValType::Ref(ty) if is_exception(ty.heap_type()) => Self::V128,
-            wasmparser::ValType::Ref(_) => Self::Func,
-        }
+        Layout::default().ty(ty)
     }
-}
-
-pub(super) fn ty(ty: wasmparser::ValType) -> Ty {
-    ty.into()
-}
-
-/// Whether a heap type is of exceptions.
-pub(super) fn is_exception(ty: wasmparser::HeapType) -> bool {
-    use wasmparser::AbstractHeapType::{Exn, NoExn};
-    matches!(ty, wasmparser::HeapType::Abstract { ty: Exn | NoExn, .. })
 }
 
 fn memory_shape(ty: &wasmparser::MemoryType) -> MemoryShape {
@@ -155,7 +143,9 @@ impl Layout {
         // A heavy function is validated by nobody else, and could be asked for.
         module.validate_heavy()?;
         let (tags, is_threaded) = (module.tags().clone(), module.is_threaded());
-        let mut layout = Self { tags, is_threaded, ..Self::default() };
+        let objects = module.objects().clone();
+        let statics = Statics::of(core, &objects);
+        let mut layout = Self { tags, is_threaded, objects, statics, ..Self::default() };
         for payload in core.payloads() {
             layout.section(payload?)?;
         }
@@ -185,13 +175,17 @@ impl Layout {
             Payload::TableSection(tables) => {
                 for table in tables {
                     let table = table?;
+                    let object = self.statics.tables.get(self.defined_tables.len()).copied().unwrap_or(0);
                     let init = match &table.init {
+                        _ if object != 0 => Some(Expr(vec![ConstOp::Push(object.into())])),
                         wasmparser::TableInit::RefNull => None,
+                        wasmparser::TableInit::Expr(_) if self.objects.refer(table.ty.element_type) => None,
                         wasmparser::TableInit::Expr(expr) => Some(self::expr(expr)?),
                     };
                     let shape = table_shape(&table.ty);
                     self.tables.push(shape);
-                    self.table_types.push(ty(wasmparser::ValType::Ref(table.ty.element_type)));
+                    let ty = self.ty(wasmparser::ValType::Ref(table.ty.element_type));
+                    self.table_types.push(ty);
                     self.defined_tables.push(TableDecl { shape, init });
                 }
             }
@@ -205,9 +199,14 @@ impl Layout {
             Payload::GlobalSection(globals) => {
                 for global in globals {
                     let global = global?;
-                    let ty = ty(global.ty.content_type);
+                    let ty = self.ty(global.ty.content_type);
                     self.globals.push(ty);
-                    self.defined_globals.push(GlobalDecl { ty, init: expr(&global.init_expr)? });
+                    let object = self.statics.globals.get(self.defined_globals.len()).copied().flatten();
+                    let init = match object {
+                        Some(object) => Expr(vec![ConstOp::Push(object.into())]),
+                        None => expr(&global.init_expr)?,
+                    };
+                    self.defined_globals.push(GlobalDecl { ty, init });
                 }
             }
             Payload::ElementSection(elements) => {
@@ -247,7 +246,8 @@ impl Layout {
             }
             TypeRef::Table(table) => {
                 self.tables.push(table_shape(&table));
-                self.table_types.push(ty(wasmparser::ValType::Ref(table.element_type)));
+                let ty = self.ty(wasmparser::ValType::Ref(table.element_type));
+                self.table_types.push(ty);
                 self.imports.push(Import::Table);
             }
             TypeRef::Memory(memory) => {
@@ -257,7 +257,8 @@ impl Layout {
                 self.imports.push(Import::Memory);
             }
             TypeRef::Global(global) => {
-                self.globals.push(ty(global.content_type));
+                let ty = self.ty(global.content_type);
+                self.globals.push(ty);
                 self.imports.push(Import::Global);
             }
             // No object of the store.
@@ -274,6 +275,11 @@ impl Layout {
             }
         };
         let mut items = Vec::new();
+        if let Some(Some(objects)) = self.statics.elements.get(self.elements.len()) {
+            items = objects.iter().map(|&object| Expr(vec![ConstOp::Push(object.into())])).collect();
+            self.elements.push(Element { active, is_declared, items });
+            return Ok(());
+        }
         match element.items {
             ElementItems::Functions(functions) => {
                 for function in functions {
@@ -294,6 +300,29 @@ impl Layout {
     pub(super) fn tag_params(&self, number: u32) -> &[wasmparser::ValType] {
         let ty = self.tags.tag(number).and_then(|(_, ty)| self.types.get(ty.position())?.as_ref());
         ty.map_or(&[], FuncType::params)
+    }
+
+    /// How values of a type are told.
+    pub(super) fn ty(&self, ty: wasmparser::ValType) -> Ty {
+        match ty {
+            wasmparser::ValType::I32 => Ty::I32,
+            wasmparser::ValType::I64 => Ty::I64,
+            wasmparser::ValType::F32 => Ty::F32,
+            wasmparser::ValType::F64 => Ty::F64,
+            wasmparser::ValType::V128 => Ty::V128,
+            wasmparser::ValType::Ref(ty) => self.ty_of(ty.heap_type()),
+        }
+    }
+
+    /// How references of a type are told.
+    pub(super) fn ty_of(&self, ty: wasmparser::HeapType) -> Ty {
+        match self.objects.hierarchy(ty) {
+            Hierarchy::Function => Ty::Func,
+            Hierarchy::Host => Ty::Extern,
+            // What an exception is: `module::tags`.
+            Hierarchy::Exception => Ty::V128,
+            Hierarchy::Object => Ty::Any,
+        }
     }
 
     /// The type of a function.

@@ -85,3 +85,6 @@ pub(super) const HEAT_PAGE_LOG2: u32 = 12;
 
 /// Most cells of a heat map: some MiB of JSON. Beyond, pages are taken together.
 pub(super) const MAX_HEAT_CELLS: usize = 1 << 16;
+
+/// Elements of an array that is filled that visitors are told of one by one.
+pub(super) const MAX_TOLD_ELEMENTS: u64 = 4096;

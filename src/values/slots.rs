@@ -66,9 +66,11 @@ macro_rules! define_slots {
                     Code::VectorShift | Code::VectorReplace => of(&[b, b + 1, c]),
                     Code::Wide4 => of(&row::<4>(b)),
                     Code::BrNonZero | Code::BrZero | Code::BrNonZeroMove | Code::BrTable => of(&[a]),
-                    Code::CallIndirect | Code::ReturnCallIndirect | Code::MemoryGrow | Code::TableGet => {
-                        of(&[b])
-                    }
+                    Code::CallIndirect | Code::ReturnCallIndirect | Code::MemoryGrow | Code::TableGet
+                    | Code::CallRef | Code::ReturnCallRef | Code::AsNonNull => of(&[b]),
+                    Code::AsNonNullWide => of(&row::<2>(b)),
+                    Code::BrOn => of(&row::<2>(a)),
+                    Code::Object => of(&row::<6>(b)),
                     Code::TableGrow => of(&[b, c]),
                     Code::TableSet => of(&[a, b]),
                     Code::Atomic => of(&[b, data.a, data.b]),

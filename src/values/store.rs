@@ -9,7 +9,7 @@ use crate::trace::{
 
 use super::code::{Body, Ty};
 use super::error::ValuesErrorKind;
-use super::layout::{ConstOp, Expr};
+use super::layout::{ConstOp, Expr, Layout};
 use super::limits::{MAX_FUNCTIONS, MAX_MEMORY_BYTES, MAX_TABLE_ELEMENTS, SMALL_MEMORY};
 use super::translate::Linked;
 
@@ -54,8 +54,9 @@ pub(super) struct FuncTy {
 }
 
 impl FuncTy {
-    fn of(ty: &wasmparser::FuncType) -> Self {
-        let types = |types: &[wasmparser::ValType]| types.iter().map(|&ty| super::layout::ty(ty)).collect();
+    /// As the engine has it: of references to objects it knows no types.
+    fn of(ty: &wasmparser::FuncType, layout: &Layout) -> Self {
+        let types = |types: &[wasmparser::ValType]| types.iter().map(|&ty| layout.ty(ty).erased()).collect();
         Self { params: types(ty.params()), results: types(ty.results()) }
     }
 }
@@ -204,8 +205,8 @@ impl Store {
         Ok(slot)
     }
 
-    pub(super) fn type_number(&mut self, ty: &wasmparser::FuncType) -> u32 {
-        let ty = FuncTy::of(ty);
+    pub(super) fn type_number(&mut self, ty: &wasmparser::FuncType, layout: &Layout) -> u32 {
+        let ty = FuncTy::of(ty, layout);
         if let Some(&number) = self.by_type.get(&ty) {
             return number;
         }

@@ -9,6 +9,7 @@
 
 mod control;
 mod exceptions;
+mod objects;
 mod operators;
 mod stack;
 
@@ -18,8 +19,8 @@ use wasmparser::{BlockType, FunctionBody, Operator};
 
 use crate::module::{Opcode, Takes, spin::Spins};
 
-use super::code::{AFTER, Body, Code, Cover, IF, Instr, OWN, Op, Place, Ty};
-use super::layout::{Layout, ty};
+use super::code::{AFTER, Body, Code, Cover, Heap, IF, Instr, OWN, Op, Place, Ty};
+use super::layout::Layout;
 use super::limits::{MAX_COVER, MAX_LOCALS};
 use super::shape::Shape;
 
@@ -33,6 +34,8 @@ pub(super) struct Linked {
     pub(super) types: Vec<u32>,
     pub(super) first_segment: u32,
     pub(super) first_element: u32,
+    /// Where its objects are.
+    pub(super) heap: Heap,
 }
 
 /// Why a function cannot be translated.
@@ -218,7 +221,7 @@ impl Translator<'_> {
             slot += ty.slots();
         };
         for &param in self.ty.params() {
-            declare(&mut self.locals, ty(param));
+            declare(&mut self.locals, self.layout.ty(param));
         }
         let params = self.locals.len();
         for group in body.get_locals_reader()? {
@@ -226,7 +229,8 @@ impl Translator<'_> {
             if self.locals.len() + count as usize > MAX_LOCALS {
                 return Err(self.invalid());
             }
-            (0..count).for_each(|_| declare(&mut self.locals, ty(local)));
+            let ty = self.layout.ty(local);
+            (0..count).for_each(|_| declare(&mut self.locals, ty));
         }
         self.body.params = self.locals[..params].iter().map(|local| local.ty.slots()).sum();
         self.body.locals = slot;
@@ -468,6 +472,9 @@ impl Translator<'_> {
             O::ReturnCallIndirect { type_index, table_index } => {
                 self.call_indirect(*type_index, *table_index, true)?;
             }
+            O::CallRef { type_index } => self.call_ref(*type_index, false)?,
+            O::ReturnCallRef { type_index } => self.call_ref(*type_index, true)?,
+            _ if self.on_reference(operator)? => {}
             _ => return self.plain(operator),
         }
         Ok(())

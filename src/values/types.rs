@@ -35,8 +35,18 @@ pub fn signature(op: &Op, results: &[Ty]) -> (Vec<Ty>, Vec<Ty>) {
         ("if" | "br_if" | "br_table", _) => (vec![Ty::I32], vec![]),
         ("return", _) => (results.to_vec(), vec![]),
         ("call_indirect" | "return_call_indirect", _) => (vec![index], vec![]),
+        ("call_ref" | "return_call_ref", _) => (vec![Ty::Func], vec![]),
+        (name, _) if name.starts_with("br_on_") => (vec![ty], vec![]),
         ("ref", "is_null") => (vec![ty], vec![Ty::I32]),
+        ("ref", "as_non_null" | "cast") => (vec![ty], vec![ty]),
+        ("ref", "eq") => (vec![Ty::Any; 2], vec![Ty::I32]),
+        ("ref", "test") => (vec![Ty::Any], vec![Ty::I32]),
+        ("ref", "i31") => (vec![Ty::I32], vec![Ty::Any]),
         ("ref", _) => (vec![], vec![ty]),
+        ("i31", _) => (vec![Ty::Any], vec![Ty::I32]),
+        ("any", _) => (vec![Ty::Extern], vec![Ty::Any]),
+        ("extern", _) => (vec![Ty::Any], vec![Ty::Extern]),
+        ("struct" | "array", rest) => object(rest, prefix == "array", ty),
         ("atomic", _) => (vec![], vec![]),
         (prefix, rest) if rest.starts_with("atomic.") => atomic(scalar(prefix), rest, index),
         ("memory", rest) => memory(rest, index),
@@ -46,6 +56,23 @@ pub fn signature(op: &Op, results: &[Ty]) -> (Vec<Ty>, Vec<Ty>) {
             None if rest.is_empty() => (vec![], vec![]),
             None => vector(prefix, rest, index),
         },
+    }
+}
+
+/// Operators on structures and arrays. What an object is made of has types that are not known here.
+fn object(rest: &str, is_array: bool, ty: Ty) -> (Vec<Ty>, Vec<Ty>) {
+    match rest {
+        "len" => (vec![Ty::Any], vec![Ty::I32]),
+        "set" if is_array => (vec![Ty::Any, Ty::I32, ty], vec![]),
+        "set" => (vec![Ty::Any, ty], vec![]),
+        "new_default" if is_array => (vec![Ty::I32], vec![Ty::Any]),
+        "new_data" | "new_elem" => (vec![Ty::I32; 2], vec![Ty::Any]),
+        "copy" => (vec![Ty::Any, Ty::I32, Ty::Any, Ty::I32, Ty::I32], vec![]),
+        "init_data" | "init_elem" => (vec![Ty::Any, Ty::I32, Ty::I32, Ty::I32], vec![]),
+        "fill" => (vec![Ty::Any, Ty::I32], vec![]),
+        _ if rest.starts_with("get") && is_array => (vec![Ty::Any, Ty::I32], vec![ty]),
+        _ if rest.starts_with("get") => (vec![Ty::Any], vec![ty]),
+        _ => (vec![], vec![Ty::Any]),
     }
 }
 

@@ -89,8 +89,14 @@ pub(in crate::file) fn is_in_item(item: &Item) -> bool {
 }
 
 fn is_trap(trap: Trap) -> bool {
-    use Trap::{Deadlock, NotShared, NullException, UnalignedAtomic, Unsupported};
-    matches!(trap, Unsupported | UnalignedAtomic | NotShared | Deadlock | NullException)
+    use Trap::{
+        CastFailure, Deadlock, NotShared, NullArray, NullException, NullFunction, NullI31, NullReference,
+        NullStructure, ObjectsLimited, OutOfBoundsArrayAccess, UnalignedAtomic, Unsupported,
+    };
+    let is_of_threads = matches!(trap, UnalignedAtomic | NotShared | Deadlock);
+    let is_null = matches!(trap, NullReference | NullFunction | NullStructure | NullArray | NullI31);
+    let is_of_objects = is_null || matches!(trap, CastFailure | OutOfBoundsArrayAccess | ObjectsLimited);
+    is_of_threads || is_of_objects || matches!(trap, Unsupported | NullException)
 }
 
 /// Names, and values as their writers wrote them.

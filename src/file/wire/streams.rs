@@ -56,6 +56,14 @@ stored! {
         NotShared,
         Deadlock,
         NullException,
+        NullReference,
+        NullFunction,
+        NullStructure,
+        NullArray,
+        NullI31,
+        CastFailure,
+        OutOfBoundsArrayAccess,
+        ObjectsLimited,
     }
 
     /// What keys mean.

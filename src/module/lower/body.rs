@@ -7,11 +7,12 @@ use crate::module::{atomic::Atomic, limits::MAX_LOCALS, spin::Spins};
 
 use super::{
     atomics::{self, SCRATCH, Scratch},
-    lacking::{is_exception, is_lacking},
+    lacking::is_lacking,
     refusal::{Refused, refused},
     sections::Sections,
     sites::{FunctionSites, Stop},
     survey::Survey,
+    temps::Temps,
     writer::{Writer, Written},
 };
 
@@ -62,6 +63,8 @@ pub(super) struct Reader<'s, 'm> {
     pub(super) body: Writer,
     pub(super) survey: &'s Survey,
     scratch: Scratch,
+    /// Locals of ours for operators on references.
+    pub(super) temps: Option<Temps>,
     /// The first local that keeps an exception; `None` if none is kept.
     pub(super) first_kept: Option<u32>,
     /// Whether exceptions are thrown and caught in it.
@@ -106,6 +109,15 @@ pub(super) fn lower(
     if first_kept.is_some() {
         encoded.push((kept, ValType::V128));
     }
+    if first_kept.is_some() {
+        count += kept;
+    }
+    let has_references = survey.has_references || survey.has_tables && sections.has_object_tables();
+    let has_temps = has_references && count.saturating_add(Temps::COUNT) <= MAX_LOCALS;
+    let temps = has_temps.then_some(Temps(count));
+    if has_temps {
+        encoded.extend(Temps::types());
+    }
     let is_thrown = sections.are_thrown() && survey.can_throw;
     let spins = sections.meetings.is_some().then(|| Spins::of(body));
     let mut reader = Reader {
@@ -113,6 +125,7 @@ pub(super) fn lower(
         body: Writer::new(encoded),
         survey,
         scratch,
+        temps,
         first_kept,
         is_thrown,
         skip: None,
@@ -187,11 +200,8 @@ impl Reader<'_, '_> {
                 self.rethrow(relative_depth);
                 self.die();
             }
-            Operator::RefNull { hty } if is_exception(hty) => self.body.own(&Instruction::V128Const(0)),
-            Operator::RefIsNull if self.sections.is_of_exception(self.position, self.body.offset()) => {
-                self.body.made(&Instruction::V128AnyTrue, None);
-                self.body.own(&Instruction::I32Eqz);
-            }
+            Operator::RefNull { hty } => self.null(hty)?,
+            Operator::RefIsNull => self.is_null(),
             Operator::AtomicFence { .. } => {}
             operator => self.plain(operator)?,
         }
@@ -201,7 +211,8 @@ impl Reader<'_, '_> {
     fn plain(&mut self, operator: Operator<'_>) -> Result<(), Refused> {
         match Atomic::of(&operator) {
             Some(atomic) => self.atomic(atomic)?,
-            None if is_lacking(&operator) || self.sections.is_of_exception_table(&operator) => self.stop(),
+            None if self.reference(&operator)? => {}
+            None if is_lacking(&operator) || self.sections.is_of_empty_table(&operator) => self.stop(),
             None => {
                 let instruction = self.sections.instruction(operator)?;
                 self.body.own(&instruction);
@@ -269,7 +280,7 @@ impl Reader<'_, '_> {
     }
 
     /// What follows is not reached.
-    fn die(&mut self) {
+    pub(super) fn die(&mut self) {
         self.skip = Some(Skip { depth: 0, is_handlers: false });
     }
 

@@ -3,11 +3,9 @@
 use std::collections::HashSet;
 
 use wasm_encoder::{ConstExpr, GlobalSection, GlobalType, RefType};
-use wasmparser::{HeapType, UnpackedIndex, ValType};
+use wasmparser::ValType;
 
-use crate::module::Module;
-
-use super::lacking::is_exception;
+use crate::module::{Module, objects::Hierarchy};
 
 /// Kinds of slots.
 const KINDS: usize = 7;
@@ -32,24 +30,18 @@ pub(super) struct Globals {
 
 /// The kind of slot that a value of type `ty` has, and nothing else.
 fn kind(sample: &Module, ty: ValType) -> usize {
-    let is_function = |ty| match ty {
-        HeapType::Abstract { ty, .. } => {
-            matches!(ty, wasmparser::AbstractHeapType::Func | wasmparser::AbstractHeapType::NoFunc)
-        }
-        HeapType::Concrete(UnpackedIndex::Module(index)) | HeapType::Exact(UnpackedIndex::Module(index)) => {
-            sample.sections.types.get(index as usize).is_some_and(Option::is_some)
-        }
-        _ => false,
-    };
     match ty {
         ValType::I32 => 0,
         ValType::I64 => 1,
         ValType::F32 => 2,
         ValType::F64 => 3,
         ValType::V128 => 4,
-        ValType::Ref(ty) if is_exception(ty.heap_type()) => 4,
-        ValType::Ref(ty) if is_function(ty.heap_type()) => OF_FUNCTIONS,
-        ValType::Ref(_) => OF_FUNCTIONS + 1,
+        ValType::Ref(ty) => match sample.objects().hierarchy(ty.heap_type()) {
+            Hierarchy::Object => 0,
+            Hierarchy::Exception => 4,
+            Hierarchy::Function => OF_FUNCTIONS,
+            Hierarchy::Host => OF_FUNCTIONS + 1,
+        },
     }
 }
 

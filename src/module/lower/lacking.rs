@@ -1,6 +1,6 @@
 //! Which operators the engine lacks: those of proposals that it does not run.
 
-use wasmparser::{AbstractHeapType, HeapType, Operator, ValType};
+use wasmparser::Operator;
 
 macro_rules! define_lacking {
     ($(@$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($ann:tt)*))*) => {
@@ -32,12 +32,7 @@ pub(super) fn is_lacking(operator: &Operator<'_>) -> bool {
     !has || matches!(operator, Operator::TypedSelectMulti { .. })
 }
 
-/// Whether a heap type is of exceptions.
-pub(super) fn is_exception(ty: HeapType) -> bool {
-    matches!(ty, HeapType::Abstract { ty: AbstractHeapType::Exn | AbstractHeapType::NoExn, .. })
-}
-
-/// Whether a value is a reference to an exception.
-pub(super) fn is_exception_ref(ty: ValType) -> bool {
-    matches!(ty, ValType::Ref(ty) if is_exception(ty.heap_type()))
+/// Whether the operator is one of garbage collection.
+pub(super) fn is_of_objects(operator: &Operator<'_>) -> bool {
+    proposal(operator) == "gc"
 }

@@ -29,10 +29,13 @@ mod exceptions;
 mod globals;
 mod lacking;
 mod nulls;
+mod objects;
+mod references;
 mod refusal;
 mod sections;
 mod sites;
 mod survey;
+mod temps;
 pub(crate) mod threads;
 mod writer;
 
@@ -101,8 +104,7 @@ fn write(sample: &Module, wasm: &[u8], heavy: &Heavy) -> Result<Lowered, Refused
     for payload in payloads() {
         match payload? {
             Payload::CodeSectionStart { count, .. } => {
-                sections.close_globals(&mut lowered);
-                sections.close_elements(&mut lowered);
+                sections.close_count(&mut lowered);
                 code = CodeSection::begin(&mut lowered, count);
             }
             Payload::CodeSectionEntry(body) => {
@@ -116,11 +118,13 @@ fn write(sample: &Module, wasm: &[u8], heavy: &Heavy) -> Result<Lowered, Refused
             payload => sections.section(&mut lowered, payload)?,
         }
     }
-    sections.close_elements(&mut lowered);
+    sections.close_data(&mut lowered);
+    let has_references = sections.has_references();
     let (are_thrown, more_imports) = (sections.are_thrown(), sections.more_imports());
     let pending = are_thrown.then_some(sections.globals.pending);
     let first = sample.imported_functions() + more_imports;
-    let made = (are_thrown || more_imports > 0).then(|| Arc::new(Made { first, operators, pending }));
+    let made = (are_thrown || more_imports > 0 || has_references)
+        .then(|| Arc::new(Made { first, operators, pending }));
     let exceptions = are_thrown.then(|| Exceptions { places: sections.into_places() });
     Ok(Lowered { wasm: lowered, sites, made, exceptions, more_imports })
 }

@@ -2,9 +2,10 @@
 //! written stands in `written`.
 
 mod filled;
+mod kept;
 mod written;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use wasm_encoder::{BlockType, reencode::Reencode as _};
 use wasmparser::{FunctionBody, MemArg, MemArgTarget, Payload, TypeRef, ValType};
@@ -12,6 +13,7 @@ use wasmparser::{FunctionBody, MemArg, MemArgTarget, Payload, TypeRef, ValType};
 use crate::module::{
     FuncIndex, Module as Sample,
     limits::{LOWERED_BYTES, LOWERED_MOST, LOWERED_PER_BYTE},
+    objects::{Hierarchy, Objects, Statics},
     weight::Heavy,
 };
 
@@ -19,8 +21,7 @@ use self::filled::Filled;
 use super::{
     atomics::Memory,
     globals::Globals,
-    lacking::is_exception,
-    nulls,
+    nulls::{self, Unnamed},
     refusal::{Refused, refused},
     survey::Survey,
     threads::{self, Meetings},
@@ -29,6 +30,36 @@ use super::{
 /// Bytes of code that a module of so many bytes may become.
 pub(super) fn room(len: usize) -> usize {
     len.saturating_mul(LOWERED_PER_BYTE).saturating_add(LOWERED_BYTES).min(LOWERED_MOST)
+}
+
+/// Where a segment for tables goes.
+pub(super) enum Goes {
+    Passive,
+    /// Nowhere.
+    Declared,
+    /// Into a table, at an offset.
+    Active(u32, wasm_encoder::ConstExpr),
+}
+
+/// Where objects are kept: indices behind the sample's own.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Kept {
+    /// The memory, if there are types of objects.
+    pub(super) memory: Option<u32>,
+    /// The table of functions. Its first element is the one that is called by reference.
+    pub(super) functions: Option<u32>,
+    /// The first memory of those that keep what is in tables of objects.
+    first_table: u32,
+    /// The first segment of data of those that keep what is in segments for such tables.
+    first_data: u32,
+    /// Whether operators on references are written anew at all.
+    are_there: bool,
+    /// What is written of it.
+    are_tables_written: bool,
+    is_memory_written: bool,
+    is_count_written: bool,
+    are_elements_written: bool,
+    is_data_written: bool,
 }
 
 /// What of a module is known while it is written anew.
@@ -40,11 +71,18 @@ pub(super) struct Sections<'m> {
     initial: Vec<Option<Vec<u8>>>,
     /// How many of them were written, with those that are imported.
     defined_globals: usize,
+    imported_globals: usize,
     /// What the bodies need, in their order.
     surveys: Vec<Survey>,
     are_thrown: bool,
-    /// The `ref.is_null`s that ask of an exception: position of the function, and offset in its body.
-    of_exceptions: HashSet<(u32, u32)>,
+    /// To what the operands of operators refer that do not say so.
+    unnamed: Unnamed,
+    /// Where objects are kept.
+    pub(super) kept: Kept,
+    statics: Statics,
+    /// Elements of segments, and bytes of those of data.
+    pub(super) element_lens: Vec<u32>,
+    pub(super) data_lens: Vec<u32>,
     /// Types of our own, behind the sample's: of the `try`s and of the functions that have each type.
     pad_types: BTreeMap<u32, u32>,
     body_types: BTreeMap<u32, u32>,
@@ -55,8 +93,10 @@ pub(super) struct Sections<'m> {
     are_globals_written: bool,
     /// Tables whose elements begin with something, and whether that is written.
     filled: Filled,
-    /// Of each table, whether it holds exceptions.
-    of_exception_tables: Vec<bool>,
+    /// The tables: their sizes, and to what their elements refer.
+    tables: Vec<(wasmparser::TableType, Hierarchy)>,
+    /// Where each segment for tables goes.
+    goes: Vec<Goes>,
     /// Bytes of code that may still be written.
     pub(super) room: usize,
     /// Operators that throw: position of the function, and offset in its body.
@@ -77,16 +117,22 @@ impl<'m> Sections<'m> {
             memories: Vec::new(),
             initial: Vec::new(),
             defined_globals: 0,
+            imported_globals: 0,
             surveys: Vec::new(),
             are_thrown: false,
-            of_exceptions: HashSet::new(),
+            unnamed: Unnamed::new(),
+            kept: Kept::default(),
+            statics: Statics::default(),
+            element_lens: Vec::new(),
+            data_lens: Vec::new(),
             pad_types: BTreeMap::new(),
             body_types: BTreeMap::new(),
             meetings: None,
             globals: Globals::default(),
             are_globals_written: false,
             filled: Filled::default(),
-            of_exception_tables: Vec::new(),
+            tables: Vec::new(),
+            goes: Vec::new(),
             room,
             places: Vec::new(),
         };
@@ -94,12 +140,14 @@ impl<'m> Sections<'m> {
             sections.note(payload?)?;
         }
         sections.settle();
-        sections.of_exceptions = nulls::of_exceptions(sample, &sections.surveys)?;
+        sections.check_tables()?;
+        sections.unnamed = nulls::unnamed(sample, &sections.surveys)?;
         Ok(sections)
     }
 
     /// What all of the module asks for.
     fn settle(&mut self) {
+        self.settle_objects();
         self.are_thrown = self.surveys.iter().any(|survey| survey.throws);
         let globals = self.initial.len() as u32;
         self.meetings = self
@@ -128,6 +176,58 @@ impl<'m> Sections<'m> {
         );
     }
 
+    /// Where objects are kept, and what is there at the beginning.
+    fn settle_objects(&mut self) {
+        let objects = self.sample.objects();
+        self.statics = Statics::of(self.sample.core(), objects);
+        if objects.are_there() {
+            self.kept.memory = Some(self.memories.len() as u32);
+        }
+        self.kept.first_table = self.memories.len() as u32 + u32::from(self.kept.memory.is_some());
+        self.kept.first_data = self.data_lens.len() as u32;
+        let any = |of: fn(&Survey) -> bool| self.surveys.iter().any(of);
+        if any(|survey| survey.calls_ref) || objects.have_functions() {
+            self.kept.functions = Some(self.tables.len() as u32);
+        }
+        self.kept.are_there = self.has_object_tables() || any(|survey| survey.has_references);
+    }
+
+    /// The memory that keeps what is in a table of objects; `None` of any other table.
+    pub(super) fn table_memory(&self, table: u32) -> Option<u32> {
+        let of_objects = |(_, refers): &&(wasmparser::TableType, Hierarchy)| *refers == Hierarchy::Object;
+        self.tables.get(table as usize).as_ref().filter(|table| of_objects(table))?;
+        let before = self.tables.iter().take(table as usize).filter(of_objects).count();
+        Some(self.kept.first_table + before as u32)
+    }
+
+    /// Whether there are tables or segments of objects.
+    pub(super) fn has_object_tables(&self) -> bool {
+        let tables = self.tables.iter().any(|(_, refers)| *refers == Hierarchy::Object);
+        tables || self.statics.elements.iter().any(Option::is_some)
+    }
+
+    /// Whether a table has 64-bit indices.
+    pub(super) fn is_table_64(&self, table: u32) -> bool {
+        self.tables.get(table as usize).is_some_and(|(ty, _)| ty.table64)
+    }
+
+    /// The segment of data that keeps what is in a segment of objects; `None` of any other.
+    pub(super) fn element_data(&self, element: u32) -> Option<u32> {
+        self.statics.elements.get(element as usize)?.as_ref()?;
+        let before = self.statics.elements.iter().take(element as usize).filter(|items| items.is_some());
+        Some(self.kept.first_data + before.count() as u32)
+    }
+
+    /// Types of objects.
+    pub(super) fn objects(&self) -> &'m Objects {
+        self.sample.objects()
+    }
+
+    /// Whether operators on references are written anew.
+    pub(super) fn has_references(&self) -> bool {
+        self.kept.are_there
+    }
+
     /// Functions of ours that are imported behind the sample's own.
     pub(super) fn more_imports(&self) -> u32 {
         if self.meetings.is_some() { threads::COUNT } else { 0 }
@@ -138,9 +238,10 @@ impl<'m> Sections<'m> {
         (self.sample.sections.types.len() + self.pad_types.len() + self.body_types.len()) as u32
     }
 
-    /// Whether the `ref.is_null` at `offset` in the body at `position` asks of an exception.
-    pub(super) fn is_of_exception(&self, position: u32, offset: u32) -> bool {
-        self.of_exceptions.contains(&(position, offset))
+    /// To what the operand of the operator at `offset` in the body at `position` refers; `None` if that is
+    /// never reached.
+    pub(super) fn unnamed(&self, position: u32, offset: u32) -> Option<Hierarchy> {
+        self.unnamed.get(&(position, offset)).copied()
     }
 
     /// Whether something is thrown anywhere in the module.
@@ -257,6 +358,7 @@ impl<'m> Sections<'m> {
                         TypeRef::Global(_) => {
                             self.initial.push(None);
                             self.defined_globals += 1;
+                            self.imported_globals += 1;
                         }
                         _ => {}
                     }
@@ -266,12 +368,25 @@ impl<'m> Sections<'m> {
                 self.initial.extend((0..globals.count()).map(|_| None));
             }
             Payload::TableSection(tables) => {
-                self.filled.imported = self.of_exception_tables.len() as u32;
+                self.filled.imported = self.tables.len() as u32;
                 for table in tables {
                     self.note_table(table?.ty);
                 }
             }
             Payload::CodeSectionEntry(body) => self.survey(&body)?,
+            Payload::ElementSection(elements) => {
+                for element in elements {
+                    self.element_lens.push(match element?.items {
+                        wasmparser::ElementItems::Functions(items) => items.count(),
+                        wasmparser::ElementItems::Expressions(_, items) => items.count(),
+                    });
+                }
+            }
+            Payload::DataSection(segments) => {
+                for segment in segments {
+                    self.data_lens.push(segment?.data.len() as u32);
+                }
+            }
             Payload::MemorySection(memories) => {
                 for memory in memories {
                     self.note_memory(memory?);
@@ -290,18 +405,18 @@ impl<'m> Sections<'m> {
     }
 
     fn note_table(&mut self, ty: wasmparser::TableType) {
-        self.of_exception_tables.push(is_exception(ty.element_type.heap_type()));
+        self.tables.push((ty, self.sample.objects().hierarchy(ty.element_type.heap_type())));
     }
 
     /// Whether an operator moves exceptions from or to a table: there they are nothing.
-    pub(super) fn is_of_exception_table(&self, operator: &wasmparser::Operator<'_>) -> bool {
+    pub(super) fn is_of_empty_table(&self, operator: &wasmparser::Operator<'_>) -> bool {
         use wasmparser::Operator as O;
         let (O::TableGet { table } | O::TableSet { table } | O::TableGrow { table } | O::TableFill { table }) =
             *operator
         else {
             return false;
         };
-        self.of_exception_tables.get(table as usize).copied().unwrap_or_default()
+        matches!(self.tables.get(table as usize), Some((_, Hierarchy::Exception)))
     }
 
     fn note_memory(&mut self, ty: wasmparser::MemoryType) {

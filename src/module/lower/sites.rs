@@ -15,6 +15,21 @@ pub(crate) enum Stop {
     Deadlock,
     /// A reference to no exception is thrown.
     NullException,
+    /// A reference is null that must not be: of which kind, as messages name it.
+    NullReference,
+    NullFunction,
+    NullStructure,
+    NullArray,
+    NullI31,
+    /// A cast fails.
+    Cast,
+    /// An element of an array is not there.
+    ArrayBounds,
+    /// A part of a segment is not there.
+    MemoryBounds,
+    TableBounds,
+    /// There is no room for one object more.
+    Objects,
 }
 
 /// From here on, up to the next.

@@ -6,7 +6,7 @@ use wasmparser::{BlockType, FunctionBody, Operator};
 
 use crate::module::atomic::Atomic;
 
-use super::refusal::Refused;
+use super::{lacking::is_of_objects, refusal::Refused};
 
 /// What a body has.
 #[derive(Debug, Default)]
@@ -16,8 +16,14 @@ pub(super) struct Survey {
     pub(super) can_throw: bool,
     /// Whether it throws one itself.
     pub(super) throws: bool,
-    /// Whether it asks whether a reference is null.
-    pub(super) has_is_null: bool,
+    /// Whether it has operators that say of a reference neither by name nor by type to what it refers.
+    pub(super) has_unnamed: bool,
+    /// Whether it has operators on references that the engine lacks.
+    pub(super) has_references: bool,
+    /// Whether it has operators on tables.
+    pub(super) has_tables: bool,
+    /// Of these whether it calls by reference.
+    pub(super) calls_ref: bool,
     /// The `try`s whose exception a `rethrow` names, by their offset in the body, each with the number of the
     /// local that keeps it.
     pub(super) kept: BTreeMap<u32, u32>,
@@ -73,10 +79,27 @@ impl Survey {
                         survey.kept.insert(*offset, *number);
                     }
                 }
-                Operator::RefIsNull => survey.has_is_null = true,
+                Operator::TableGet { .. }
+                | Operator::TableSet { .. }
+                | Operator::TableGrow { .. }
+                | Operator::TableFill { .. }
+                | Operator::TableCopy { .. }
+                | Operator::TableInit { .. }
+                | Operator::ElemDrop { .. } => survey.has_tables = true,
+                Operator::RefIsNull => survey.has_unnamed = true,
+                Operator::RefAsNonNull | Operator::BrOnNull { .. } | Operator::BrOnNonNull { .. } => {
+                    (survey.has_unnamed, survey.has_references) = (true, true);
+                }
+                Operator::CallRef { .. } | Operator::ReturnCallRef { .. } => {
+                    survey.can_throw |= matches!(operator, Operator::CallRef { .. });
+                    (survey.calls_ref, survey.has_references) = (true, true);
+                }
                 Operator::Throw { .. } | Operator::ThrowRef => survey.throws = true,
                 Operator::Call { .. } | Operator::CallIndirect { .. } => survey.can_throw = true,
-                operator => survey.has_atomics |= Atomic::of(&operator).is_some(),
+                operator => {
+                    survey.has_references |= is_of_objects(&operator);
+                    survey.has_atomics |= Atomic::of(&operator).is_some();
+                }
             }
         }
         survey.can_throw |= survey.throws;

@@ -116,12 +116,12 @@ fn what_nothing_can_stand_for_is_refused() {
 /// to an operator at all.
 #[test]
 fn sites_lead_back() {
-    let text = r#"(module (tag $e) (memory 1 1 shared) (type $t (func))
+    let text = r#"(module (tag $e) (memory 1 1 shared) (type $t (func)) (type $c (cont $t))
         (func (param i32) (result i32) (local i64)
             (i32.store (i32.const 0) (i32.const 7))
             (drop (i32.atomic.rmw8.cmpxchg_u offset=3 (i32.const 0) (i32.const 1) (i32.const 2)))
             try nop (i32.store (i32.const 4) (i32.const 7)) catch $e (drop (i32.const 9)) catch_all end
-            (if (local.get 0) (then (call_ref $t (ref.null $t)) (drop (i32.const 5))))
+            (if (local.get 0) (then (drop (cont.new $c (ref.null $t))) (drop (i32.const 5))))
             (i32.add (i32.const 1) (i32.const 2)))
         (func (nop) (atomic.fence) (drop (f32.const 1))))"#;
     let (wasm, lowered) = lowered(text);
@@ -133,13 +133,13 @@ fn sites_lead_back() {
             let (offset, stop) = lowered.sites.of(position, op.offset.0 - new.start().0).unwrap();
             let led = old.ops().iter().find(|old_op| old_op.offset.0 - old.start().0 == offset);
             let led = led.unwrap_or_else(|| panic!("{} leads to {offset:#x}", op.opcode.mnemonic()));
-            let is_made = led.opcode.mnemonic().contains("atomic") || led.opcode == Opcode::CallRef;
+            let is_made = led.opcode.mnemonic().contains("atomic") || led.opcode == Opcode::ContNew;
             let expected = if led.opcode == Opcode::Try { Opcode::Block } else { led.opcode };
             assert!(is_made || op.opcode == expected, "{:?} leads to {:?}", op.opcode, led.opcode);
             stops.extend(stop.map(|stop| (led.opcode, stop)));
         }
     }
-    assert_eq!(stops, [(Opcode::CallRef, Stop::Unsupported)]);
+    assert_eq!(stops, [(Opcode::ContNew, Stop::Unsupported)]);
 }
 
 #[test]

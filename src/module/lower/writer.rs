@@ -77,6 +77,12 @@ impl Writer {
         self.made(instruction, None);
     }
 
+    /// As [`Self::silent`], of one that traps for a reason that the sample has another name for.
+    pub(super) fn silent_or(&mut self, instruction: &Instruction<'_>, stop: Stop) {
+        self.note_made(true);
+        self.made(instruction, Some(stop));
+    }
+
     fn note_made(&mut self, is_silent: bool) {
         let position = self.position();
         ((position - self.last_made) << 1 | u32::from(is_silent)).encode(&mut self.made);

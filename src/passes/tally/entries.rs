@@ -308,7 +308,7 @@ impl Entries {
             instructions += executed;
             ranking.blocks.push(executed, (number, begun));
             match block.exit {
-                Exit::BrIf(_) | Exit::If(_) => {
+                Exit::BrIf(_) | Exit::If(_) | Exit::BrOn(_) => {
                     totals.taken += yes;
                     totals.not_taken += not;
                     ranking.branches.push(yes + not, (number, [not, yes]));

@@ -166,7 +166,7 @@ fn fill(types: &[Type], slots: &[Slot], material: Material) -> Vec<Value> {
         Type::F32 => Value::F32(1.0),
         Type::F64 => Value::F64(1.0),
         Type::V128 => Value::V128(1),
-        Type::FuncRef | Type::ExternRef | Type::ExnRef => Value::Ref { null: true },
+        Type::FuncRef | Type::ExternRef | Type::ExnRef | Type::AnyRef => Value::Ref { null: true },
     });
     values.collect()
 }

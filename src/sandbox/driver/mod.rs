@@ -486,6 +486,11 @@ impl<'o> Driver<'o> {
         if count > 0 {
             self.limitations.push(Limitation::MemorySpent { count, near, sparse });
         }
+        let has_spent = |entry: &&Entry| entry.end == EntryEnd::Trapped { trap: Trap::ObjectsLimited };
+        let count = self.entries.iter().filter(has_spent).count() as u64;
+        if count > 0 {
+            self.limitations.push(Limitation::ObjectsSpent { count });
+        }
         if let Some(limit) = self.session.stopped_by() {
             self.limitations.push(Limitation::RunStopped { limit });
         }

@@ -37,7 +37,7 @@ impl Type {
                 let digits = text.strip_prefix("0x");
                 digits.and_then(|digits| u128::from_str_radix(digits, 16).ok()).map(Value::V128)
             }
-            Self::FuncRef | Self::ExternRef | Self::ExnRef => {
+            Self::FuncRef | Self::ExternRef | Self::ExnRef | Self::AnyRef => {
                 (text == "null").then_some(Value::Ref { null: true })
             }
         };
@@ -59,7 +59,9 @@ impl fmt::Display for ValueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` is not a value of type {}", self.text, self.ty)?;
         match self.ty {
-            Type::FuncRef | Type::ExternRef | Type::ExnRef => f.write_str("; only `null` can be given"),
+            Type::FuncRef | Type::ExternRef | Type::ExnRef | Type::AnyRef => {
+                f.write_str("; only `null` can be given")
+            }
             Type::V128 => f.write_str("; give it as 0x and hexadecimal digits"),
             _ => Ok(()),
         }
@@ -104,6 +106,7 @@ impl fmt::Display for Type {
             Self::FuncRef => "funcref",
             Self::ExternRef => "externref",
             Self::ExnRef => "exnref",
+            Self::AnyRef => "anyref",
         })
     }
 }

@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::trace::{FuncKey, InstanceIndex, effects::Imported};
+use crate::{
+    module::limits::OBJECT_PAGES,
+    trace::{
+        FuncKey, InstanceIndex,
+        effects::{Imported, MemoryShape, TableShape},
+    },
+};
 
 use super::super::{
     error::ValuesErrorKind,
@@ -40,7 +46,7 @@ impl Machine<'_> {
 
     pub(super) fn link(&mut self, layout: &Layout, imports: &[Imported]) -> Result<Linked> {
         let bad = || ValuesErrorKind::Effects("an import is not what the module asks for");
-        let number = |ty: &Option<_>| ty.as_ref().map_or(u32::MAX, |ty| self.store.type_number(ty));
+        let number = |ty: &Option<_>| ty.as_ref().map_or(u32::MAX, |ty| self.store.type_number(ty, layout));
         let types = layout.types.iter().map(number).collect();
         let mut linked = Linked { types, ..Linked::default() };
         // The engine takes imports by kind; only within a kind is their order the module's.
@@ -80,8 +86,8 @@ impl Machine<'_> {
                 linked.tables.push(table);
             }
             (Import::Global, Imported::Global(global))
-                if self.store.global_types.get(global as usize)
-                    == layout.globals.get(linked.globals.len()) =>
+                if self.store.global_types.get(global as usize).copied()
+                    == layout.globals.get(linked.globals.len()).map(|ty| ty.erased()) =>
             {
                 linked.globals.push(global);
             }
@@ -104,6 +110,9 @@ impl Machine<'_> {
             linked.memories.push(self.store.new_memory(*shape)?);
         }
         let memory = linked.memories.first().copied().unwrap_or(NONE);
+        if layout.objects.are_there() {
+            linked.heap.memory = self.new_objects(layout)?;
+        }
         for index in layout.imported_funcs..layout.funcs.len() as u32 {
             let key = first.0.checked_add(index - layout.imported_funcs);
             let key = FuncKey(key.ok_or(ValuesErrorKind::Effects("keys are too large"))?);
@@ -122,7 +131,38 @@ impl Machine<'_> {
             };
             linked.tables.push(self.store.new_table(table.shape, value)?);
         }
+        if layout.objects.are_there() {
+            self.new_functions(layout, &mut linked)?;
+        }
         Ok(linked)
+    }
+
+    /// Makes the memory of objects.
+    fn new_objects(&mut self, layout: &Layout) -> Result<u32> {
+        let pages = u64::from(layout.statics.top()).div_ceil(1 << 16);
+        let shape = MemoryShape { pages, maximum: Some(OBJECT_PAGES), page_log2: 16, is_64: false };
+        let memory = self.store.new_memory(shape)?;
+        let bytes = &layout.statics.bytes;
+        if let Some(target) = self.store.memory(memory)?.bytes.get_mut(..bytes.len()) {
+            target.copy_from_slice(bytes);
+        }
+        Ok(memory)
+    }
+
+    /// Makes the table of functions that objects refer to.
+    fn new_functions(&mut self, layout: &Layout, linked: &mut Linked) -> Result<()> {
+        let function = |function: &Option<u32>| {
+            let slot = function.and_then(|function| linked.funcs.get(function as usize));
+            slot.map_or(0, |&slot| u64::from(slot) + 1)
+        };
+        let functions: Vec<u64> =
+            std::iter::once(0).chain(layout.statics.functions.iter().map(function)).collect();
+        let shape = TableShape { len: functions.len() as u64, maximum: None, is_64: false };
+        linked.heap.functions = self.store.new_table(shape, 0)?;
+        if let Some(table) = self.store.tables.get_mut(linked.heap.functions as usize) {
+            table.elements = functions;
+        }
+        Ok(())
     }
 
     /// Does what active segments do; one that does not fit ends the instantiation.
@@ -167,6 +207,11 @@ impl Machine<'_> {
             target.copy_from_slice(data);
             visitor.segment(number, start, data);
             self.written(visitor, number, start, data.len() as u64);
+        }
+        if layout.objects.are_there() {
+            let bytes = &layout.statics.bytes;
+            visitor.segment(linked.heap.memory, 0, bytes);
+            self.written(visitor, linked.heap.memory, 0, bytes.len() as u64);
         }
         Ok(())
     }

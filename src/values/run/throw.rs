@@ -1,13 +1,15 @@
 //! Exceptions: thrown, followed to their handler, or out of the invocation.
 
+use std::sync::Arc;
+
 use crate::{
-    module::{Takes, tags::places},
+    module::{Takes, ValType, tags::places},
     trace::{Trap, recorded::Taken},
 };
 
 use super::super::error::Ending;
 use super::super::{
-    code::{Body, Caught, Instr, Ty},
+    code::{Body, Caught, Instr},
     error::ValuesErrorKind,
     layout::Layout,
     machine::{Machine, Result, too_deep},
@@ -35,7 +37,7 @@ enum On {
 /// At which byte of an exception each operand is, and in how many; none if there is no room for them.
 fn places_of(number: u32, layout: &Layout) -> Vec<(u8, u8)> {
     let params = layout.tag_params(number);
-    let width = |&ty: &_| if matches!(Ty::from(ty), Ty::I64 | Ty::F64) { 8 } else { 4 };
+    let width = |&ty: &_| if matches!(ty, ValType::I64 | ValType::F64) { 8 } else { 4 };
     places(params).unwrap_or_default().into_iter().zip(params.iter().map(width)).collect()
 }
 
@@ -58,11 +60,16 @@ fn unpacked(places: &[(u8, u8)], exception: u128) -> Vec<u64> {
 
 impl Machine<'_> {
     fn layout_here(&self) -> Result<&Layout> {
+        self.layout_of_frame().map(|layout| &**layout)
+    }
+
+    /// The layout of the module whose function runs.
+    pub(super) fn layout_of_frame(&self) -> Result<&Arc<Layout>> {
         let unknown = || ValuesErrorKind::Effects("no function");
         let frame = self.frames.last().ok_or_else(too_deep)?;
         let (instance, _) = self.store.funcs[frame.func as usize].defined.ok_or_else(unknown)?;
         let module = self.trace.instances.get(instance.0 as usize).ok_or_else(unknown)?.module;
-        self.layouts.get(module).and_then(Option::as_deref).ok_or_else(unknown)
+        self.layouts.get(module).and_then(Option::as_ref).ok_or_else(unknown)
     }
 
     /// `throw`; whether Wasm is left.

@@ -173,6 +173,23 @@ impl Visitor for Taint<'_> {
         }
     }
 
+    fn stores(&mut self, slot: u32, memory: u32, address: u64, len: u64) {
+        for place in 0..len.min(16) {
+            let word = self.word(self.fp + slot as usize + place as usize / 8);
+            self.memories.set(memory, address.wrapping_add(place), word[place as usize % 8]);
+        }
+    }
+
+    fn loads(&mut self, slot: u32, memory: u32, address: u64, len: u64) {
+        let (len, mut bytes) = (len.min(16) as usize, [Label::NONE; 16]);
+        self.memories.load(memory, address, &mut bytes[..len]);
+        for (place, half) in bytes[..len].chunks(8).enumerate() {
+            let mut word = CLEAN;
+            word[..half.len()].copy_from_slice(half);
+            self.set_word(self.fp + slot as usize + place, &word);
+        }
+    }
+
     fn throws(&mut self, exception: Option<u32>, operands: Range<u32>, places: &[(u8, u8)]) {
         let (mut packed, fp) = ([CLEAN; 2], self.fp);
         let slot = |slot: u32| *self.words.get(self.slots.get(fp + slot as usize));

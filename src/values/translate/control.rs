@@ -3,10 +3,7 @@
 use wasmparser::{BlockType, ValType};
 use wasmspoor_hooks::recorder::stream;
 
-use super::super::{
-    code::{CallSite, Code, Instr, JumpTable, Place, Ty, Way},
-    layout::ty,
-};
+use super::super::code::{CallSite, Code, Instr, JumpTable, Place, Ty, Way};
 use super::{Control, Entry, Kind, Patch, Result, Translator, Where};
 
 impl Translator<'_> {
@@ -23,11 +20,11 @@ impl Translator<'_> {
 
     pub(super) fn push_results(&mut self, ty: BlockType, kind: Kind) -> Result<()> {
         let results: Vec<Ty> = match (kind, ty) {
-            (Kind::Func, _) => self.ty.results().iter().map(|&ty| self::ty(ty)).collect(),
+            (Kind::Func, _) => self.ty.results().iter().map(|&ty| self.layout.ty(ty)).collect(),
             (_, BlockType::Empty) => return Ok(()),
-            (_, BlockType::Type(one)) => vec![self::ty(one)],
+            (_, BlockType::Type(one)) => vec![self.layout.ty(one)],
             (_, BlockType::FuncType(index)) => {
-                self.func_type(index)?.results().iter().map(|&ty| self::ty(ty)).collect()
+                self.func_type(index)?.results().iter().map(|&ty| self.layout.ty(ty)).collect()
             }
         };
         results.into_iter().for_each(|ty| self.push(Where::Home, ty));
@@ -190,7 +187,7 @@ impl Translator<'_> {
             self.body.code[pc].c = here;
         }
         self.truncate(base)?;
-        let params: Vec<Ty> = self.block_params(ty)?.iter().map(|&ty| self::ty(ty)).collect();
+        let params: Vec<Ty> = self.block_params(ty)?.iter().map(|&ty| self.layout.ty(ty)).collect();
         params.into_iter().for_each(|ty| self.push(Where::Home, ty));
         Ok(())
     }
@@ -271,7 +268,7 @@ impl Translator<'_> {
     pub(super) fn call(&mut self, code: Code, ty: u32, b: u32, c: u32, is_tail: bool) -> Result<()> {
         let (params, results) = {
             let ty = self.func_type(ty)?;
-            let results: Vec<Ty> = ty.results().iter().map(|&ty| self::ty(ty)).collect();
+            let results: Vec<Ty> = ty.results().iter().map(|&ty| self.layout.ty(ty)).collect();
             (ty.params().len(), results)
         };
         let first = self.stack.len().checked_sub(params).ok_or_else(|| self.invalid())?;

@@ -7,10 +7,7 @@ use wasmparser::{BlockType, Catch};
 
 use crate::module::Takes;
 
-use super::super::{
-    code::{Caught, Code, Pad, Ty},
-    layout::ty,
-};
+use super::super::code::{Caught, Code, Pad, Ty};
 use super::{Kind, Patch, Result, Translator, Where};
 
 impl Translator<'_> {
@@ -87,7 +84,8 @@ impl Translator<'_> {
         self.push(Where::Home, Ty::V128);
         if let Takes::Tag(tag) = takes {
             let number = self.layout.tags.number(tag).ok_or_else(|| self.invalid())?;
-            let params: Vec<Ty> = self.layout.tag_params(number).iter().map(|&one| ty(one)).collect();
+            let params: Vec<Ty> =
+                self.layout.tag_params(number).iter().map(|&one| self.layout.ty(one)).collect();
             params.into_iter().for_each(|ty| self.push(Where::Home, ty));
         }
         self.clean = self.clean.min(base);

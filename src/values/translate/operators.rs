@@ -1,12 +1,11 @@
 //! Operators without control: each takes its operands from the stack and makes an instruction.
 
-use wasmparser::{MemArg, MemArgTarget, Operator, ValType};
+use wasmparser::{MemArg, MemArgTarget, Operator};
 
 use crate::module::atomic::{Action, Atomic};
 
 use super::super::{
     code::{AtomicSite, Code, Far, Place, Ty},
-    layout::{is_exception, ty},
     shape::Shape,
 };
 use super::{Result, Translator, Where};
@@ -250,14 +249,13 @@ impl Translator<'_> {
             O::I64Const { value } => self.push_const(value as u64, Ty::I64),
             O::F32Const { value } => self.push_const(u64::from(value.bits()), Ty::F32),
             O::F64Const { value } => self.push_const(value.bits(), Ty::F64),
-            O::RefNull { hty } if is_exception(hty) => {
-                let wide = self.add_wide(0);
-                self.result(Code::ConstWide, wide, 0, Ty::V128, None)?;
-            }
-            O::RefNull { hty } => {
-                let ty = ty(ValType::Ref(wasmparser::RefType::new(true, hty).ok_or_else(|| self.invalid())?));
-                self.push_const(0, ty);
-            }
+            O::RefNull { hty } => match self.layout.ty_of(hty) {
+                Ty::V128 => {
+                    let wide = self.add_wide(0);
+                    self.result(Code::ConstWide, wide, 0, Ty::V128, None)?;
+                }
+                ty => self.push_const(0, ty),
+            },
             O::RefFunc { function_index } => {
                 let func = self.linked.funcs.get(function_index as usize).ok_or_else(|| self.invalid())?;
                 self.push_const(u64::from(*func) + 1, Ty::Func);
@@ -335,7 +333,7 @@ impl Translator<'_> {
             | O::TableGet { table }
             | O::TableSet { table }
             | O::TableGrow { table }
-                if self.table(table)?.1 == Ty::V128 =>
+                if self.table(table)?.1 == Ty::V128 || self.is_wide_of_objects(table)? =>
             {
                 self.own(Code::Unsupported, 0, 0, 0, None)?;
                 self.die()?;
@@ -378,6 +376,11 @@ impl Translator<'_> {
             },
         }
         Ok(())
+    }
+
+    /// Whether a table of objects has 64-bit indices: such are not written anew.
+    fn is_wide_of_objects(&self, table: u32) -> Result<bool> {
+        Ok(self.table(table)?.1 == Ty::Any && self.table_index(table) == Ty::I64)
     }
 
     /// Operands in the order of the stack: address, value or what is expected, value or time.

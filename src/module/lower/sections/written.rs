@@ -9,14 +9,14 @@ use wasmparser::{
     CompositeInnerType, ElementItems, ElementKind, ExternalKind, Payload, TableInit, TypeRef, ValType,
 };
 
-use crate::module::limits::MAX_INLINED;
+use crate::module::{limits::MAX_INLINED, objects::Hierarchy};
 
 use super::super::{
-    lacking::{is_exception, is_exception_ref, is_lacking},
+    lacking::is_lacking,
     refusal::{Reason, Refused, refused},
     threads,
 };
-use super::{Sections, filled::Items};
+use super::{Goes, Sections, filled::Items};
 
 fn encoded(expr: &ConstExpr) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -38,12 +38,7 @@ impl Sections<'_> {
                 written.append_to(wasm);
             }};
         }
-        if is_behind_globals(&payload) {
-            self.close_globals(wasm);
-        }
-        if matches!(payload, Payload::DataCountSection { .. } | Payload::DataSection(_)) {
-            self.close_elements(wasm);
-        }
+        self.close_before(wasm, &payload);
         match payload {
             Payload::TypeSection(all) => write!(TypeSection::new(), parse_type_section, all),
             Payload::ImportSection(all) => write!(ImportSection::new(), parse_import_section, all),
@@ -58,15 +53,33 @@ impl Sections<'_> {
             Payload::StartSection { func, .. } if self.meetings.is_none() => {
                 StartSection { function_index: func }.append_to(wasm);
             }
-            Payload::DataCountSection { count, .. } => DataCountSection { count }.append_to(wasm),
+            Payload::DataCountSection { count, .. } => {
+                let count = count + self.more_data();
+                self.kept.is_count_written = true;
+                DataCountSection { count }.append_to(wasm);
+            }
             // Tags stand for nothing without exceptions, custom sections for nothing at all.
             _ => {}
         }
         Ok(())
     }
 
+    /// Writes sections of our own that stand before this one.
+    fn close_before(&mut self, wasm: &mut Vec<u8>, payload: &Payload<'_>) {
+        match payload {
+            Payload::MemorySection(_) => self.close_tables(wasm),
+            Payload::GlobalSection(_) => self.close_memories(wasm),
+            Payload::ExportSection(_) | Payload::StartSection { .. } | Payload::ElementSection(_) => {
+                self.close_globals(wasm);
+            }
+            Payload::DataCountSection { .. } | Payload::DataSection(_) => self.close_elements(wasm),
+            _ => {}
+        }
+    }
+
     /// No section of globals can follow.
     pub(in super::super) fn close_globals(&mut self, wasm: &mut Vec<u8>) {
+        self.close_memories(wasm);
         if self.has_globals() && !self.are_globals_written {
             let mut written = GlobalSection::new();
             self.write_globals(&mut written);
@@ -76,10 +89,21 @@ impl Sections<'_> {
 
     /// No section of segments for tables can follow.
     pub(in super::super) fn close_elements(&mut self, wasm: &mut Vec<u8>) {
-        if self.filled.is_due() {
+        self.close_globals(wasm);
+        if self.filled.is_due() || self.has_kept_elements() {
             let mut written = ElementSection::new();
-            self.filled.write(&mut written);
+            self.write_elements(&mut written);
             written.append_to(wasm);
+        }
+    }
+
+    /// Writes the segments of our own.
+    fn write_elements(&mut self, elements: &mut ElementSection) {
+        if self.filled.is_due() {
+            self.filled.write(elements);
+        }
+        if self.has_kept_elements() {
+            self.write_kept_elements(elements);
         }
     }
 
@@ -127,15 +151,11 @@ impl Sections<'_> {
         Ok(())
     }
 
-    /// Whether a heap type is of functions.
-    fn is_function(&self, ty: wasmparser::HeapType) -> bool {
-        use wasmparser::{AbstractHeapType as A, HeapType as H, UnpackedIndex};
+    /// To what a value refers, if it is a reference.
+    fn refers(&self, ty: ValType) -> Option<Hierarchy> {
         match ty {
-            H::Abstract { ty, .. } => matches!(ty, A::Func | A::NoFunc),
-            H::Concrete(UnpackedIndex::Module(index)) | H::Exact(UnpackedIndex::Module(index)) => {
-                self.sample.sections.types.get(index as usize).is_some_and(Option::is_some)
-            }
-            _ => false,
+            ValType::Ref(ty) => Some(self.objects().hierarchy(ty.heap_type())),
+            _ => None,
         }
     }
 
@@ -145,10 +165,7 @@ impl Sections<'_> {
         let mut operators = expr.get_operators_reader();
         while !operators.is_end_then_eof() {
             let operator = operators.read()?;
-            if matches!(operator, wasmparser::Operator::RefNull { hty } if is_exception(hty)) {
-                return self.null(ty);
-            }
-            if is_lacking(&operator) {
+            if matches!(operator, wasmparser::Operator::RefNull { .. }) || is_lacking(&operator) {
                 return self.null(ty);
             }
             // The engine knows the values of imported globals only.
@@ -163,25 +180,19 @@ impl Sections<'_> {
         Ok(ConstExpr::raw(bytes))
     }
 
+    /// Whether nothing that refers so is kept in tables.
+    fn is_empty(&self, ty: wasmparser::RefType) -> bool {
+        matches!(self.objects().hierarchy(ty.heap_type()), Hierarchy::Exception | Hierarchy::Object)
+    }
+
     fn null(&mut self, ty: ValType) -> Result<ConstExpr, Refused> {
         match ty {
-            ty if is_exception_ref(ty) => Ok(ConstExpr::v128_const(0)),
+            ty if self.refers(ty) == Some(Hierarchy::Exception) => Ok(ConstExpr::v128_const(0)),
+            ty if self.refers(ty) == Some(Hierarchy::Object) => Ok(ConstExpr::i32_const(0)),
             ValType::Ref(ty) => Ok(ConstExpr::ref_null(self.heap_type(ty.heap_type())?)),
             _ => refused("a number that is made from references"),
         }
     }
-}
-
-/// Whether a section stands behind those of globals.
-fn is_behind_globals(payload: &Payload<'_>) -> bool {
-    matches!(
-        payload,
-        Payload::ExportSection(_)
-            | Payload::StartSection { .. }
-            | Payload::ElementSection(_)
-            | Payload::DataCountSection { .. }
-            | Payload::DataSection(_)
-    )
 }
 
 impl Reencode for Sections<'_> {
@@ -221,16 +232,18 @@ impl Reencode for Sections<'_> {
         Ok(if is_defined { func.saturating_add(self.more_imports()) } else { func })
     }
 
-    /// A reference to an exception is what it holds.
+    /// A reference to an exception is what it holds, and one to an object its address.
     fn val_type(&mut self, ty: ValType) -> Result<wasm_encoder::ValType, Refused> {
-        match is_exception_ref(ty) {
-            true => Ok(wasm_encoder::ValType::V128),
-            false => reencode::utils::val_type(self, ty),
+        match self.refers(ty) {
+            Some(Hierarchy::Exception) => Ok(wasm_encoder::ValType::V128),
+            Some(Hierarchy::Object) => Ok(wasm_encoder::ValType::I32),
+            _ => reencode::utils::val_type(self, ty),
         }
     }
 
     fn heap_type(&mut self, ty: wasmparser::HeapType) -> Result<HeapType, Refused> {
-        Ok(if self.is_function(ty) { HeapType::FUNC } else { HeapType::EXTERN })
+        let is_function = self.objects().hierarchy(ty) == Hierarchy::Function;
+        Ok(if is_function { HeapType::FUNC } else { HeapType::EXTERN })
     }
 
     fn ref_type(&mut self, ty: wasmparser::RefType) -> Result<wasm_encoder::RefType, Refused> {
@@ -243,6 +256,42 @@ impl Reencode for Sections<'_> {
 
     fn global_type(&mut self, ty: wasmparser::GlobalType) -> Result<wasm_encoder::GlobalType, Refused> {
         reencode::utils::global_type(self, wasmparser::GlobalType { shared: false, ..ty })
+    }
+
+    fn parse_table_section(
+        &mut self,
+        tables: &mut TableSection,
+        section: wasmparser::TableSectionReader<'_>,
+    ) -> Result<(), Refused> {
+        for table in section {
+            self.parse_table(tables, table?)?;
+        }
+        self.write_tables(tables);
+        Ok(())
+    }
+
+    fn parse_memory_section(
+        &mut self,
+        memories: &mut MemorySection,
+        section: wasmparser::MemorySectionReader<'_>,
+    ) -> Result<(), Refused> {
+        for memory in section {
+            memories.memory(self.memory_type(memory?)?);
+        }
+        self.write_memory(memories);
+        Ok(())
+    }
+
+    fn parse_data_section(
+        &mut self,
+        data: &mut DataSection,
+        section: wasmparser::DataSectionReader<'_>,
+    ) -> Result<(), Refused> {
+        for segment in section {
+            self.parse_data(data, segment?)?;
+        }
+        self.write_data(data);
+        Ok(())
     }
 
     fn table_type(&mut self, ty: wasmparser::TableType) -> Result<wasm_encoder::TableType, Refused> {
@@ -299,7 +348,7 @@ impl Reencode for Sections<'_> {
     ) -> Result<(), Refused> {
         let ty = self.table_type(table.ty)?;
         if let TableInit::Expr(expr) = &table.init
-            && !is_exception(table.ty.element_type.heap_type())
+            && !self.is_empty(table.ty.element_type)
         {
             let of = ValType::Ref(table.ty.element_type);
             let value = self.constant(expr, of)?;
@@ -321,9 +370,7 @@ impl Reencode for Sections<'_> {
         for element in section {
             self.parse_element(elements, element?)?;
         }
-        if self.filled.is_due() {
-            self.filled.write(elements);
-        }
+        self.write_elements(elements);
         Ok(())
     }
 
@@ -344,7 +391,11 @@ impl Reencode for Sections<'_> {
         globals: &mut GlobalSection,
         global: wasmparser::Global<'_>,
     ) -> Result<(), Refused> {
-        let value = self.constant(&global.init_expr, global.ty.content_type)?;
+        let position = self.defined_globals.saturating_sub(self.imported_globals);
+        let value = match self.statics.globals.get(position).copied().flatten() {
+            Some(object) => ConstExpr::i32_const(object as i32),
+            None => self.constant(&global.init_expr, global.ty.content_type)?,
+        };
         let mut bytes = encoded(&value);
         // Without its `end`.
         bytes.pop();
@@ -373,8 +424,8 @@ impl Reencode for Sections<'_> {
                 let functions = functions.into_iter().map(|function| self.function_index(function?));
                 Items::Functions(functions.collect::<Result<Vec<_>, Refused>>()?)
             }
-            // No constant expression makes an exception.
-            ElementItems::Expressions(ty, all) if is_exception(ty.heap_type()) => {
+            // No constant expression makes an exception, and objects are kept elsewhere.
+            ElementItems::Expressions(ty, all) if self.is_empty(ty) => {
                 let nulls = vec![ConstExpr::ref_null(HeapType::EXTERN); all.count() as usize];
                 Items::Expressions(self.ref_type(ty)?, nulls)
             }
@@ -385,10 +436,17 @@ impl Reencode for Sections<'_> {
             }
         };
         match element.kind {
-            ElementKind::Passive => elements.passive(items.elements()),
-            ElementKind::Declared => elements.declared(items.elements()),
+            ElementKind::Passive => {
+                self.note_goes(Goes::Passive);
+                elements.passive(items.elements())
+            }
+            ElementKind::Declared => {
+                self.note_goes(Goes::Declared);
+                elements.declared(items.elements())
+            }
             ElementKind::Active { table_index, offset_expr } => {
                 let offset = self.const_expr(offset_expr)?;
+                self.note_goes(Goes::Active(table_index.unwrap_or(0), offset.clone()));
                 self.filled.note(table_index, &offset, &items);
                 elements.active(table_index, &offset, items.elements())
             }

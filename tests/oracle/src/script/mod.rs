@@ -19,7 +19,7 @@ pub use counting::Counting;
 pub use engine::{Engine, Failure, FailureKind, InstanceId, ModuleId};
 pub use report::{Difference, DirectiveReport, Outcome, ScriptReport, SuiteReport};
 pub use run::{Invocation, Observer, run_script};
-pub use suite::{Script, atomics, exceptions, run_suite, scripts};
+pub use suite::{Script, atomics, exceptions, function_references, garbage_collection, run_suite, scripts};
 pub use value::Value;
 
 /// Scripts on stock wasmi.

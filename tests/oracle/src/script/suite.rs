@@ -57,9 +57,24 @@ pub fn atomics() -> &'static str {
 /// The scripts of exceptions, which wasmi does not run: names and texts.
 #[must_use]
 pub fn exceptions() -> Vec<(String, &'static str)> {
-    let mut files: Vec<_> = data::proposal(Proposal::ExceptionHandling)
-        .map(|file| (file.name().to_owned(), file.raw()))
-        .collect();
+    of(Proposal::ExceptionHandling)
+}
+
+/// The scripts of typed references to functions, as [`exceptions`].
+#[must_use]
+pub fn function_references() -> Vec<(String, &'static str)> {
+    of(Proposal::FunctionReferences)
+}
+
+/// The scripts of garbage collection, as [`exceptions`].
+#[must_use]
+pub fn garbage_collection() -> Vec<(String, &'static str)> {
+    of(Proposal::GC)
+}
+
+fn of(proposal: Proposal) -> Vec<(String, &'static str)> {
+    let mut files: Vec<_> =
+        data::proposal(proposal).map(|file| (file.name().to_owned(), file.raw())).collect();
     files.sort();
     files
 }

@@ -1,0 +1,349 @@
+//! Objects of garbage collection: what types there are, and where the fields of an object lie.
+//!
+//! An object lies in a memory of its own, behind those of the sample. The lowered module keeps it there, and
+//! so does the data level, at the same addresses:
+//!
+//! ```text
+//! 0   0: the type of what is no object          8   of an object: number of its type, u32
+//! 4   where the next object begins, u32        12   of an array: its length, u32
+//! 8   … objects, each at a multiple of 8       16   its fields or elements, one behind the other
+//! ```
+//!
+//! A reference is 0 for null, odd for an `i31`, or the address of an object. No host has something to refer to,
+//! so in a module with types of objects `externref` is such a reference, too. A field that refers to a function
+//! has the number of an element of a table; of an array of those it is the first one's.
+//!
+//! Types have numbers such that those of a type and all below it are in a row. Two that are the same by the
+//! specification have one number. So a cast compares one number with two.
+//!
+//! Not here: what operators do (`lower`, `values`), constant expressions (`statics`).
+
+mod statics;
+
+use std::collections::HashMap;
+
+use wasmparser::{
+    AbstractHeapType, CompositeInnerType, HeapType, Payload, StorageType, UnpackedIndex, ValType, Validator,
+    types::CoreTypeId,
+};
+
+use super::{component::Core, features::lowered_features};
+
+pub(crate) use statics::{Statics, array_size};
+
+/// Where the next object begins is noted here.
+pub(crate) const TOP: u32 = 4;
+/// Where the first object begins.
+pub(crate) const FIRST: u32 = 8;
+/// Bytes before the fields of an object: its type, and of an array its length.
+pub(crate) const HEADER: u32 = 8;
+/// Where in that the length is.
+pub(crate) const LENGTH: u32 = 4;
+/// Pages by which the memory of objects grows, as a power of two.
+pub(crate) const STEP: u32 = 4;
+
+/// To what a reference refers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hierarchy {
+    Function,
+    Host,
+    Exception,
+    Object,
+}
+
+/// How a field is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Storage {
+    I8,
+    I16,
+    I32,
+    I64,
+    F32,
+    F64,
+    V128,
+    Object,
+    Function,
+    Exception,
+}
+
+impl Storage {
+    /// Bytes that it takes.
+    pub(crate) fn size(self) -> u32 {
+        match self {
+            Self::I8 => 1,
+            Self::I16 => 2,
+            Self::I32 | Self::F32 | Self::Object | Self::Function => 4,
+            Self::I64 | Self::F64 => 8,
+            Self::V128 | Self::Exception => 16,
+        }
+    }
+
+    /// Whether it is kept in a table.
+    pub(crate) fn is_kept_aside(self) -> bool {
+        self == Self::Function
+    }
+}
+
+/// A field of a structure: how it is kept, and where, from the object's address on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Field {
+    pub(crate) storage: Storage,
+    pub(crate) offset: u32,
+}
+
+/// A type of objects.
+#[derive(Debug, Clone)]
+pub(crate) struct Shape {
+    /// Its number, and the last one of those below it.
+    pub(crate) number: u32,
+    pub(crate) last: u32,
+    /// Its fields, or as the only one its elements.
+    pub(crate) fields: Vec<Field>,
+    /// Bytes of a structure.
+    pub(crate) size: u32,
+}
+
+impl Shape {
+    /// How the elements of an array are kept.
+    pub(crate) fn element(&self) -> Storage {
+        self.fields.first().map_or(Storage::I32, |field| field.storage)
+    }
+
+    /// Fields that are kept in a table.
+    pub(crate) fn aside(&self) -> u32 {
+        self.fields.iter().filter(|field| field.storage.is_kept_aside()).count() as u32
+    }
+}
+
+/// What a cast or a test takes besides null.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    All,
+    Nothing,
+    I31,
+    /// An object whose type has one of these numbers.
+    Numbers(u32, u32),
+    /// What nobody can tell of a reference to a function.
+    Unknown,
+}
+
+/// The types of a module.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Objects {
+    /// Of each type whether it is one of objects; `None` is one of functions.
+    shapes: Vec<Option<Shape>>,
+    /// Numbers of structures begin with 1, and those of arrays behind.
+    structures: u32,
+    arrays: u32,
+}
+
+/// A type and what is directly below it.
+#[derive(Default)]
+struct Node {
+    below: Vec<CoreTypeId>,
+    is_array: bool,
+    has_above: bool,
+}
+
+impl Objects {
+    /// Those of a valid module; none if it is not valid.
+    pub(crate) fn of(core: Core<'_>) -> Self {
+        Self::read(core).unwrap_or_default()
+    }
+
+    fn read(core: Core<'_>) -> wasmparser::Result<Self> {
+        let mut validator = Validator::new_with_features(lowered_features());
+        let (mut ids, mut nodes, mut declared) = (Vec::new(), HashMap::<CoreTypeId, Node>::new(), Vec::new());
+        let mut order = Vec::new();
+        for payload in core.payloads() {
+            let payload = payload?;
+            if !matches!(
+                payload,
+                Payload::Version { .. } | Payload::TypeSection(_) | Payload::CustomSection(_)
+            ) {
+                break;
+            }
+            validator.payload(&payload)?;
+            let Payload::TypeSection(groups) = payload else { continue };
+            for group in groups {
+                declared.extend(group?.into_types().map(|ty| ty.composite_type.inner));
+            }
+            let Some(types) = validator.types(0) else { continue };
+            for index in 0..types.core_type_count_in_module() {
+                let id = types.core_type_at_in_module(index);
+                ids.push(id);
+                let ty = &types[id];
+                let is_array = matches!(ty.composite_type.inner, CompositeInnerType::Array(_));
+                if !is_array && !matches!(ty.composite_type.inner, CompositeInnerType::Struct(_)) {
+                    continue;
+                }
+                if nodes.contains_key(&id) {
+                    continue;
+                }
+                order.push(id);
+                let above = ty.supertype_idxs.first().and_then(|above| above.as_core_type_id());
+                nodes.insert(id, Node { is_array, has_above: above.is_some(), below: Vec::new() });
+                // It was declared before.
+                if let Some(above) = above.and_then(|above| nodes.get_mut(&above)) {
+                    above.below.push(id);
+                }
+            }
+        }
+        let mut objects = Self::default();
+        let mut numbers = HashMap::new();
+        for is_array in [false, true] {
+            let of_kind =
+                order.iter().filter(|id| nodes.get(id).is_some_and(|node| node.is_array == is_array));
+            for &root in of_kind {
+                if nodes.get(&root).is_some_and(|node| !node.has_above) {
+                    number(root, &nodes, &mut numbers);
+                }
+            }
+            match is_array {
+                false => objects.structures = numbers.len() as u32,
+                true => objects.arrays = numbers.len() as u32 - objects.structures,
+            }
+        }
+        let is_function: Vec<bool> =
+            declared.iter().map(|ty| matches!(ty, CompositeInnerType::Func(_))).collect();
+        let hierarchy = |ty| hierarchy(ty, |index| is_function.get(index as usize).copied().unwrap_or(false));
+        for (id, ty) in ids.iter().zip(&declared) {
+            let shape = numbers.get(id).map(|&(number, last)| shape(ty, (number, last), hierarchy));
+            objects.shapes.push(shape);
+        }
+        Ok(objects)
+    }
+
+    /// The type of objects at this index.
+    pub(crate) fn shape(&self, ty: u32) -> Option<&Shape> {
+        self.shapes.get(ty as usize).and_then(Option::as_ref)
+    }
+
+    /// Whether there is any.
+    pub(crate) fn are_there(&self) -> bool {
+        self.structures + self.arrays > 0
+    }
+
+    /// Whether a field or an element refers to a function.
+    pub(crate) fn have_functions(&self) -> bool {
+        self.shapes.iter().flatten().any(|shape| shape.aside() > 0)
+    }
+
+    /// Whether references of this type are to objects.
+    pub(crate) fn refer(&self, ty: wasmparser::RefType) -> bool {
+        self.hierarchy(ty.heap_type()) == Hierarchy::Object
+    }
+
+    /// To what references of this type refer.
+    pub(crate) fn hierarchy(&self, ty: HeapType) -> Hierarchy {
+        match hierarchy(ty, |index| self.shape(index).is_none()) {
+            Hierarchy::Host if self.are_there() => Hierarchy::Object,
+            hierarchy => hierarchy,
+        }
+    }
+
+    /// What of its hierarchy a reference of this type is.
+    pub(crate) fn takes(&self, ty: HeapType) -> Takes {
+        use AbstractHeapType as A;
+        match ty {
+            HeapType::Abstract { ty, .. } => match ty {
+                A::Func | A::Extern | A::Exn | A::Any | A::Eq => Takes::All,
+                A::I31 => Takes::I31,
+                A::Struct => Takes::Numbers(1, self.structures),
+                A::Array => Takes::Numbers(1 + self.structures, self.structures + self.arrays),
+                _ => Takes::Nothing,
+            },
+            HeapType::Concrete(UnpackedIndex::Module(index)) => match self.shape(index) {
+                Some(shape) => Takes::Numbers(shape.number, shape.last),
+                None => Takes::Unknown,
+            },
+            _ => Takes::Unknown,
+        }
+    }
+}
+
+/// Gives numbers to a type and all below it: its own, and the last one of theirs.
+fn number(
+    root: CoreTypeId,
+    nodes: &HashMap<CoreTypeId, Node>,
+    numbers: &mut HashMap<CoreTypeId, (u32, u32)>,
+) {
+    let first = numbers.len() as u32 + 1;
+    numbers.insert(root, (first, first));
+    let mut open = vec![(root, 0)];
+    while let Some((id, position)) = open.last_mut() {
+        let below = nodes.get(id).and_then(|node| node.below.get(*position)).copied();
+        *position += 1;
+        match below {
+            Some(below) => {
+                let first = numbers.len() as u32 + 1;
+                numbers.insert(below, (first, first));
+                open.push((below, 0));
+            }
+            None => {
+                let last = numbers.len() as u32;
+                if let Some((_, of)) = numbers.get_mut(id) {
+                    *of = last;
+                }
+                open.pop();
+            }
+        }
+    }
+}
+
+/// Where the fields of a type lie.
+fn shape(
+    ty: &CompositeInnerType,
+    (number, last): (u32, u32),
+    hierarchy: impl Fn(HeapType) -> Hierarchy,
+) -> Shape {
+    let fields = match ty {
+        CompositeInnerType::Struct(ty) => &ty.fields[..],
+        CompositeInnerType::Array(ty) => std::slice::from_ref(&ty.0),
+        _ => &[][..],
+    };
+    let mut offset = HEADER;
+    let place = |field: &wasmparser::FieldType| {
+        let storage = storage(field.element_type, &hierarchy);
+        let place = Field { storage, offset };
+        offset += storage.size();
+        place
+    };
+    let fields = fields.iter().map(place).collect();
+    Shape { number, last, fields, size: offset.next_multiple_of(8) }
+}
+
+fn storage(ty: StorageType, hierarchy: impl Fn(HeapType) -> Hierarchy) -> Storage {
+    match ty {
+        StorageType::I8 => Storage::I8,
+        StorageType::I16 => Storage::I16,
+        StorageType::Val(ValType::I32) => Storage::I32,
+        StorageType::Val(ValType::I64) => Storage::I64,
+        StorageType::Val(ValType::F32) => Storage::F32,
+        StorageType::Val(ValType::F64) => Storage::F64,
+        StorageType::Val(ValType::V128) => Storage::V128,
+        StorageType::Val(ValType::Ref(ty)) => match hierarchy(ty.heap_type()) {
+            Hierarchy::Function => Storage::Function,
+            Hierarchy::Exception => Storage::Exception,
+            Hierarchy::Host | Hierarchy::Object => Storage::Object,
+        },
+    }
+}
+
+fn hierarchy(ty: HeapType, is_function: impl Fn(u32) -> bool) -> Hierarchy {
+    use AbstractHeapType as A;
+    match ty {
+        HeapType::Abstract { ty, .. } => match ty {
+            A::Func | A::NoFunc => Hierarchy::Function,
+            A::Exn | A::NoExn => Hierarchy::Exception,
+            A::Any | A::Eq | A::I31 | A::Struct | A::Array | A::None => Hierarchy::Object,
+            _ => Hierarchy::Host,
+        },
+        HeapType::Concrete(UnpackedIndex::Module(index)) | HeapType::Exact(UnpackedIndex::Module(index))
+            if is_function(index) =>
+        {
+            Hierarchy::Function
+        }
+        _ => Hierarchy::Object,
+    }
+}

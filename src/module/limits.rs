@@ -47,6 +47,9 @@ pub(super) const LOWERED_BYTES: usize = 4 << 20;
 /// Bytes of code for each byte of the module: operands of exceptions multiply, and code of compilers doubles.
 pub(super) const LOWERED_PER_BYTE: usize = 16;
 
+/// The same of a module with references that the engine lacks: `array.new` has three bytes and becomes 190.
+pub(super) const LOWERED_REFERENCES_PER_BYTE: usize = 64;
+
 /// Bytes of code that a module becomes at most, however large it is. About twice as much is held while it is
 /// written. The largest modules known to throw exceptions become a quarter of it.
 pub(super) const LOWERED_MOST: usize = 256 << 20;

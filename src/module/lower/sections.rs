@@ -12,7 +12,7 @@ use wasmparser::{FunctionBody, MemArg, MemArgTarget, Payload, TypeRef, ValType};
 
 use crate::module::{
     FuncIndex, Module as Sample,
-    limits::{LOWERED_BYTES, LOWERED_MOST, LOWERED_PER_BYTE},
+    limits::{LOWERED_BYTES, LOWERED_MOST, LOWERED_PER_BYTE, LOWERED_REFERENCES_PER_BYTE},
     objects::{Hierarchy, Objects, Statics},
     weight::Heavy,
 };
@@ -28,8 +28,8 @@ use super::{
 };
 
 /// Bytes of code that a module of so many bytes may become.
-pub(super) fn room(len: usize) -> usize {
-    len.saturating_mul(LOWERED_PER_BYTE).saturating_add(LOWERED_BYTES).min(LOWERED_MOST)
+pub(super) fn room(len: usize, per_byte: usize) -> usize {
+    len.saturating_mul(per_byte).saturating_add(LOWERED_BYTES).min(LOWERED_MOST)
 }
 
 /// Where a segment for tables goes.
@@ -110,7 +110,7 @@ impl<'m> Sections<'m> {
         heavy: &'m Heavy,
         payloads: impl Iterator<Item = wasmparser::Result<Payload<'w>>>,
     ) -> Result<Self, Refused> {
-        let room = room(sample.core().bytes.len());
+        let room = room(sample.core().bytes.len(), LOWERED_PER_BYTE);
         let mut sections = Self {
             sample,
             heavy,
@@ -188,6 +188,9 @@ impl<'m> Sections<'m> {
         let any = |of: fn(&Survey) -> bool| self.surveys.iter().any(of);
         if any(|survey| survey.calls_ref) || objects.have_functions() {
             self.kept.functions = Some(self.tables.len() as u32);
+        }
+        if any(|survey| survey.has_references) {
+            self.room = room(self.sample.core().bytes.len(), LOWERED_REFERENCES_PER_BYTE);
         }
         self.kept.are_there = self.has_object_tables() || any(|survey| survey.has_references);
     }

@@ -1,6 +1,6 @@
 use wasmparser::Validator;
 
-use crate::module::{Module, Opcode, engine_features, limits::LOWERED_MOST};
+use crate::module::{Module, Opcode, engine_features, limits::{LOWERED_MOST, LOWERED_PER_BYTE}};
 
 use super::*;
 
@@ -82,7 +82,19 @@ fn what_is_written_does_not_multiply() {
     let many = Module::parse(wat::parse_str(&many).unwrap()).unwrap();
     let refused = write(&many, many.core().bytes, &Heavy::default()).unwrap_err();
     assert_eq!(refused.to_string(), "code that is too large with its exceptions");
-    assert_eq!([sections::room(1 << 20), sections::room(1 << 30)], [20 << 20, LOWERED_MOST]);
+    let room = |len| sections::room(len, LOWERED_PER_BYTE);
+    assert_eq!([room(1 << 20), room(1 << 30)], [20 << 20, LOWERED_MOST]);
+}
+
+/// Code that is full of operators that become long is written all the same.
+#[test]
+fn operators_on_objects_find_room() {
+    let news = "(drop (array.new $a (i32.const 0) (i32.const 0)))".repeat(50_000);
+    let text = format!("(module (type $a (array i32)) (func {news}))");
+    let wasm = wat::parse_str(text).unwrap();
+    let (len, module) = (wasm.len(), Module::parse(wasm).unwrap());
+    let lowered = lower(&module).unwrap();
+    assert!(lowered.wasm.len() < 64 * len, "{len} to {}", lowered.wasm.len());
 }
 
 /// Clauses that nothing gets to cost nothing: they may stand in landing pads that each turn of a loop passes.

@@ -9,6 +9,8 @@ use wasmspoor::{analysis::Analysis, passes::flows::Look, rules, sandbox, verdict
 mod carriers;
 #[path = "evasions/deciding.rs"]
 mod deciding;
+#[path = "evasions/denied.rs"]
+mod denied;
 #[path = "evasions/first.rs"]
 mod first;
 #[path = "evasions/kernel.rs"]

@@ -22,7 +22,7 @@ use std::collections::{HashMap, HashSet};
 use memchr::memmem;
 
 use super::{
-    fs::{FileChange, is_dense, is_users},
+    fs::{FileChange, is_built, is_dense, is_passing, is_users},
     limits::{DAMAGE_SEARCHED, DAMAGE_TOLD, PACKED_HEAD},
     types::RunOptions,
 };
@@ -39,6 +39,8 @@ const TIGHT: f64 = 0.95;
 const PACKED: f64 = 0.5;
 /// What survives of a picture or a sound all of whose numbers were changed, as far as anybody knows.
 const EDITED: f64 = 0.5;
+/// Bits a byte by which a program's state may become denser when its numbers change.
+const STATE_RISE: f64 = 0.5;
 /// What survives at least of a text that something was only added to.
 const WHOLE: f64 = 0.98;
 /// A file is no text any more if it holds this many bytes that no text has, and they are this share of it. A
@@ -104,7 +106,7 @@ pub(super) fn assess(options: &RunOptions, changes: &[FileChange], wanted: &Hash
     };
     let told = Said::by(&told(changes));
     let damage = hurt.iter().map(|(change, bytes)| Damage {
-        is_users: is_users(&change.path) || bait(bytes),
+        is_users: is_users(&change.path) && !is_tidied(change, bytes) || bait(bytes),
         ..of_file(change, bytes, found.share(bytes).unwrap_or(1.0), &told, changes)
     });
     damage.collect()
@@ -114,7 +116,8 @@ pub(super) fn assess(options: &RunOptions, changes: &[FileChange], wanted: &Hash
 fn of_file(change: &FileChange, bytes: &[u8], found: f64, told: &Said, changes: &[FileChange]) -> Damage {
     let has_copy = || changes.iter().any(|other| other.path != change.path && is_copy(other, change));
     let harm = (change.size_after.is_some() && !has_copy()).then(|| harm(bytes, &change.contents)).flatten();
-    let unknown = packed(bytes, &change.path, changes).max(sealed_anew(change, bytes));
+    let unknown =
+        packed(bytes, &change.path, changes).max(sealed_anew(change, bytes)).max(kept_state(change, bytes));
     let edited = if samples::are_edited(change, bytes) { EDITED } else { 0.0 };
     let mut found = found.max(said(change, bytes)).max(edited);
     if found < WHOLE && noise(bytes) == 0 {
@@ -131,6 +134,26 @@ fn of_file(change: &FileChange, bytes: &[u8], found: f64, told: &Said, changes: 
         is_unknown: found < DESTROYED && unknown > 0.0,
         is_users: false,
     }
+}
+
+/// Whether what became of a file is what becomes of its kind. Logs and caches are emptied and cut, and what
+/// is built is taken away.
+fn is_tidied(change: &FileChange, before: &[u8]) -> bool {
+    let is_there = change.size_after.is_some();
+    let is_cut = || memmem::find(before, &change.contents).is_some();
+    is_passing(&change.path) && (!is_there || is_cut()) || !is_there && is_built(&change.path)
+}
+
+/// What of a file is left whose numbers were changed in their place, as a program does that keeps its state.
+fn kept_state(change: &FileChange, before: &[u8]) -> f64 {
+    let after = &change.contents;
+    let same = before.iter().zip(after).filter(|(one, other)| one == other).count();
+    let is_state = change.size_after.is_some()
+        && after.len() == before.len()
+        && noise(before) >= NOISE
+        && 2 * same >= before.len()
+        && entropy(after) <= entropy(before) + STATE_RISE;
+    if is_state { EDITED } else { 0.0 }
 }
 
 /// What was done to contents in their place.
@@ -200,7 +223,7 @@ fn is_blank(change: &FileChange, len: u64) -> bool {
 }
 
 /// Whether a text holds now what is no text.
-fn is_garbled(change: &FileChange, before: &[u8]) -> bool {
+pub(super) fn is_garbled(change: &FileChange, before: &[u8]) -> bool {
     let after = &change.contents;
     change.size_after.is_some()
         && noise(before) == 0

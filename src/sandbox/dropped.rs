@@ -18,7 +18,7 @@ use super::{
     fs::{FileChange, Left},
     held::{Held, held},
     limits::{DAMAGE_SEARCHED, HELD_BYTES},
-    typed,
+    touched, typed,
     types::{Run, RunOptions},
 };
 use crate::hex;
@@ -52,6 +52,7 @@ pub(crate) fn judge(options: &RunOptions, run: &mut Run) {
         let holds = holds.filter(|_| !is_copy);
         change.left = Left { holds, is_unseen: is_unseen && !is_copy, is_copy, is_same, is_asked, is_wanted };
     }
+    run.touched = touched::touched(options, run);
 }
 
 /// Excuses what the driver itself had written.

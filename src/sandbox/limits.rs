@@ -208,3 +208,9 @@ pub(super) const PATH_BYTES: u32 = 64 << 10;
 
 /// Bytes at the beginning of contents that are compressed to tell how well they do.
 pub(super) const PACKED_HEAD: usize = 1 << 20;
+
+/// Folders in whose new files copies of what the user has are looked for: a search through what he has each.
+pub(super) const TOUCHED_FOLDERS: usize = 64;
+
+/// Files that were made in a folder of the user from which on it is filled: no program keeps as many there.
+pub(super) const TOUCHED_MADE: usize = 1000;

@@ -45,6 +45,7 @@ mod spelled;
 mod state;
 mod stubs;
 mod tokens;
+mod touched;
 mod traced;
 mod typed;
 mod types;
@@ -70,8 +71,9 @@ pub(crate) use self::dropped::judge;
 #[cfg(test)]
 pub(crate) use self::every::{every_option, every_value};
 pub use self::fs::Contents;
-pub(crate) use self::fs::{is_compressed, is_users};
+pub(crate) use self::fs::{is_compressed, is_passing, is_users};
 pub(crate) use self::journal::{Item, Journal, Recorder, is_unfinished, unfinished};
+pub use self::touched::{Touch, Touched};
 pub(crate) use self::wasi::RIGHT_TO_WRITE;
 pub(crate) use self::world::STREAMS;
 use self::{driver::Driver, link::Link, state::State};

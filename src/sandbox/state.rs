@@ -234,6 +234,7 @@ impl State {
             stderr: self.stderr.bytes,
             files: changes.files,
             damage: Vec::new(),
+            touched: Vec::new(),
             asked: Vec::new(),
             connections,
             honeytokens: self.tokens.into_used(),

@@ -134,6 +134,8 @@ pub struct Run {
     pub files: Vec<FileChange>,
     /// Damage to the contents of files that were there before.
     pub damage: Vec<super::damage::Damage>,
+    /// What else it did to them.
+    pub touched: Vec<super::touched::Touched>,
     /// The arguments it was given, its own name left out: a file that they name was asked for.
     pub asked: Vec<String>,
     /// Connections that it used.

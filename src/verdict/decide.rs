@@ -13,7 +13,7 @@ use super::{
     kept, mixing,
     score::Score,
     seen::Code,
-    text, told, unlogged,
+    text, told, touched, unlogged,
     weights::{ClassTable, Weighed, Weights, in_namespace, listed},
 };
 use crate::{
@@ -228,11 +228,11 @@ fn unlooked(facts: &Weighed<'_>) -> Option<String> {
 /// gone, or it was harmed in its place. Failing that, what was written to a file that nobody had named.
 fn untold(facts: &Weighed<'_>) -> Option<String> {
     let damage = &facts.run?.damage;
-    let gone = damage.iter().find(|one| one.is_users && one.is_unknown).map(|file| {
+    let gone = damage.iter().find(|one| touched::matters(one) && one.is_unknown).map(|file| {
         let path = text::quoted(&file.path);
         format!("{path} is gone or was written anew, and whether its contents are kept is not known")
     });
-    let is_part = |one: &&Damage| one.is_users && one.is_overwritten && one.survives < PARTLY_LOST;
+    let is_part = |one: &&Damage| touched::matters(one) && one.is_overwritten && one.survives < PARTLY_LOST;
     let part = || {
         let file = damage.iter().find(is_part)?;
         let (path, left) = (text::quoted(&file.path), text::percent(file.survives));
@@ -241,12 +241,13 @@ fn untold(facts: &Weighed<'_>) -> Option<String> {
     gone.or_else(part)
         .or_else(|| harmed(damage))
         .or_else(|| exchanged::lack(facts.run?))
+        .or_else(|| touched::lack(facts.run?))
         .or_else(|| written(facts.run?))
 }
 
 /// A file of the user that was harmed in its place.
 fn harmed(damage: &[Damage]) -> Option<String> {
-    let file = damage.iter().find(|one| one.is_users && one.harm.is_some())?;
+    let file = damage.iter().find(|one| touched::matters(one) && one.harm.is_some())?;
     let (path, harm) = (text::quoted(&file.path), file.harm?);
     Some(format!("it changed {path}, which nobody had named: {harm}"))
 }

@@ -93,3 +93,21 @@ pub(super) const WORD: usize = 5;
 
 /// Such words of a script that are looked for in the file.
 pub(super) const WORDS: usize = 32;
+
+/// Files with names that say nothing of those before from which on nobody tidies up.
+pub(super) const RENAMED: usize = 2;
+
+/// Bytes that a sample left when there was no room for more: half of all room there is.
+pub(super) const FILLED_BYTES: u64 = 32 << 20;
+
+/// Bytes of a message of which it may be known beforehand what it can be.
+pub(super) const SHORT_BYTES: u64 = 4;
+
+/// Letters of a name that may be a whole page or command.
+pub(super) const LONG_NAME: usize = 40;
+
+/// Letters before a piece of a text in a name: its number.
+pub(super) const NUMBERED: usize = 4;
+
+/// Bytes of a section that no runtime reads in which a page or a command is looked for.
+pub(super) const SECTION: usize = 64 << 10;

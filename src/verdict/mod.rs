@@ -31,6 +31,7 @@ mod score;
 mod seen;
 mod text;
 mod told;
+mod touched;
 mod unlogged;
 mod unseen;
 mod weights;

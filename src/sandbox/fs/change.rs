@@ -135,3 +135,64 @@ pub(crate) fn is_users(path: &str) -> bool {
     let system = ["/tmp/", "/var/", "/etc/", "/proc/", "/sys/", "/dev/", "/usr/", "/run/"];
     !path.contains("/.") && !system.iter().any(|folder| path.starts_with(folder))
 }
+
+/// Folders of which what is in them comes and goes by itself.
+const PASSING: [&str; 6] = ["log", "logs", "cache", "caches", ".cache", "__pycache__"];
+/// How names of files end that are there while something runs.
+const LOCKS: [&str; 3] = [".lock", ".pid", ".lck"];
+
+/// Whether files at a path come and go by themselves: logs, caches, locks, and what the system shows.
+pub(crate) fn is_passing(path: &str) -> bool {
+    let path = path.to_lowercase();
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", &path));
+    let is_shown = ["/proc/", "/sys/", "/dev/", "/run/"].iter().any(|folder| path.starts_with(folder));
+    is_shown
+        || is_log(name)
+        || LOCKS.iter().any(|end| name.ends_with(end))
+        || folders.split('/').any(|folder| PASSING.contains(&folder))
+}
+
+/// Whether a file is a log by its name, or an old one.
+fn is_log(name: &str) -> bool {
+    name.split('.').skip(1).any(|part| part == "log")
+}
+
+/// How names of files end that are built of others, and can be built again.
+const BUILT: [&str; 12] =
+    [".o", ".obj", ".lo", ".d", ".a", ".la", ".class", ".pyc", ".gcno", ".gcda", ".rlib", ".rmeta"];
+
+/// Whether a file was built of others, by its name.
+pub(in crate::sandbox) fn is_built(path: &str) -> bool {
+    BUILT.iter().any(|end| path.ends_with(end))
+}
+
+/// Whether a path lies in a temporary or hidden place: who looks for a file does not find it there.
+pub(in crate::sandbox) fn is_aside(path: &str) -> bool {
+    let is_one =
+        |part: &str| part.starts_with('.') || matches!(part, "tmp" | "temp" | "trash" | "dev" | "run");
+    path.to_lowercase().split('/').any(is_one)
+}
+
+/// Whether anybody may read what is at a path: what the system has.
+pub(in crate::sandbox) fn is_public(path: &str) -> bool {
+    ["/etc/", "/usr/", "/lib/", "/bin/", "/sbin/"].iter().any(|folder| path.starts_with(folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_and_goes_is_no_work_of_the_user() {
+        for path in ["/var/log/app", "/home/u/app/app.log.1.gz", "/tmp/a.lock", "/home/u/.cache/x", "/proc/1"]
+        {
+            assert!(is_passing(path), "{path}");
+        }
+        for path in
+            ["/home/u/.git/index", "/tmp/thesis.txt", "/var/lib/x.db", "/home/u/log", "/home/u/catalog"]
+        {
+            assert!(!is_passing(path), "{path}");
+        }
+        assert!(is_aside("/tmp/a") && is_aside("/home/u/.x/a") && !is_aside("/home/u/devices/a"));
+    }
+}

@@ -17,7 +17,8 @@ mod path;
 mod start;
 
 pub use self::change::{ChangeKind, ChangedKind, FileChange};
-pub(crate) use self::change::{Left, is_users};
+pub(crate) use self::change::{Left, is_passing, is_users};
+pub(in crate::sandbox) use self::change::{is_aside, is_built, is_public};
 pub use self::contents::Contents;
 pub(in crate::sandbox) use self::contents::acts_by_itself;
 pub(crate) use self::formats::is_compressed;

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use super::{
     mixing,
     seen::Code,
-    text,
+    text, told,
     weights::{Weighed, in_namespace},
 };
 use crate::{
@@ -50,7 +50,7 @@ fn stayed(code: &Code<'_>) -> bool {
     let is_known = |call: &Call| call.answer != Answer::Default && call.module.starts_with("wasi");
     let left = flows.left.values().any(|only_digest| !only_digest)
         || run.honeytokens.iter().any(|token| !token.leaks.is_empty());
-    if left || !is_followed || run.calls_cut > 0 || !run.files.is_empty() {
+    if left || told::sends_bits(run) || !is_followed || run.calls_cut > 0 || !run.files.is_empty() {
         return false;
     }
     if !run.entries.iter().all(is_program) || !run.calls.iter().all(is_known) {

@@ -6,22 +6,28 @@
 //!
 //! Costs one pass over the flows and the log.
 
+use std::collections::BTreeMap;
+
 use super::{
     correlations::reads,
-    limits::{NAMED_BYTES, ORDERED_CALLS},
+    limits::{NAMED_BYTES, ORDERED_CALLS, SHORT_BYTES},
     text,
     weights::{Weighed, listed},
 };
 use crate::{
+    module::FuncIndex,
     passes::flows::DataFlow,
-    sandbox::{Answer, Call, ChangeKind, FileChange, Run, is_users, is_within},
+    sandbox::{Answer, Call, ChangeKind, FileChange, Pointed, Run, is_users, is_within},
     values::taint::{SinkKind, SourceKind},
 };
 
 /// Why what was told to the host forbids CLEAN, if it does.
 pub(super) fn lack(facts: &Weighed<'_>) -> Option<String> {
     let run = facts.run?;
-    by_value(facts, run).or_else(|| by_order(facts, run)).or_else(|| not_followed(facts, run))
+    by_value(facts, run)
+        .or_else(|| by_order(facts, run))
+        .or_else(|| by_turns(run))
+        .or_else(|| not_followed(facts, run))
 }
 
 /// A file was read that nobody had named, and values were not followed to the end, or not at all. Functions
@@ -72,19 +78,69 @@ fn takes_out(facts: &Weighed<'_>, run: &Run, host: &str, bytes: u64) -> bool {
     !listed(&calls.inner, name.trim_start_matches('_')) || !run.calls.iter().any(is_of_runtime)
 }
 
-/// Many calls of functions that nobody knows, or many pauses, after a file was read.
+/// Many calls of functions that nobody knows, many pauses or many little messages, after a file was read.
 fn by_order(facts: &Weighed<'_>, run: &Run) -> Option<String> {
     let reads = reads(facts, run);
     let (first, read) = reads.iter().find(|(_, read)| is_private(run, &absolute(&read.path)))?;
     let says_something = |call: &&Call| match call.module.starts_with("wasi") {
-        true => &*call.name == "poll_oneoff",
+        true => {
+            listed(&facts.weights.calls.telling, &call.name) || &*call.name == "fd_write" && is_short(call)
+        }
         false => call.answer == Answer::Default,
     };
     let after = run.calls.iter().skip(*first + 1).filter(says_something).count();
     (after >= ORDERED_CALLS).then(|| {
         let calls = text::plural(after as u64, "call");
-        format!("{} were read, and {calls} of functions that nobody knows, or pauses, followed", read.shown())
+        format!(
+            "{} were read, and {calls} of functions that nobody knows, pauses or messages followed",
+            read.shown()
+        )
     })
+}
+
+/// Whether so many little messages were sent that their order may tell anything.
+pub(super) fn sends_bits(run: &Run) -> bool {
+    let is_one = |call: &&Call| call.name.starts_with("sock_send") && call.errno.is_none() && is_short(call);
+    run.calls.iter().filter(is_one).count() >= ORDERED_CALLS
+}
+
+/// Whether a call hands over a few bytes: which of some messages it is tells more than what is in it.
+fn is_short(call: &Call) -> bool {
+    let len = |data: &Pointed| match data {
+        Pointed::Text { text } => text.len() as u64,
+        Pointed::Bytes { len, .. } => *len,
+        Pointed::Resource { .. } => 0,
+    };
+    let given = call.args.iter().filter_map(|arg| arg.points_at.as_ref());
+    given.map(len).fold(0, u64::saturating_add) <= SHORT_BYTES
+}
+
+/// Calls of functions without arguments that nobody knows, in an order that says something: none of them
+/// comes back after as many calls each time.
+fn by_turns(run: &Run) -> Option<String> {
+    let mut turns: BTreeMap<usize, Vec<&Call>> = BTreeMap::new();
+    let is_one = |call: &&Call| {
+        call.answer == Answer::Default && call.args.is_empty() && !call.module.starts_with("wasi")
+    };
+    for call in run.calls.iter().filter(is_one) {
+        turns.entry(call.entry).or_default().push(call);
+    }
+    let calls = turns.values().find(|calls| {
+        let row: Vec<FuncIndex> = calls.iter().map(|call| call.func).collect();
+        row.len() >= ORDERED_CALLS && !is_periodic(&row)
+    })?;
+    let (count, name) = (text::plural(calls.len() as u64, "call"), text::quoted(&calls.first()?.name));
+    Some(format!("the order of {count} of {name} and others that nobody knows may tell something"))
+}
+
+/// Whether a row repeats itself, or has next to no turns.
+fn is_periodic(row: &[FuncIndex]) -> bool {
+    let turns = row.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    let agrees = |step: usize| {
+        let same = row.iter().zip(row.iter().skip(step)).filter(|(one, next)| one == next).count();
+        10 * same >= 9 * (row.len() - step)
+    };
+    turns < ORDERED_CALLS / 4 || (1..=ORDERED_CALLS / 2).any(agrees)
 }
 
 pub(super) fn absolute(path: &str) -> String {
@@ -96,4 +152,22 @@ pub(super) fn absolute(path: &str) -> String {
 pub(super) fn is_private(run: &Run, path: &str) -> bool {
     let is_own = |change: &FileChange| change.change == ChangeKind::Created && change.last_path() == path;
     is_users(path) && !run.asked.iter().any(|arg| is_within(arg, path)) && !run.files.iter().any(is_own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_periodic_and_bits_are_not() {
+        let row = |of: &dyn Fn(u32) -> u32| (0..64).map(|at| FuncIndex(of(at))).collect::<Vec<_>>();
+        for periodic in
+            [row(&|_| 0), row(&|at| at % 2), row(&|at| u32::from(at % 7 == 0)), row(&|at| at / 60)]
+        {
+            assert!(is_periodic(&periodic));
+        }
+        assert!(!is_periodic(&row(&|at| b"\x74\x65\x78\x74\x2e\x0a\x41\x7f"[at as usize / 8] as u32
+            >> (at % 8)
+            & 1)));
+    }
 }

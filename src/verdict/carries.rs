@@ -24,7 +24,7 @@ use wasmparser::Operator;
 
 use super::{
     correlations::{gives_data, text_of},
-    limits::{CARRIED, LINE, NAME_PIECE, NAMES, WORD, WORDS},
+    limits::{CARRIED, LINE, LONG_NAME, NAME_PIECE, NAMES, NUMBERED, SECTION, WORD, WORDS},
     operators::for_each_operator,
     seen::Code,
     text,
@@ -41,15 +41,53 @@ pub(super) fn lack(code: &Code<'_>) -> Option<String> {
     hidden(code.facts).or_else(|| could_give(code)).or_else(|| named(code.facts))
 }
 
-/// The text that names of functions spell that are no names. Each is base64 of plain text, and together they
-/// are a page, a script or a command.
+/// What names hold that are no names: a page, a script or a command, as it is or in base64, whole or in
+/// pieces. Or a section that no runtime reads holds one.
 fn named(facts: &Facts<'_>) -> Option<String> {
-    let names = facts.view.functions.iter().filter_map(|function| function.name.as_deref());
-    let mut text = Vec::new();
-    names.filter_map(of_base64).take(NAMES).for_each(|piece| text.extend(piece));
-    let found = Returned::of(text).filter(|found| found.contents != Contents::Archive)?;
-    let text = text::quoted(&String::from_utf8_lossy(&found.bytes));
-    Some(format!("names of functions hold a {} in base64: {text}", found.contents))
+    let view = facts.view;
+    let functions: Vec<&str> = view.functions.iter().filter_map(|one| one.name.as_deref()).collect();
+    let exports: Vec<&str> = view.exports.iter().map(|export| &*export.name).collect();
+    let imports: Vec<&str> = view.imports.iter().flat_map(|one| [&*one.module, &*one.name]).collect();
+    let of_names = [("functions", functions), ("exports", exports), ("imports", imports)];
+    let found = of_names.into_iter().find_map(|(of, names)| Some((of, spelled(&names)?)));
+    if let Some((of, found)) = found {
+        let text = text::quoted(&String::from_utf8_lossy(&found.bytes));
+        return Some(format!("names of {of} hold a {}: {text}", found.contents));
+    }
+    let custom = view.sections.iter().filter(|section| section.is_custom);
+    custom.filter_map(|section| Some((section, in_section(facts, section)?))).next().map(
+        |(section, found)| {
+            let text = text::quoted(&String::from_utf8_lossy(&found.bytes));
+            format!("the section {} holds a {}: {text}", text::quoted(&section.name), found.contents)
+        },
+    )
+}
+
+/// What names hold, one of them alone or all pieces together. Such a piece may begin with its number.
+fn spelled(names: &[&str]) -> Option<Returned> {
+    let is_one = |found: &Returned| found.contents != Contents::Archive;
+    let long = || names.iter().filter(|name| name.len() >= LONG_NAME).take(NAMES);
+    let alone = long().find_map(|name| Returned::behind_layers(name.as_bytes()).filter(is_one));
+    alone.or_else(|| {
+        (0..=NUMBERED).find_map(|skipped| {
+            let mut text = Vec::new();
+            let pieces = names.iter().filter_map(|name| name.get(skipped..)).filter_map(of_base64);
+            pieces.take(NAMES).for_each(|piece| text.extend(piece));
+            Returned::of(text).filter(is_one)
+        })
+    })
+}
+
+/// What a section holds that no runtime reads.
+fn in_section(facts: &Facts<'_>, section: &view::Section) -> Option<Returned> {
+    let start = usize::try_from(section.offset).ok()?;
+    let size = usize::try_from(section.size).ok()?.min(SECTION);
+    let bytes = facts.wasm.get(start..)?;
+    let bytes = bytes.get(..size).unwrap_or(bytes);
+    // Its name stands before what it holds.
+    let bytes = bytes.strip_prefix(&[section.name.len() as u8]).unwrap_or(bytes);
+    let bytes = bytes.strip_prefix(section.name.as_bytes()).unwrap_or(bytes);
+    Returned::behind_layers(bytes).filter(|found| found.contents != Contents::Archive)
 }
 
 /// The text that a name is in base64.

@@ -111,3 +111,6 @@ pub(super) const NUMBERED: usize = 4;
 
 /// Bytes of a section that no runtime reads in which a page or a command is looked for.
 pub(super) const SECTION: usize = 64 << 10;
+
+/// Words of memory that a function looks at which feeds a hash: one of its result, and how far it is to go.
+pub(super) const LOOKED_AT: usize = 2;

@@ -20,6 +20,7 @@ use super::{
     counters::Counters,
     disguised::{self, Disguised},
     explained::{self, Rotations},
+    feeding,
     limits::{BLOCKS, CHOICES, HANDLER, HASH_CALLS, LOOKED_FOR, PARTS, RARELY, SEARCHED},
     operators::for_each_operator,
     seen::Code,
@@ -105,6 +106,9 @@ fn searches(code: &Code<'_>, module: &Module, known: &BTreeSet<FuncIndex>) -> bo
             let in_loop = edge.sites.iter().copied().find(|site| site >= begins).unwrap_or(first);
             hashing.entry(caller).or_insert(Asking { first, in_loop, calls: edge.count });
         }
+    }
+    if hashing.keys().any(|func| feeding::is_search(module, *func)) {
+        return true;
     }
     let by_memory = Counters::with(module, &hashing.keys().copied().collect(), &near).by_memory;
     let mut branches = facts.dynamic.branches.iter();

@@ -19,6 +19,7 @@ mod effect;
 mod exchanged;
 mod explained;
 mod family;
+mod feeding;
 mod findings;
 mod guards;
 mod kept;

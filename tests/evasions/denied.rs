@@ -1,5 +1,5 @@
-//! What happens in the run, and no rule speaks of: files that nobody named are hidden, exchanged, falsified or
-//! shown to others. Beside each stands what programs do every day.
+//! What happens in the run, and no rule speaks of. Files that nobody named are hidden, exchanged, falsified
+//! or shown to others. Beside each stands what programs do every day.
 
 use super::{analysed, at_least, class, each, files, not_accused, program};
 use wasmspoor::{analysis::Analysis, passes::flows::Look, rules, sandbox, verdict::Class};

@@ -231,7 +231,7 @@ fn a_search_with_a_known_hash_is_a_search() {
         format!(
             r#"(module (memory (export "memory") 1) {}
                  (func $digest (result i32) (call $compress) (i32.load (i32.const 512)))
-                 (func (export "_start") (local $n i32)
+                 (func (export "_start") (local $n i32) (local $least i32) (local $word i32)
                    (call $reset) {before}
                    (loop $next
                      {body}
@@ -242,6 +242,13 @@ fn a_search_with_a_known_hash_is_a_search() {
     };
     let search = "(call $reset) (i32.store (i32.const 256) (local.get $n)) (call $compress)
         (if (i32.lt_u (i32.load (i32.const 512)) (i32.const 16)) (then (return)))";
+    let least = search.replace(
+        "(if (i32.lt_u (i32.load (i32.const 512)) (i32.const 16)) (then (return)))",
+        "(local.set $least (select (local.tee $word (i32.load (i32.const 512))) (local.get $least)
+           (i32.lt_u (local.get $word) (local.get $least))))",
+    );
+    let drawn = "(call $reset) (i32.store (i32.const 256) (local.get $n)) (call $compress)
+        (memory.copy (i32.const 4096) (i32.const 512) (i32.const 32))";
     let chain = "(memory.copy (i32.const 256) (i32.const 512) (i32.const 32)) (call $compress)";
     let head =
         |left: u32| format!("(if (i32.le_u (i32.load (i32.const 768)) (i32.const {left})) (then (return)))");
@@ -253,6 +260,8 @@ fn a_search_with_a_known_hash_is_a_search() {
             search.replace("(call $compress)", "").replace("(i32.load (i32.const 512))", "(call $digest)"),
             Class::Undecided,
         ),
+        ("", least, Class::Undecided),
+        ("", drawn.to_owned(), Class::Clean),
         ("", chain.to_owned(), Class::Clean),
         (set, format!("{} {chain}", head(63)), Class::Clean),
         (set, format!("{} {chain}", head(16)), Class::Undecided),

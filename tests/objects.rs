@@ -8,7 +8,11 @@ mod valued;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use valued::{checked, load};
-use wasmspoor::{Outcome, Session, Value};
+use wasmspoor::{
+    Outcome, Session, Value,
+    sandbox::{self, RunOptions},
+    values::{Machine, Nothing},
+};
 use wast::{
     Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet,
     core::{WastArgCore, WastRetCore},
@@ -209,4 +213,75 @@ fn objects_are_those_of_the_specification() {
     let total = scripts(wasmspoor_oracle::script::garbage_collection());
     assert_failing(&total, GARBAGE_COLLECTION);
     assert_eq!(total.passed, 603);
+}
+
+/// Bytes without order.
+fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// A module that nobody wrote, with objects and references of all kinds.
+fn generated(seed: u64) -> Vec<u8> {
+    let config = wasm_smith::Config {
+        gc_enabled: true,
+        reference_types_enabled: true,
+        tail_call_enabled: true,
+        exceptions_enabled: seed % 3 == 0,
+        threads_enabled: false,
+        shared_everything_threads_enabled: false,
+        custom_descriptors_enabled: false,
+        memory64_enabled: false,
+        relaxed_simd_enabled: false,
+        canonicalize_nans: true,
+        export_everything: true,
+        min_types: 12,
+        min_funcs: 6,
+        max_funcs: 12,
+        max_memories: (seed % 2) as usize,
+        max_memory32_bytes: 1 << 16,
+        memory_max_size_required: true,
+        max_table_elements: 1000,
+        max_imports: 6,
+        ..wasm_smith::Config::default()
+    };
+    let noise = noise(seed, 6000);
+    let mut input = arbitrary::Unstructured::new(&noise);
+    wasm_smith::Module::new(config, &mut input).expect("enough bytes").to_bytes()
+}
+
+/// As `spoor run` runs them: exports called with made-up arguments, the instance put back after each call that
+/// failed.
+#[test]
+fn modules_from_wasm_smith_are_recomputed() {
+    let seeds: u64 = std::env::var("SPOOR_SMITH_SEEDS").map_or(60, |text| text.parse().unwrap());
+    let (mut modules, mut instructions, mut objects) = (0, 0, 0u64);
+    for seed in 0..seeds {
+        let wasm = generated(seed);
+        let mut options = RunOptions::default();
+        options.entry_decisions = Some(2_000);
+        let Ok(run) = sandbox::run_with_effects(&wasm, &options) else { continue };
+        let counts = run.trace.counts().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        let told = Machine::new(&run.trace).and_then(|mut machine| machine.run(&mut Nothing));
+        match told {
+            Ok(totals) => assert_eq!(totals.instructions, counts.total, "seed {seed}"),
+            Err(error) => panic!("seed {seed}: {error}\n{}", wasmprinter::print_bytes(&wasm).unwrap()),
+        }
+        let is_of_objects = |opcode: &wasmspoor::module::Opcode| {
+            let name = opcode.mnemonic();
+            ["struct.", "array.", "i31.", "ref.cast", "ref.test", "br_on", "call_ref"]
+                .iter()
+                .any(|start| name.starts_with(start))
+        };
+        let by_opcode = wasmspoor::module::Opcode::ALL.iter().zip(&counts.per_opcode);
+        let of_objects = by_opcode.filter(|(opcode, _)| is_of_objects(opcode));
+        objects += of_objects.map(|(_, count)| count).sum::<u64>();
+        (modules, instructions) = (modules + 1, instructions + counts.total);
+    }
+    println!("{modules} modules, {instructions} instructions, {objects} on objects");
+    assert!(modules > seeds / 2 && objects > seeds, "{modules} modules, {objects} operators on objects");
 }

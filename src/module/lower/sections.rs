@@ -411,7 +411,8 @@ impl<'m> Sections<'m> {
         self.tables.push((ty, self.sample.objects().hierarchy(ty.element_type.heap_type())));
     }
 
-    /// Whether an operator moves exceptions from or to a table: there they are nothing.
+    /// Whether an operator moves exceptions from or to a table: there they are nothing. Or objects, in a
+    /// function without locals of ours: elsewhere they are kept.
     pub(super) fn is_of_empty_table(&self, operator: &wasmparser::Operator<'_>) -> bool {
         use wasmparser::Operator as O;
         let (O::TableGet { table } | O::TableSet { table } | O::TableGrow { table } | O::TableFill { table }) =
@@ -419,7 +420,8 @@ impl<'m> Sections<'m> {
         else {
             return false;
         };
-        matches!(self.tables.get(table as usize), Some((_, Hierarchy::Exception)))
+        let refers = self.tables.get(table as usize).map(|(_, refers)| *refers);
+        matches!(refers, Some(Hierarchy::Exception | Hierarchy::Object))
     }
 
     fn note_memory(&mut self, ty: wasmparser::MemoryType) {

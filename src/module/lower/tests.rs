@@ -1,6 +1,9 @@
 use wasmparser::Validator;
 
-use crate::module::{Module, Opcode, engine_features, limits::{LOWERED_MOST, LOWERED_PER_BYTE}};
+use crate::module::{
+    Module, Opcode, engine_features,
+    limits::{LOWERED_MOST, LOWERED_PER_BYTE},
+};
 
 use super::*;
 

@@ -7,12 +7,13 @@ mod common;
 use std::{
     ffi::OsStr,
     fs,
+    io::Write as _,
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
-use command::{json, spoor};
+use command::{json, shown, spoor};
 use serde_json::Value;
 
 /// Names as a hostile sample chooses them: a faked verdict, markup, a turned line, quotes that end a label,
@@ -1261,6 +1262,60 @@ fn symbols_are_taken_from_another_file() {
     let many = spoor(&["run", "--symbols", &named, &sample, &sample]);
     assert_eq!(many.status.code(), Some(2));
     assert!(error(&many).contains("--symbols are of one sample"), "{}", error(&many));
+}
+
+#[test]
+fn a_recorded_run_is_shown_with_names_and_lines_of_another_file() {
+    let folder = folder();
+    let path = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let text = r#"(module (memory 1) (global $kept (mut i32) (i32.const 0))
+        (func $fill (param i32) (i32.store (i32.const 16) (i32.add (local.get 0) (i32.const 2))))
+        (func $run_it (export "_start") (call $fill (i32.const 40))))"#;
+    let stripped = text.replace("$kept ", "").replace("$run_it ", "").replace("call $fill", "call 0");
+    let stripped = wat::parse_str(stripped.replace("$fill ", "")).unwrap();
+    let (sample, trace) = (path("sample.wasm", &stripped), path("sample.spoor", b""));
+    let named = path("named.wasm", &wat::parse_str(text).unwrap());
+    let offset = json(&["run", "--json", &sample])["view"]["functions"][0]["offset"].as_u64().unwrap();
+    let map = path("sample.wasm.map", source_map(offset).as_bytes());
+    assert_eq!(spoor(&["record", "--force", "-o", &trace, &sample]).status.code(), Some(0));
+    // The store is the sixth instruction: const, call, const, local.get, const, add, store.
+    for (command, more) in [
+        ("state", &["--at", "6"][..]),
+        ("slice", &["--at", "6"]),
+        ("who-wrote", &["--at", "7", "16:4"]),
+        ("find", &["--value", "42"]),
+        ("dump", &["--opcode", "i32.store"]),
+    ] {
+        let lines = shown(&[&[command, &trace, "--symbols", &map], more].concat());
+        assert!(
+            lines.contains("  src/first.ts:7") || lines.contains(";; src/first.ts:7"),
+            "{command}: {lines}"
+        );
+        let how = if command == "slice" { "--format=json" } else { "--json" };
+        let json = shown(&[&[command, &trace, "--symbols", &map, how], more].concat());
+        assert!(json.contains("src/first.ts"), "{command}: {json}");
+        assert!(!shown(&[&[command, &trace], more].concat()).contains("first.ts"), "{command}");
+    }
+    let state = shown(&["state", &trace, "--symbols", &named, "--at", "6"]);
+    assert!(state.contains("wasm-function[0]") && state.contains(" fill, at i32.store"), "{state}");
+    let of_one = shown(&["dump", &trace, "--symbols", &named, "--function", "fill"]);
+    assert_eq!(of_one.lines().count(), 5, "{of_one}");
+    let talk = talk_to(&["debug", &trace, "--symbols", &named], "break function fill\ncontinue\nbacktrace\n");
+    assert!(talk.contains("stopped at 1: function wasm-function[0] fill"), "{talk}");
+    let talk = talk_to(&["debug", &trace, "--symbols", &map], "goto 6\nwhere\n");
+    assert!(talk.contains(";; src/first.ts:7") && talk.contains("i32.store"), "{talk}");
+}
+
+/// What a command says that reads `input`.
+fn talk_to(arguments: &[&str], input: &str) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spoor"));
+    let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
 }
 
 /// A source map: from `offset` on line 7 of a file.

@@ -358,6 +358,16 @@ fn an_editor_walks_forwards_and_backwards() {
     client.done("continue", json!({ "threadId": 1 }));
     assert_eq!(client.stopped(), "breakpoint");
     assert_eq!(client.top()["line"], line);
+    // The instructions around it, as many as are asked for; beyond the function there are none.
+    let here = client.top()["instructionPointerReference"].clone();
+    let around = json!({ "memoryReference": here, "instructionOffset": -2, "instructionCount": 9 });
+    let around = client.done("disassemble", around)["instructions"].clone();
+    let around: Vec<_> =
+        around.as_array().unwrap().iter().map(|one| one["instruction"].as_str().unwrap()).collect();
+    assert_eq!(around[..4], ["call 1", "i32.add", "i32.store", "global.get 0"], "{around:?}");
+    assert_eq!((around.len(), around[6], around[7]), (9, "global.set 0", ""), "{around:?}");
+    let nowhere = client.ask("disassemble", json!({ "memoryReference": "0x1", "instructionCount": 1 }));
+    assert_eq!(nowhere["success"], false);
     // A watchpoint on memory, and what is there then.
     client.done("setBreakpoints", json!({ "source": source, "breakpoints": [] }));
     let info = client.done("dataBreakpointInfo", json!({ "name": "64:4" }));

@@ -6,13 +6,13 @@ mod table;
 mod tenet;
 mod values;
 
-use std::{io::Write, path::PathBuf};
+use std::{io::Write, path::PathBuf, rc::Rc};
 
 use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
     LoadError, Value,
-    module::{FuncIndex, Opcode},
+    module::{FuncIndex, Opcode, SourceFrame},
     sandbox::Run,
     text,
     trace::{Callee, ControlEffect, End, Event, Executed, FuncKey, ReplayError, Trace},
@@ -20,7 +20,7 @@ use wasmspoor::{
 };
 
 use self::values::{Border, Told, Values};
-use super::{Exit, Failure, export::exit_of, names, report, sample, valued};
+use super::{Exit, Failure, export::exit_of, names, places::Places, report, sample, symbols, valued};
 
 /// Run a sample, or read a trace file, and print the executed instructions in order, with calls, returns,
 /// branch outcomes, host calls and traps
@@ -60,6 +60,8 @@ pub(super) struct Arguments {
     to: u64,
     #[command(flatten)]
     sample: report::DetachedSample,
+    #[command(flatten)]
+    symbols: symbols::Arguments,
     /// Only instructions with this mnemonic, such as i32.xor; may be repeated
     #[arg(long, value_name = "MNEMONIC", value_parser = mnemonic)]
     opcode: Vec<String>,
@@ -135,6 +137,8 @@ struct Line<'t> {
     opcode: Option<&'static str>,
     #[serde(skip_serializing_if = "String::is_empty")]
     immediates: String,
+    #[serde(skip_serializing_if = "valued::no_frames")]
+    source: Rc<[SourceFrame]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     taken: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -203,7 +207,8 @@ fn dump_sample(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Fail
     if let Some(written) = arguments.write_other(&run.trace, out) {
         return written;
     }
-    Printer::new(arguments, &run.trace, out)?.print_all()
+    let places = arguments.symbols.places(&run.trace)?;
+    Printer::new(arguments, &places, out)?.print_all()
 }
 
 /// Why nothing of a sample ran.
@@ -237,7 +242,8 @@ fn dump_file(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failur
     if let Some(written) = arguments.write_other(&run.trace, out) {
         return written.map(|_| done());
     }
-    let mut printer = Printer::new(arguments, &run.trace, out)?;
+    let places = arguments.symbols.places(&run.trace)?;
+    let mut printer = Printer::new(arguments, &places, out)?;
     let functions = printer.functions.clone();
     if printer.left == 0 {
         printer.tell_nothing(None);
@@ -274,16 +280,20 @@ fn values<'t>(arguments: &Arguments, trace: &'t Trace) -> Result<Option<Values<'
 
 /// The functions whose instructions are asked for. One that is not there is a mistake, and no function that
 /// did not run.
-fn functions(arguments: &Arguments, trace: &Trace) -> Result<Vec<u32>, Failure> {
-    let Some(module) = trace.modules.first() else { return Ok(Vec::new()) };
-    arguments.function.iter().map(|given| Ok(names::defined(module, given)?.0)).collect()
+fn functions(arguments: &Arguments, places: &Places<'_>) -> Result<Vec<u32>, Failure> {
+    if places.trace.modules.is_empty() {
+        return Ok(Vec::new());
+    }
+    arguments.function.iter().map(|given| Ok(places.defined(given)?.0)).collect()
 }
 
 /// Prints events that the filters let pass, as many as are left.
 struct Printer<'a, W> {
     arguments: &'a Arguments,
     functions: Vec<u32>,
-    trace: &'a Trace,
+    places: &'a Places<'a>,
+    /// The line of source that the line before was of.
+    source: String,
     values: Option<Values<'a>>,
     #[cfg(feature = "parquet")]
     table: Option<table::Table>,
@@ -293,14 +303,15 @@ struct Printer<'a, W> {
 }
 
 impl<'a, W: Write> Printer<'a, W> {
-    fn new(arguments: &'a Arguments, trace: &'a Trace, out: &'a mut W) -> Result<Self, Failure> {
-        let functions = functions(arguments, trace)?;
-        let values = values(arguments, trace)?;
+    fn new(arguments: &'a Arguments, places: &'a Places<'a>, out: &'a mut W) -> Result<Self, Failure> {
+        let functions = functions(arguments, places)?;
+        let values = values(arguments, places.trace)?;
         let left = arguments.limit.unwrap_or(u64::MAX);
         Ok(Self {
             arguments,
             functions,
-            trace,
+            places,
+            source: String::new(),
             values,
             #[cfg(feature = "parquet")]
             table: arguments.table().map(|file| table::Table::new(file, &arguments.file)).transpose()?,
@@ -323,7 +334,7 @@ impl<'a, W: Write> Printer<'a, W> {
     /// Prints events; gives how many instructions the run has, if all were walked.
     fn print_events(&mut self) -> Result<Option<u64>, Failure> {
         let mut number = 0;
-        for event in self.trace.events() {
+        for event in self.places.trace.events() {
             if number >= self.arguments.to || self.left == 0 {
                 return Ok(None);
             }
@@ -343,7 +354,7 @@ impl<'a, W: Write> Printer<'a, W> {
             crate::cli::complain!("spoor: nothing is printed: --limit 0 asks for no line");
             return;
         }
-        if self.printed > 0 || self.trace.instances.is_empty() {
+        if self.printed > 0 || self.places.trace.instances.is_empty() {
             return;
         }
         match total.filter(|total| self.arguments.from > 0 && self.arguments.from >= *total) {
@@ -359,7 +370,14 @@ impl<'a, W: Write> Printer<'a, W> {
         }
         match self.arguments.json {
             true => Ok(text::write_json_line(self.out, line)?),
-            false => print(line, self.out),
+            false => {
+                // A line of source is said once, where it begins.
+                let source = wasmspoor::report::source(&line.source).unwrap_or_default();
+                let is_new = source != self.source && !source.is_empty();
+                print(line, is_new.then_some(&*source), self.out)?;
+                self.source = source;
+                Ok(())
+            }
         }
     }
 
@@ -376,7 +394,7 @@ impl<'a, W: Write> Printer<'a, W> {
         if self.left == 0 || !wanted(self.arguments, &self.functions, event) {
             return Ok(());
         }
-        let mut line = line(self.trace, event);
+        let mut line = line(self.places, event);
         if let Some(values) = &mut self.values {
             line.values = Some(line_values(values, number, event).map_err(valued::end)?);
         }
@@ -427,10 +445,11 @@ fn fill(line: &mut LineValues, told: Told) {
     }
 }
 
-fn line<'t>(trace: &'t Trace, event: &'t Event) -> Line<'t> {
+fn line<'t>(places: &'t Places<'_>, event: &'t Event) -> Line<'t> {
+    let trace = places.trace;
     let named = |event| Line { event, ..Line::default() };
     match event {
-        Event::Op(executed) => instruction(trace, executed),
+        Event::Op(executed) => instruction(places, executed),
         Event::Leave => named("leave"),
         Event::Caught { func, offset } => {
             let offset = offset.map(|offset| offset.0);
@@ -457,7 +476,8 @@ fn line<'t>(trace: &'t Trace, event: &'t Event) -> Line<'t> {
     }
 }
 
-fn instruction<'t>(trace: &Trace, executed: &Executed) -> Line<'t> {
+fn instruction<'t>(places: &Places<'_>, executed: &Executed) -> Line<'t> {
+    let trace = places.trace;
     let mut line = Line {
         event: "instruction",
         function: Some(executed.function.0),
@@ -467,6 +487,7 @@ fn instruction<'t>(trace: &Trace, executed: &Executed) -> Line<'t> {
             .modules
             .first()
             .map_or_else(String::new, |module| module.immediates(executed.offset)),
+        source: places.frames(executed.offset),
         ..Line::default()
     };
     match executed.kind {
@@ -490,7 +511,7 @@ fn callee(trace: &Trace, key: FuncKey) -> (Option<u32>, Option<String>) {
     }
 }
 
-fn print(line: &Line<'_>, out: &mut impl Write) -> Result<(), Failure> {
+fn print(line: &Line<'_>, source: Option<&str>, out: &mut impl Write) -> Result<(), Failure> {
     match (line.function, line.offset, line.opcode) {
         (Some(function), Some(offset), Some(opcode)) => {
             write!(out, "{:<32} {opcode}", format!("wasm-function[{function}]:{offset:#x}"))?;
@@ -506,6 +527,9 @@ fn print(line: &Line<'_>, out: &mut impl Write) -> Result<(), Failure> {
     }
     if let Some(values) = &line.values {
         print_values(values, out)?;
+    }
+    if let Some(source) = source {
+        write!(out, "  ;; {source}")?;
     }
     writeln!(out)?;
     Ok(())

@@ -1,12 +1,12 @@
 //! `spoor find`: when bytes or a value existed in a recorded run.
 
-use std::{io::Write, num::NonZero, path::PathBuf};
+use std::{io::Write, num::NonZero, path::PathBuf, rc::Rc};
 
 use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
+    module::SourceFrame,
     text::{self, grouped},
-    trace::Trace,
     values::{FindBytes, FindValue, Found, Given, MAX_PATTERN, Timeline, ValuesError},
 };
 
@@ -14,7 +14,9 @@ use super::limits::FOUND_SHOWN;
 use super::{
     Exit, Failure,
     output::Object,
+    places::Places,
     report::DetachedSample,
+    symbols,
     valued::{self, WriterJson},
 };
 
@@ -37,6 +39,8 @@ pub(super) struct Arguments {
     file: PathBuf,
     #[command(flatten)]
     sample: DetachedSample,
+    #[command(flatten)]
+    symbols: symbols::Arguments,
     #[command(flatten)]
     what: What,
     /// Print one JSON object; its fields are described in docs/json.md
@@ -120,24 +124,25 @@ struct Output {
 }
 
 impl Output {
-    fn of_values(find: &FindValue) -> Self {
+    fn of_values(places: &Places<'_>, find: &FindValue) -> Self {
+        let value = |given: &Given| ValueJson::of(places, given);
         Self {
             places: Vec::new(),
             more_places: 0,
-            values: find.found().iter().map(ValueJson::from).collect(),
+            values: find.found().iter().map(value).collect(),
             value_count: find.count(),
-            last_value: find.last().map(ValueJson::from),
+            last_value: find.last().map(value),
         }
     }
 
-    fn of_places(trace: &Trace, patterns: &[(&'static str, Vec<u8>)], find: &FindBytes) -> Self {
+    fn of_places(places: &Places<'_>, patterns: &[(&'static str, Vec<u8>)], find: &FindBytes) -> Self {
         let place = |found: &Found| Place {
             memory: found.memory,
             address: found.address,
             encoding: encoding(patterns, found),
             from: found.from,
             until: found.until,
-            writer: WriterJson::of(trace, Some(&found.by)),
+            writer: WriterJson::of(places, Some(&found.by)),
         };
         Self {
             places: find.found().iter().map(place).collect(),
@@ -167,15 +172,18 @@ struct ValueJson {
     function: u32,
     offset: u32,
     opcode: &'static str,
+    #[serde(skip_serializing_if = "valued::no_frames")]
+    source: Rc<[SourceFrame]>,
 }
 
-impl From<&Given> for ValueJson {
-    fn from(given: &Given) -> Self {
+impl ValueJson {
+    fn of(places: &Places<'_>, given: &Given) -> Self {
         Self {
             event: given.event,
             function: given.function.0,
             offset: given.offset.0,
             opcode: given.opcode.mnemonic(),
+            source: places.frames(given.offset),
         }
     }
 }
@@ -194,18 +202,19 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     patterns.iter().try_for_each(|(_, pattern)| check(pattern))?;
     let recorded = valued::open(&arguments.sample, &arguments.file)?;
     let trace = valued::trace(&recorded)?;
+    let places = &arguments.symbols.places(trace)?;
     let mut timeline = Timeline::new(trace).map_err(valued::end)?;
     let looked = match &arguments.what.value {
         Some(Slots(slots)) => {
             let (find, walked) = find_value(&mut timeline, slots);
-            write_values(arguments.json, &find, out)?;
+            write_values(arguments.json, places, &find, out)?;
             walked
         }
         None => {
             let mut find =
                 FindBytes::new(&patterns.iter().map(|(_, bytes)| bytes.clone()).collect::<Vec<_>>());
             let walked = timeline.walk(0, u64::MAX, &mut find);
-            write_places(arguments.json, trace, &patterns, &find, out)?;
+            write_places(arguments.json, places, &patterns, &find, out)?;
             walked
         }
     };
@@ -237,13 +246,19 @@ fn patterns(what: &What) -> Vec<(&'static str, Vec<u8>)> {
     }
 }
 
-fn write_values(is_json: bool, find: &FindValue, out: &mut impl Write) -> Result<(), Failure> {
+fn write_values(
+    is_json: bool,
+    places: &Places<'_>,
+    find: &FindValue,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
     if is_json {
-        return write_json(out, &Output::of_values(find));
+        return write_json(out, &Output::of_values(places, find));
     }
     let site = |given: &Given| {
-        let (event, mnemonic) = (grouped(given.event), given.opcode.mnemonic());
-        format!("event {event}, wasm-function[{}]:{:#x} {mnemonic}", given.function, given.offset.0)
+        let (event, mnemonic, source) =
+            (grouped(given.event), given.opcode.mnemonic(), places.source(given.offset));
+        format!("event {event}, wasm-function[{}]:{:#x} {mnemonic}{source}", given.function, given.offset.0)
     };
     writeln!(out, "computed {}", text::plural(find.count(), "time"))?;
     for given in find.found().iter().take(FOUND_SHOWN) {
@@ -267,13 +282,13 @@ fn encoding(patterns: &[(&'static str, Vec<u8>)], found: &Found) -> &'static str
 
 fn write_places(
     is_json: bool,
-    trace: &Trace,
+    places: &Places<'_>,
     patterns: &[(&'static str, Vec<u8>)],
     find: &FindBytes,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
     if is_json {
-        return write_json(out, &Output::of_places(trace, patterns, find));
+        return write_json(out, &Output::of_places(places, patterns, find));
     }
     let count = find.found().len() as u64 + find.more();
     writeln!(out, "found at {}", text::plural(count, "place"))?;
@@ -286,7 +301,7 @@ fn write_places(
             found.address,
             encoding(patterns, found),
             grouped(found.from),
-            valued::writer(trace, Some(&found.by))
+            valued::writer(places, Some(&found.by))
         )?;
     }
     match count.saturating_sub(FOUND_SHOWN as u64) {

@@ -44,6 +44,9 @@ pub(super) const FOUND_SHOWN: usize = 100;
 /// Bytes of a message of the Debug Adapter Protocol at most: a list of breakpoints is far less.
 pub(super) const DAP_MESSAGE: u64 = 16 << 20;
 
+/// Instructions that an editor gets at once at most.
+pub(super) const DAP_INSTRUCTIONS: u64 = 1 << 14;
+
 /// Bytes of memory that an editor gets at once at most.
 pub(super) const DAP_MEMORY: u64 = 1 << 20;
 

@@ -34,6 +34,7 @@ mod names;
 mod numbers;
 mod output;
 mod passes;
+mod places;
 mod print;
 mod record;
 mod report;

@@ -1,10 +1,11 @@
 //! `spoor slice`: the instructions that a value comes from.
 
-use std::{collections::BTreeMap, io::Write, path::PathBuf};
+use std::{collections::BTreeMap, io::Write, path::PathBuf, rc::Rc};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use wasmspoor::{
+    module::SourceFrame,
     text::{self, grouped},
     trace::Trace,
     values::{Activation, Definition, Gives, Level, Slice, Slicer, State, Timeline},
@@ -13,7 +14,9 @@ use wasmspoor::{
 use super::{
     Exit, Failure,
     output::Object,
+    places::Places,
     report::DetachedSample,
+    symbols,
     valued::{self, Range, WriterJson},
 };
 
@@ -35,6 +38,8 @@ pub(super) struct Arguments {
     file: PathBuf,
     #[command(flatten)]
     sample: DetachedSample,
+    #[command(flatten)]
+    symbols: symbols::Arguments,
     /// The moment: before event N, as `spoor dump --from` counts
     #[arg(long, value_name = "EVENT", allow_negative_numbers = true, value_parser = valued::number)]
     at: u64,
@@ -75,10 +80,25 @@ struct Output {
 #[derive(Debug, Serialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 enum StepJson {
-    Instruction { event: u64, function: u32, offset: u32, opcode: &'static str, value: u64 },
+    Instruction {
+        event: u64,
+        function: u32,
+        offset: u32,
+        opcode: &'static str,
+        #[serde(skip_serializing_if = "valued::no_frames")]
+        source: Rc<[SourceFrame]>,
+        value: u64,
+    },
     Write(WriterJson),
-    Argument { event: u64, callee: String, index: u32 },
-    Result { event: u64, host: String },
+    Argument {
+        event: u64,
+        callee: String,
+        index: u32,
+    },
+    Result {
+        event: u64,
+        host: String,
+    },
 }
 
 /// What the slice is of.
@@ -150,6 +170,7 @@ impl Of {
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let recorded = valued::open(&arguments.sample, &arguments.file)?;
     let trace = valued::trace(&recorded)?;
+    let places = &arguments.symbols.places(trace)?;
     let mut timeline = Timeline::new(trace).map_err(valued::end)?;
     let state = timeline.state(arguments.at).map_err(valued::end)?;
     let of = Of::new(arguments, &state)?;
@@ -162,16 +183,16 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let slice = of.slice(&slicer);
     match arguments.format {
         Format::Text => {
-            print(trace, &slice, out)?;
+            print(places, &slice, out)?;
             if slice.steps.is_empty() {
                 writeln!(out, "{}", of.when_empty(trace, &state))?;
             }
         }
         Format::Json => {
-            let fields = output(trace, state.event, of.name(), &slice);
+            let fields = output(places, state.event, of.name(), &slice);
             text::write_json(out, &Object { schema: "spoor.slice/1", fields: &fields })?;
         }
-        Format::Dot => dot(trace, &slice, out)?,
+        Format::Dot => dot(places, &slice, out)?,
     }
     Ok(Exit::Done)
 }
@@ -197,27 +218,26 @@ fn slots(frame: &Activation, operand: Option<usize>) -> Result<Vec<usize>, Failu
     }
 }
 
-fn words(trace: &Trace, step: &Definition) -> String {
+fn words(places: &Places<'_>, step: &Definition) -> String {
     match step {
         Definition::Instruction { event, function, offset, opcode, value } => {
-            let (event, mnemonic) = (grouped(*event), opcode.mnemonic());
-            format!("event {event}, wasm-function[{function}]:{:#x} {mnemonic} → {value:#x}", offset.0)
+            let (event, mnemonic, source) = (grouped(*event), opcode.mnemonic(), places.source(*offset));
+            format!(
+                "event {event}, wasm-function[{function}]:{:#x} {mnemonic} → {value:#x}{source}",
+                offset.0
+            )
         }
-        Definition::Write(writer) => valued::writer(trace, Some(writer)),
+        Definition::Write(writer) => valued::writer(places, Some(writer)),
         Definition::Argument { event, func, index } => {
-            format!("before event {}, argument {index} of {}", grouped(*event), valued::callee(trace, *func))
+            format!("before event {}, argument {index} of {}", grouped(*event), places.callee(*func))
         }
         Definition::Result { event, func } => {
-            format!(
-                "before event {}, result of host function {}",
-                grouped(*event),
-                valued::callee(trace, *func)
-            )
+            format!("before event {}, result of host function {}", grouped(*event), places.callee(*func))
         }
     }
 }
 
-fn print(trace: &Trace, slice: &Slice, out: &mut impl Write) -> Result<(), Failure> {
+fn print(places: &Places<'_>, slice: &Slice, out: &mut impl Write) -> Result<(), Failure> {
     let mut uses: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (user, used) in &slice.edges {
         uses.entry(*user).or_default().push(*used);
@@ -230,27 +250,26 @@ fn print(trace: &Trace, slice: &Slice, out: &mut impl Write) -> Result<(), Failu
             uses.get(&position).map(|uses| uses.iter().map(|used| format!("#{used}")).collect::<Vec<_>>());
         let of = of.map(|of| format!("  of {}", of.join(" "))).unwrap_or_default();
         let mark = if slice.roots.contains(&position) { '>' } else { ' ' };
-        writeln!(out, "{mark} #{position:<4} {}{of}", words(trace, step))?;
+        writeln!(out, "{mark} #{position:<4} {}{of}", words(places, step))?;
     }
     Ok(())
 }
 
-fn output(trace: &Trace, at: u64, of: &'static str, slice: &Slice) -> Output {
+fn output(places: &Places<'_>, at: u64, of: &'static str, slice: &Slice) -> Output {
     let step = |step: &Definition| match step {
         Definition::Instruction { event, function, offset, opcode, value } => StepJson::Instruction {
             event: *event,
             function: function.0,
             offset: offset.0,
             opcode: opcode.mnemonic(),
+            source: places.frames(*offset),
             value: *value,
         },
-        Definition::Write(writer) => StepJson::Write(WriterJson::of(trace, Some(writer))),
+        Definition::Write(writer) => StepJson::Write(WriterJson::of(places, Some(writer))),
         Definition::Argument { event, func, index } => {
-            StepJson::Argument { event: *event, callee: valued::callee(trace, *func), index: *index }
+            StepJson::Argument { event: *event, callee: places.callee(*func), index: *index }
         }
-        Definition::Result { event, func } => {
-            StepJson::Result { event: *event, host: valued::callee(trace, *func) }
-        }
+        Definition::Result { event, func } => StepJson::Result { event: *event, host: places.callee(*func) },
     };
     Output {
         at,
@@ -262,10 +281,10 @@ fn output(trace: &Trace, at: u64, of: &'static str, slice: &Slice) -> Output {
     }
 }
 
-fn dot(trace: &Trace, slice: &Slice, out: &mut impl Write) -> Result<(), Failure> {
+fn dot(places: &Places<'_>, slice: &Slice, out: &mut impl Write) -> Result<(), Failure> {
     writeln!(out, "digraph slice {{\n  node [shape=box, fontname=monospace];")?;
     for (position, step) in slice.steps.iter().enumerate() {
-        let label = words(trace, step).replace('\\', "\\\\").replace('"', "\\\"");
+        let label = words(places, step).replace('\\', "\\\\").replace('"', "\\\"");
         let style = if slice.roots.contains(&position) { ", penwidth=2" } else { "" };
         writeln!(out, "  n{position} [label=\"{label}\"{style}];")?;
     }

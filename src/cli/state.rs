@@ -1,13 +1,14 @@
 //! `spoor state`: the state of a recorded run at a moment.
 
-use std::{io::Write, path::PathBuf};
+use std::{io::Write, path::PathBuf, rc::Rc};
 
 use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
     Value,
+    module::SourceFrame,
     text::{self, grouped},
-    trace::{MAIN, Trace},
+    trace::MAIN,
     values::{Activation, Level, State, Timeline, Waiting},
 };
 
@@ -15,7 +16,9 @@ use super::limits::STATE_MEMORY;
 use super::{
     Exit, Failure,
     output::Object,
+    places::Places,
     report::DetachedSample,
+    symbols,
     valued::{self, Range},
 };
 
@@ -39,6 +42,8 @@ pub(super) struct Arguments {
     file: PathBuf,
     #[command(flatten)]
     sample: DetachedSample,
+    #[command(flatten)]
+    symbols: symbols::Arguments,
     /// The moment: before event N
     #[arg(long, value_name = "EVENT", allow_negative_numbers = true, value_parser = valued::number)]
     at: u64,
@@ -82,6 +87,8 @@ enum LevelJson<'t> {
         name: Option<&'t str>,
         offset: u32,
         opcode: &'static str,
+        #[serde(skip_serializing_if = "valued::no_frames")]
+        source: Rc<[SourceFrame]>,
         locals: Vec<Value>,
         operands: Vec<Value>,
     },
@@ -112,31 +119,38 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     }
     let recorded = valued::open(&arguments.sample, &arguments.file)?;
     let trace = valued::trace(&recorded)?;
+    let places = arguments.symbols.places(trace)?;
     let mut timeline = Timeline::new(trace).map_err(valued::end)?;
     let state = timeline.state(arguments.at).map_err(valued::end)?;
     let memory = arguments.memory.iter().map(|range| Ok((*range, range.bytes(&timeline)?.to_vec())));
     let memory = memory.collect::<Result<Vec<_>, Failure>>()?;
     match arguments.json {
         true => {
-            let fields = output(trace, &state, timeline.is_over(), &memory);
+            let fields = output(&places, &state, timeline.is_over(), &memory);
             text::write_json(out, &Object { schema: "spoor.state/1", fields: &fields })?;
         }
-        false => print(trace, &state, timeline.is_over(), &memory, out)?,
+        false => print(&places, &state, timeline.is_over(), &memory, out)?,
     }
     Ok(Exit::Done)
 }
 
-fn output<'t>(trace: &'t Trace, state: &State, is_end: bool, memory: &[(Range, Vec<u8>)]) -> Output<'t> {
+fn output<'t>(
+    places: &'t Places<'_>,
+    state: &State,
+    is_end: bool,
+    memory: &[(Range, Vec<u8>)],
+) -> Output<'t> {
     let one = |level: &Level| match level {
         Level::Wasm(frame) => LevelJson::Wasm {
             function: frame.function.0,
-            name: valued::name(trace, frame.function),
+            name: places.name(frame.function),
             offset: frame.offset.0,
             opcode: frame.opcode.mnemonic(),
+            source: places.frames(frame.offset),
             locals: valued::values(&frame.locals),
             operands: valued::values(&frame.operands),
         },
-        Level::Host(func) => LevelJson::Host { host: valued::callee(trace, *func) },
+        Level::Host(func) => LevelJson::Host { host: places.callee(*func) },
     };
     let levels = |levels: &[Level]| levels.iter().map(one).collect();
     let waiting = |of: &Waiting| WaitingJson { thread: of.thread, levels: levels(&of.levels) };
@@ -160,7 +174,7 @@ pub(super) fn has_threads(state: &State) -> bool {
 
 /// Prints a state for people, the innermost frame first.
 pub(super) fn print(
-    trace: &Trace,
+    places: &Places<'_>,
     state: &State,
     is_end: bool,
     memory: &[(Range, Vec<u8>)],
@@ -169,10 +183,10 @@ pub(super) fn print(
     let thread = if has_threads(state) { format!(", thread {}", state.thread) } else { String::new() };
     let end = if is_end { ", the end of the run" } else { "" };
     writeln!(out, "event {}{thread}{end}", grouped(state.event))?;
-    print_levels(trace, &state.levels, out)?;
+    print_levels(places, &state.levels, out)?;
     for waiting in &state.waiting {
         writeln!(out, "\nthread {} waits for its turn", waiting.thread)?;
-        print_levels(trace, &waiting.levels, out)?;
+        print_levels(places, &waiting.levels, out)?;
     }
     print_instances(state, out)?;
     for (range, bytes) in memory {
@@ -182,21 +196,26 @@ pub(super) fn print(
     Ok(())
 }
 
-fn print_levels(trace: &Trace, levels: &[Level], out: &mut impl Write) -> Result<(), Failure> {
+fn print_levels(places: &Places<'_>, levels: &[Level], out: &mut impl Write) -> Result<(), Failure> {
     for (depth, level) in levels.iter().rev().enumerate() {
         match level {
-            Level::Wasm(frame) => print_frame(trace, depth, frame, out)?,
-            Level::Host(func) => writeln!(out, "\n#{depth} host function {}", valued::callee(trace, *func))?,
+            Level::Wasm(frame) => print_frame(places, depth, frame, out)?,
+            Level::Host(func) => writeln!(out, "\n#{depth} host function {}", places.callee(*func))?,
         }
     }
     Ok(())
 }
 
-fn print_frame(trace: &Trace, depth: usize, frame: &Activation, out: &mut impl Write) -> Result<(), Failure> {
+fn print_frame(
+    places: &Places<'_>,
+    depth: usize,
+    frame: &Activation,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
     let (site, opcode) = (valued::site(frame), frame.opcode.mnemonic());
-    let name = valued::name(trace, frame.function);
+    let name = places.name(frame.function);
     let name = name.map(|name| format!(" {}", text::line(name))).unwrap_or_default();
-    writeln!(out, "\n#{depth} {site}{name}, at {opcode}")?;
+    writeln!(out, "\n#{depth} {site}{name}, at {opcode}{}", places.source(frame.offset))?;
     for (index, local) in frame.locals.iter().enumerate() {
         writeln!(out, "  local {index:<4} {}", valued::words(&valued::value(local)))?;
     }

@@ -1,21 +1,22 @@
 //! The common part of the commands that show values: opening a trace file with what the host did, moments and
 //! ranges of memory on the command line, values in words.
 
-use std::path::Path;
+use std::{path::Path, rc::Rc};
 
 use serde::Serialize;
 use wasmspoor::{
     Value,
     file::{EffectsError, Recorded},
-    module::{FuncIndex, demangled},
-    text::{grouped, line},
-    trace::{Callee, FuncKey, Trace},
+    module::SourceFrame,
+    text::grouped,
+    trace::Trace,
     values::{Activation, Timeline, Ty, Typed, ValuesError, Writer},
 };
 
 use super::{
     Exit, Failure,
     input::Progress,
+    places::Places,
     report::{self, DetachedSample},
 };
 
@@ -165,59 +166,35 @@ pub(super) fn row(values: &[Value]) -> String {
     values.iter().map(words).collect::<Vec<_>>().join(", ")
 }
 
-/// A function by its key: `wasm-function[3]`, with its name, or `module.name` of the host.
-pub(super) fn callee(trace: &Trace, key: FuncKey) -> String {
-    match trace.resolve(key) {
-        Some(Callee::Defined(_, func)) => function(trace, func),
-        Some(Callee::Host(host)) => line(&format!("{}.{}", host.module, host.name)),
-        None => "an unknown function".into(),
-    }
-}
-
-/// A function of the sample: `wasm-function[3] name`.
-pub(super) fn function(trace: &Trace, func: FuncIndex) -> String {
-    match name(trace, func) {
-        Some(name) => {
-            let demangled = demangled(name);
-            format!("wasm-function[{func}] {}", line(demangled.as_deref().unwrap_or(name)))
-        }
-        None => format!("wasm-function[{func}]"),
-    }
-}
-
-/// The name of a function, from the name section or its export.
-pub(super) fn name(trace: &Trace, func: FuncIndex) -> Option<&str> {
-    let module = trace.modules.first()?;
-    module.name(func).or_else(|| {
-        let export = module.exports().iter().find(|export| export.func == Some(func))?;
-        Some(&*export.name)
-    })
-}
-
 /// Where a frame is.
 pub(super) fn site(frame: &Activation) -> String {
     format!("wasm-function[{}]:{:#x}", frame.function, frame.offset.0)
 }
 
 /// Who wrote bytes, in words.
-pub(super) fn writer(trace: &Trace, writer: Option<&Writer>) -> String {
+pub(super) fn writer(places: &Places<'_>, writer: Option<&Writer>) -> String {
     match writer {
         None => "nobody wrote them".into(),
         Some(Writer::Instruction { event, function, offset, opcode, from }) => {
             let from =
                 from.map(|(memory, at)| format!(", from memory {memory} at {at:#x}")).unwrap_or_default();
-            let event = grouped(*event);
-            format!("event {event}, wasm-function[{function}]:{:#x} {}{from}", offset.0, opcode.mnemonic())
+            let (event, mnemonic, source) = (grouped(*event), opcode.mnemonic(), places.source(*offset));
+            format!("event {event}, wasm-function[{function}]:{:#x} {mnemonic}{from}{source}", offset.0)
         }
         Some(Writer::Host { event, call: Some((func, record)) }) => {
             let (event, record) = (grouped(*event), grouped(*record));
-            format!("before event {event}, host function {} (record {record})", callee(trace, *func))
+            format!("before event {event}, host function {} (record {record})", places.callee(*func))
         }
         Some(Writer::Host { event, call: None }) => {
             format!("before event {}, the host, outside of any call", grouped(*event))
         }
         Some(Writer::Segment { event }) => format!("before event {}, a data segment", grouped(*event)),
     }
+}
+
+/// Whether it is not known where an instruction comes from: then JSON says nothing of it.
+pub(super) fn no_frames(frames: &Rc<[SourceFrame]>) -> bool {
+    frames.is_empty()
 }
 
 /// Who wrote bytes, for JSON. The fields are described in `docs/json.md`.
@@ -232,6 +209,8 @@ pub(super) struct WriterJson {
     offset: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     opcode: Option<&'static str>,
+    #[serde(skip_serializing_if = "no_frames")]
+    source: Rc<[SourceFrame]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -241,17 +220,18 @@ pub(super) struct WriterJson {
 }
 
 impl WriterJson {
-    pub(super) fn of(trace: &Trace, writer: Option<&Writer>) -> Self {
+    pub(super) fn of(places: &Places<'_>, writer: Option<&Writer>) -> Self {
         let mut json = Self { by: "nobody", event: writer.map(Writer::event), ..Self::default() };
         match writer {
             None => {}
             Some(Writer::Instruction { function, offset, opcode, from, .. }) => {
                 (json.by, json.function, json.offset) = ("instruction", Some(function.0), Some(offset.0));
                 (json.opcode, json.from) = (Some(opcode.mnemonic()), *from);
+                json.source = places.frames(*offset);
             }
             Some(Writer::Host { call, .. }) => {
                 json.by = "host";
-                json.host = call.map(|(func, _)| callee(trace, func));
+                json.host = call.map(|(func, _)| places.callee(func));
                 json.record = call.map(|(_, record)| record);
             }
             Some(Writer::Segment { .. }) => json.by = "segment",

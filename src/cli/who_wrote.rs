@@ -6,7 +6,6 @@ use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
     text,
-    trace::Trace,
     values::{LastWriters, MAX_WATCHED, Timeline, Writer},
 };
 
@@ -14,7 +13,9 @@ use super::limits::COPIES_FOLLOWED;
 use super::{
     Exit, Failure,
     output::Object,
+    places::Places,
     report::DetachedSample,
+    symbols,
     valued::{self, Range, WriterJson},
 };
 
@@ -36,6 +37,8 @@ pub(super) struct Arguments {
     range: Range,
     #[command(flatten)]
     sample: DetachedSample,
+    #[command(flatten)]
+    symbols: symbols::Arguments,
     /// The moment: before event N, as `spoor dump --from` counts
     #[arg(long, value_name = "EVENT", allow_negative_numbers = true, value_parser = valued::number)]
     at: u64,
@@ -79,16 +82,17 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     }
     let recorded = valued::open(&arguments.sample, &arguments.file)?;
     let trace = valued::trace(&recorded)?;
+    let places = &arguments.symbols.places(trace)?;
     let mut timeline = Timeline::new(trace).map_err(valued::end)?;
     let mut left = COPIES_FOLLOWED;
     let runs = runs(&mut timeline, arguments.at, arguments.range, &mut left)?;
     match arguments.json {
         true => {
-            let runs = runs.iter().map(|run| json(trace, run)).collect();
+            let runs = runs.iter().map(|run| json(places, run)).collect();
             let fields = Output { at: arguments.at, runs };
             text::write_json(out, &Object { schema: "spoor.who_wrote/1", fields: &fields })?;
         }
-        false => runs.iter().try_for_each(|run| print(trace, run, 0, out))?,
+        false => runs.iter().try_for_each(|run| print(places, run, 0, out))?,
     }
     Ok(Exit::Done)
 }
@@ -112,19 +116,19 @@ fn runs(timeline: &mut Timeline<'_>, at: u64, range: Range, left: &mut u32) -> R
     Ok(runs)
 }
 
-fn json(trace: &Trace, run: &Run) -> RunJson {
+fn json(places: &Places<'_>, run: &Run) -> RunJson {
     RunJson {
         memory: run.memory,
         address: run.address,
         len: run.len,
-        writer: WriterJson::of(trace, run.writer.as_ref()),
-        before: run.before.iter().map(|run| json(trace, run)).collect(),
+        writer: WriterJson::of(places, run.writer.as_ref()),
+        before: run.before.iter().map(|run| json(places, run)).collect(),
     }
 }
 
-fn print(trace: &Trace, run: &Run, depth: usize, out: &mut impl Write) -> Result<(), Failure> {
+fn print(places: &Places<'_>, run: &Run, depth: usize, out: &mut impl Write) -> Result<(), Failure> {
     let bytes = valued::between(run.address, run.len);
-    let writer = valued::writer(trace, run.writer.as_ref());
+    let writer = valued::writer(places, run.writer.as_ref());
     writeln!(out, "{}{bytes}: {writer}", "  ".repeat(depth))?;
-    run.before.iter().try_for_each(|run| print(trace, run, depth + 1, out))
+    run.before.iter().try_for_each(|run| print(places, run, depth + 1, out))
 }

@@ -52,7 +52,7 @@ pub use json::{
 pub use known::{Known, KnownError};
 pub use leftovers::{Leftover, LeftoverKind, leftovers};
 pub use libraries::LibraryReport;
-pub use names::{GHIDRA_BASE, Names, ghidra, location};
+pub use names::{GHIDRA_BASE, Names, ghidra, location, source};
 pub use options::{Exact, LimitsUsed, OptionsError, OptionsUsed, options_used};
 pub use persona::{PersonaContents, PersonaDrive, PersonaFile, PersonaPeer, PersonaSocket};
 pub use timeline::TimelineEntry;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::{
     module::Place,
     module::{
-        CodeOffset, FuncIndex,
+        CodeOffset, FuncIndex, SourceFrame,
         view::{self, View},
     },
 };
@@ -73,20 +73,24 @@ impl<'v> Names<'v> {
     /// The line of an instruction, `src/a.rs:12`, and from which lines it was inlined:
     /// `src/a.rs:12 (inner) in src/b.rs:3`.
     pub fn source(&self, offset: CodeOffset) -> Option<String> {
-        let frames = self.view.source(offset);
-        let mut text = clip(&frames.first()?.line()?, LINE_SHOWN);
-        if let [inner, outer, ..] = &frames[..] {
-            let name = inner.function.as_deref().unwrap_or("inlined");
-            text.push_str(&format!(" ({})", clip(name, NAME_SHOWN)));
-            text.extend(outer.line().map(|line| format!(" in {}", clip(&line, LINE_SHOWN))));
-        }
-        Some(text)
+        source(&self.view.source(offset))
     }
 
     /// `func 42 (name)`, or `the host`.
     pub fn caller(&self, func: Option<FuncIndex>) -> String {
         func.map_or_else(|| "the host".to_owned(), |func| self.func(func))
     }
+}
+
+/// Frames of the source, innermost first, as `src/a.rs:12 (inner) in src/b.rs:3`; `None` without a file.
+pub fn source(frames: &[SourceFrame]) -> Option<String> {
+    let mut text = clip(&frames.first()?.line()?, LINE_SHOWN);
+    if let [inner, outer, ..] = frames {
+        let name = inner.function.as_deref().unwrap_or("inlined");
+        text.push_str(&format!(" ({})", clip(name, NAME_SHOWN)));
+        text.extend(outer.line().map(|line| format!(" in {}", clip(&line, LINE_SHOWN))));
+    }
+    Some(text)
 }
 
 /// `wasm-function[42]:0x1a2b`, as every browser writes it: the offset counts from the start of the module.

@@ -8,14 +8,15 @@ use std::io::{BufRead, Read as _, Write};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use wasmspoor::{
-    module::FuncIndex,
-    trace::{MAIN, Trace},
+    module::{CodeOffset, FuncIndex},
+    trace::MAIN,
     values::{Debugger, Level, State, Stop, Stopped, Typed, ValuesError},
 };
 
 use super::super::{
     Exit, Failure,
-    limits::{DAP_HEADER, DAP_MEMORY, DAP_MESSAGE},
+    limits::{DAP_HEADER, DAP_INSTRUCTIONS, DAP_MEMORY, DAP_MESSAGE},
+    places::Places,
     valued,
 };
 use super::{listing, prompt, stops};
@@ -42,6 +43,7 @@ enum By {
 /// The adapter.
 struct Adapter<'t, 'o, W> {
     debugger: Debugger<'t>,
+    places: &'o Places<'t>,
     out: &'o mut W,
     seq: i64,
     /// Stops by what set them, so that a new list takes the place of the old one.
@@ -50,12 +52,13 @@ struct Adapter<'t, 'o, W> {
 }
 
 /// Serves until the editor disconnects.
-pub(super) fn serve(
-    debugger: Debugger<'_>,
+pub(super) fn serve<'t>(
+    debugger: Debugger<'t>,
+    places: &Places<'t>,
     mut input: impl BufRead,
     out: &mut impl Write,
 ) -> Result<Exit, Failure> {
-    let mut adapter = Adapter { debugger, out, seq: 1, stops: Vec::new(), exit: Exit::Done };
+    let mut adapter = Adapter { debugger, places, out, seq: 1, stops: Vec::new(), exit: Exit::Done };
     while let Some(message) = read(&mut input)? {
         let request: Request = match serde_json::from_slice(&message) {
             Ok(request) => request,
@@ -93,6 +96,8 @@ fn capabilities() -> Json {
         "supportsInstructionBreakpoints": true,
         "supportsDataBreakpoints": true,
         "supportsReadMemoryRequest": true,
+        "supportsDisassembleRequest": true,
+        "supportsSteppingGranularity": true,
         "supportsEvaluateForHovers": false,
         "supportsTerminateRequest": true,
     })
@@ -232,6 +237,7 @@ impl<W: Write> Adapter<'_, '_, W> {
             "variables" => self.variables(arguments)?,
             "source" => self.source(arguments)?,
             "readMemory" => self.memory(arguments)?,
+            "disassemble" => self.disassemble(arguments)?,
             "evaluate" => self.evaluate(arguments)?,
             other => return Err(format!("`{other}` is not known here").into()),
         })
@@ -314,10 +320,10 @@ impl<W: Write> Adapter<'_, '_, W> {
     }
 
     fn set_functions(&mut self, arguments: &Json) -> Result<Json, Refused> {
-        let trace = self.debugger.trace();
+        let places = self.places;
         let stops = list(arguments, "breakpoints").map(|breakpoint| {
             let name = breakpoint["name"].as_str().unwrap_or_default();
-            function_stop(trace, name)
+            function_stop(places, name)
         });
         let stops = stops.collect();
         Ok(self.set(By::Function, stops))
@@ -345,7 +351,7 @@ impl<W: Write> Adapter<'_, '_, W> {
 
     fn stack(&mut self, arguments: &Json) -> Result<Json, Refused> {
         let state = self.debugger.state()?;
-        let trace = self.debugger.trace();
+        let places = self.places;
         let thread =
             arguments["threadId"].as_u64().map_or(u64::from(state.thread), |id| id.saturating_sub(1));
         let levels = levels_of(&state, thread).ok_or("there is no such thread now")?;
@@ -354,17 +360,14 @@ impl<W: Write> Adapter<'_, '_, W> {
         let frame = |(number, level): (usize, &Level)| match level {
             Level::Wasm(frame) => json!({
                 "id": id(number),
-                "name": valued::function(trace, frame.function),
-                "line": listing::line_of(trace, frame.function, frame.offset),
+                "name": places.function(frame.function),
+                "line": listing::line_of(places.trace, frame.function, frame.offset),
                 "column": 1,
                 "instructionPointerReference": format!("{:#x}", frame.offset.0),
-                "source": {
-                    "name": valued::function(trace, frame.function),
-                    "sourceReference": u64::from(frame.function.0) + 1,
-                },
+                "source": self.listing(frame.function),
             }),
             Level::Host(func) => json!({
-                "id": id(number), "name": valued::callee(trace, *func), "line": 0, "column": 0,
+                "id": id(number), "name": places.callee(*func), "line": 0, "column": 0,
                 "presentationHint": "label",
             }),
         };
@@ -406,7 +409,7 @@ impl<W: Write> Adapter<'_, '_, W> {
         let reference = arguments["source"]["sourceReference"].as_u64();
         let reference = reference.or(arguments["sourceReference"].as_u64()).unwrap_or(0);
         let func = function_of(reference).ok_or("there is no such source")?;
-        let text = listing::text(self.debugger.trace(), func);
+        let text = listing::text(self.places, func);
         match text.is_empty() {
             true => Err("the function has no code".into()),
             false => Ok(json!({ "content": text, "mimeType": "text/x-wasm" })),
@@ -430,11 +433,51 @@ impl<W: Write> Adapter<'_, '_, W> {
         }))
     }
 
+    /// The instructions around one, of its function. Beyond that there are none, and the protocol wants as
+    /// many as it asked for.
+    fn disassemble(&mut self, arguments: &Json) -> Result<Json, Refused> {
+        let base = valued::number(arguments["memoryReference"].as_str().unwrap_or_default())?;
+        let at = base.saturating_add_signed(arguments["offset"].as_i64().unwrap_or(0));
+        let count = arguments["instructionCount"].as_u64().unwrap_or(0).min(DAP_INSTRUCTIONS);
+        let module = self.places.trace.modules.first().ok_or("there is no module")?;
+        let offset = CodeOffset(u32::try_from(at).unwrap_or(u32::MAX));
+        let func = module.function_at(offset).ok_or_else(|| format!("no code is at {at:#x}"))?;
+        let ops = listing::ops(self.places.trace, func);
+        let position = ops.partition_point(|op| op.offset < offset) as i64;
+        let first = position.saturating_add(arguments["instructionOffset"].as_i64().unwrap_or(0));
+        let one = |number: i64| {
+            let op = usize::try_from(number).ok().and_then(|number| ops.get(number));
+            match op {
+                Some(op) => json!({
+                    "address": format!("{:#x}", op.offset.0),
+                    "instruction": listing::instruction(self.places, op),
+                    "symbol": self.places.function(func),
+                    "line": number + 1,
+                    "location": self.listing(func),
+                }),
+                // An address that is no other's.
+                None => json!({
+                    "address": format!("{:#x}", i64::from(u32::MAX).saturating_add(number).max(0)),
+                    "instruction": "",
+                    "presentationHint": "invalid",
+                }),
+            }
+        };
+        let instructions: Vec<Json> =
+            (0..count as i64).map(|number| one(first.saturating_add(number))).collect();
+        Ok(json!({ "instructions": instructions }))
+    }
+
+    /// The listing of a function, as a source.
+    fn listing(&self, func: FuncIndex) -> Json {
+        json!({ "name": self.places.function(func), "sourceReference": u64::from(func.0) + 1 })
+    }
+
     /// The commands of the prompt, in the console of the editor: those that show something.
     fn evaluate(&mut self, arguments: &Json) -> Result<Json, Refused> {
         let line = arguments["expression"].as_str().unwrap_or_default();
         let mut shown = Vec::new();
-        let moved = prompt::evaluate(&mut self.debugger, line, &mut shown)?;
+        let moved = prompt::evaluate(&mut self.debugger, self.places, line, &mut shown)?;
         if moved {
             self.stopped("goto", &[])?;
         }
@@ -481,8 +524,8 @@ fn function_of(reference: u64) -> Option<FuncIndex> {
 }
 
 /// A function of the sample, or of the host, by name.
-fn function_stop(trace: &Trace, name: &str) -> Result<Stop, String> {
-    stops::host(trace, name).map_or_else(|| stops::function(trace, name), Ok)
+fn function_stop(places: &Places<'_>, name: &str) -> Result<Stop, String> {
+    stops::host(places.trace, name).map_or_else(|| stops::function(places, name), Ok)
 }
 
 /// The bytes or the global that are to be watched.

@@ -8,6 +8,11 @@ use wasmspoor::{
     values::Activation,
 };
 
+use super::super::places::Places;
+
+/// The column of a listing behind which lines of the source stand.
+const SOURCE_COLUMN: usize = 40;
+
 /// The instructions of a function.
 pub(super) fn ops(trace: &Trace, func: FuncIndex) -> &[Op] {
     let module = trace.modules.first();
@@ -20,24 +25,40 @@ pub(super) fn line_of(trace: &Trace, func: FuncIndex, offset: CodeOffset) -> usi
 }
 
 /// The text of a function: what a debugger shows as its source.
-pub(super) fn text(trace: &Trace, func: FuncIndex) -> String {
-    ops(trace, func).iter().map(|op| line(trace, op) + "\n").collect()
+pub(super) fn text(places: &Places<'_>, func: FuncIndex) -> String {
+    lines(places, ops(places.trace, func)).map(|line| line + "\n").collect()
 }
 
 /// An instruction with its immediates.
-fn line(trace: &Trace, op: &Op) -> String {
-    let immediates = trace.modules.first().map_or_else(String::new, |module| module.immediates(op.offset));
-    format!("{:#08x}  {} {immediates}", op.offset.0, op.opcode.mnemonic()).trim_end().to_owned()
+pub(super) fn instruction(places: &Places<'_>, op: &Op) -> String {
+    let module = places.trace.modules.first();
+    let immediates = module.map_or_else(String::new, |module| module.immediates(op.offset));
+    format!("{} {immediates}", op.opcode.mnemonic()).trim_end().to_owned()
+}
+
+/// Instructions with their offsets, each that begins a line of the source with that.
+fn lines<'a>(places: &'a Places<'_>, ops: &'a [Op]) -> impl Iterator<Item = String> + 'a {
+    let mut before = String::new();
+    ops.iter().map(move |op| {
+        let line = format!("{:#08x}  {}", op.offset.0, instruction(places, op));
+        let source = places.source(op.offset);
+        if source.is_empty() || source == before {
+            return line;
+        }
+        before.clone_from(&source);
+        format!("{line:<SOURCE_COLUMN$}  ;;{}", &source[1..])
+    })
 }
 
 /// Prints the instructions around the one that is next.
-pub(super) fn around(trace: &Trace, frame: &Activation, out: &mut impl Write) -> io::Result<()> {
-    let ops = ops(trace, frame.function);
+pub(super) fn around(places: &Places<'_>, frame: &Activation, out: &mut impl Write) -> io::Result<()> {
+    let ops = ops(places.trace, frame.function);
     let Some(position) = ops.iter().position(|op| op.offset == frame.offset) else { return Ok(()) };
-    let first = position.saturating_sub(4);
-    for op in ops.iter().skip(first).take(9) {
+    let shown = &ops[position.saturating_sub(4)..];
+    let shown = &shown[..shown.len().min(9)];
+    for (op, line) in shown.iter().zip(lines(places, shown)) {
         let mark = if op.offset == frame.offset { '>' } else { ' ' };
-        writeln!(out, "{mark} {}", line(trace, op))?;
+        writeln!(out, "{mark} {line}")?;
     }
     Ok(())
 }

@@ -11,10 +11,10 @@ use std::{
 };
 
 use clap::Args;
-use wasmspoor::{text::grouped, trace::Trace, values::Debugger};
+use wasmspoor::{text::grouped, values::Debugger};
 
 use self::prompt::{Flow, Prompt};
-use super::{Exit, Failure, report::DetachedSample, valued};
+use super::{Exit, Failure, places::Places, report::DetachedSample, symbols, valued};
 
 /// Walk through a recorded run as with a debugger: step, breakpoints, watchpoints, forwards and backwards
 #[derive(Debug, Args)]
@@ -34,6 +34,8 @@ pub(super) struct Arguments {
     file: PathBuf,
     #[command(flatten)]
     sample: DetachedSample,
+    #[command(flatten)]
+    symbols: symbols::Arguments,
     /// Speak the Debug Adapter Protocol on standard input and output
     #[arg(long)]
     dap: bool,
@@ -42,14 +44,15 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let recorded = valued::open(&arguments.sample, &arguments.file)?;
     let trace = valued::trace(&recorded)?;
+    let places = arguments.symbols.places(trace)?;
     let mut debugger = Debugger::new(trace).map_err(valued::end)?;
     let input = io::stdin().lock();
     if arguments.dap {
-        return dap::serve(debugger, input, out);
+        return dap::serve(debugger, &places, input, out);
     }
     match io::stdin().is_terminal() {
-        true => talk(trace, &mut debugger, out),
-        false => read(Prompt::new(&mut debugger), input, out),
+        true => talk(&places, &mut debugger, out),
+        false => read(Prompt::new(&mut debugger, &places), input, out),
     }
 }
 
@@ -71,12 +74,12 @@ fn read(mut prompt: Prompt<'_, '_>, input: impl BufRead, out: &mut impl Write) -
 }
 
 /// Reads commands from a person: with history and completion.
-fn talk(trace: &Trace, debugger: &mut Debugger<'_>, out: &mut impl Write) -> Result<Exit, Failure> {
+fn talk<'t>(places: &Places<'t>, debugger: &mut Debugger<'t>, out: &mut impl Write) -> Result<Exit, Failure> {
     use rustyline::{Config, Editor, error::ReadlineError, history::MemHistory};
     let mut editor: Editor<prompt::Words, MemHistory> =
         Editor::with_history(Config::default(), MemHistory::new())?;
-    editor.set_helper(Some(prompt::Words::of(trace)));
-    let mut prompt = Prompt::new(debugger);
+    editor.set_helper(Some(prompt::Words::of(places)));
+    let mut prompt = Prompt::new(debugger, places);
     let mut last = String::from("where");
     prompt.execute(&last, out)?;
     loop {

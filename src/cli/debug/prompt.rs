@@ -8,11 +8,10 @@ use rustyline::{
 use wasmspoor::{
     module::Opcode,
     text::{self, grouped},
-    trace::Trace,
     values::{Activation, Debugger, LastWriters, Level, State, Stop, Stopped, Typed, ValuesError},
 };
 
-use super::super::{Failure, state, valued};
+use super::super::{Failure, places::Places, state, valued};
 use super::{listing, stops};
 
 /// What becomes of the prompt after a command.
@@ -56,16 +55,18 @@ const CALL_WIDTH: usize = 32;
 #[derive(Debug)]
 pub(super) struct Prompt<'d, 't> {
     debugger: &'d mut Debugger<'t>,
+    places: &'d Places<'t>,
 }
 
 /// Does what a line says; whether that went to another moment.
-pub(super) fn evaluate(
-    debugger: &mut Debugger<'_>,
+pub(super) fn evaluate<'t>(
+    debugger: &mut Debugger<'t>,
+    places: &Places<'t>,
     line: &str,
     out: &mut impl Write,
 ) -> Result<bool, Failure> {
     let before = debugger.position();
-    Prompt::new(debugger).execute(line, out)?;
+    Prompt::new(debugger, places).execute(line, out)?;
     Ok(debugger.position() != before)
 }
 
@@ -87,21 +88,21 @@ impl Problem {
 }
 
 /// Prints the call stack, the innermost frame first.
-fn backtrace(trace: &Trace, state: &State, out: &mut impl Write) -> Result<(), Problem> {
+fn backtrace(places: &Places<'_>, state: &State, out: &mut impl Write) -> Result<(), Problem> {
     if state::has_threads(state) {
         writeln!(out, "thread {}", state.thread)?;
     }
-    levels(trace, &state.levels, out)?;
+    levels(places, &state.levels, out)?;
     for waiting in &state.waiting {
         writeln!(out, "thread {}, waits for its turn", waiting.thread)?;
-        levels(trace, &waiting.levels, out)?;
+        levels(places, &waiting.levels, out)?;
     }
     Ok(())
 }
 
-fn levels(trace: &Trace, levels: &[Level], out: &mut impl Write) -> Result<(), Problem> {
+fn levels(places: &Places<'_>, levels: &[Level], out: &mut impl Write) -> Result<(), Problem> {
     for (depth, level) in levels.iter().rev().enumerate() {
-        writeln!(out, "#{depth} {}", level_words(trace, level))?;
+        writeln!(out, "#{depth} {}", level_words(places, level))?;
     }
     Ok(())
 }
@@ -115,10 +116,15 @@ fn list_values(values: &[Typed], out: &mut impl Write) -> Result<(), Problem> {
 }
 
 /// What the words of `break` and `watch` name; `None` if they are none of these.
-fn stop_of(debugger: &mut Debugger<'_>, name: &str, words: &[&str]) -> Result<Option<Stop>, Problem> {
+fn stop_of(
+    debugger: &mut Debugger<'_>,
+    places: &Places<'_>,
+    name: &str,
+    words: &[&str],
+) -> Result<Option<Stop>, Problem> {
     let trace = debugger.trace();
     Ok(Some(match (name, words) {
-        ("break", ["function", given]) => stops::function(trace, given)?,
+        ("break", ["function", given]) => stops::function(places, given)?,
         ("break", ["offset", given]) => stops::offset(trace, valued::number(given)?)?,
         ("break", ["host", given]) => {
             stops::host(trace, given).ok_or_else(|| format!("the sample imports no function `{given}`"))?
@@ -152,8 +158,8 @@ fn check(name: &str, words: &[&str]) -> Result<(), Problem> {
 }
 
 impl<'d, 't> Prompt<'d, 't> {
-    pub(super) fn new(debugger: &'d mut Debugger<'t>) -> Self {
-        Self { debugger }
+    pub(super) fn new(debugger: &'d mut Debugger<'t>, places: &'d Places<'t>) -> Self {
+        Self { debugger, places }
     }
 
     pub(super) fn position(&self) -> u64 {
@@ -200,7 +206,7 @@ impl<'d, 't> Prompt<'d, 't> {
         match stopped {
             Stopped::At(number) => {
                 let stop = self.debugger.stops().iter().find(|(found, _)| *found == number);
-                let what = stop.map(|(_, stop)| words_of(self.debugger.trace(), stop)).unwrap_or_default();
+                let what = stop.map(|(_, stop)| words_of(self.places, stop)).unwrap_or_default();
                 writeln!(out, "stopped at {number}: {what}")?;
             }
             Stopped::End => writeln!(out, "the end of the run")?,
@@ -222,15 +228,15 @@ impl<'d, 't> Prompt<'d, 't> {
         let (event, site, opcode) = (grouped(state.event), valued::site(frame), frame.opcode.mnemonic());
         let thread =
             if state::has_threads(&state) { format!("  thread {}", state.thread) } else { String::new() };
-        writeln!(out, "event {event}  {site} {opcode}{operands}{thread}")?;
+        let source = self.places.source(frame.offset);
+        writeln!(out, "event {event}  {site} {opcode}{operands}{thread}{source}")?;
         Ok(())
     }
 
     fn stop_at(&mut self, name: &str, words: &[&str], out: &mut impl Write) -> Result<(), Problem> {
-        let stop = stop_of(self.debugger, name, words)?;
+        let stop = stop_of(self.debugger, self.places, name, words)?;
         let stop = stop.ok_or_else(|| format!("how? {name} {}", usage(name)))?;
-        let trace = self.debugger.trace();
-        let what = words_of(trace, &stop);
+        let what = words_of(self.places, &stop);
         let number = self.debugger.add(stop).ok_or("there are too many breakpoints")?;
         writeln!(out, "{number}: {what}")?;
         Ok(())
@@ -245,7 +251,7 @@ impl<'d, 't> Prompt<'d, 't> {
 
     fn list(&mut self, out: &mut impl Write) -> Result<(), Problem> {
         for (number, stop) in self.debugger.stops() {
-            writeln!(out, "{number}: {}", words_of(self.debugger.trace(), stop))?;
+            writeln!(out, "{number}: {}", words_of(self.places, stop))?;
         }
         Ok(())
     }
@@ -261,15 +267,14 @@ impl<'d, 't> Prompt<'d, 't> {
             check(name, words)?;
         }
         let state = self.debugger.state()?;
-        let trace = self.debugger.trace();
         match name {
             "where" => {
                 if let Some(frame) = top(&state) {
-                    listing::around(trace, frame, out)?;
+                    listing::around(self.places, frame, out)?;
                 }
                 self.here(out)?;
             }
-            "backtrace" => backtrace(trace, &state, out)?,
+            "backtrace" => backtrace(self.places, &state, out)?,
             "locals" | "operands" => {
                 let frame = top(&state).ok_or("the run is over")?;
                 list_values(if name == "locals" { &frame.locals } else { &frame.operands }, out)?;
@@ -279,7 +284,7 @@ impl<'d, 't> Prompt<'d, 't> {
             "who-wrote" => self.who_wrote(words, out)?,
             _ => {
                 let is_over = self.debugger.timeline().is_over();
-                state::print(trace, &state, is_over, &[], out).map_err(Problem::Failed)?;
+                state::print(self.places, &state, is_over, &[], out).map_err(Problem::Failed)?;
             }
         }
         Ok(())
@@ -292,7 +297,7 @@ impl<'d, 't> Prompt<'d, 't> {
         self.debugger.timeline().walk(0, now, &mut last)?;
         range.bytes(self.debugger.timeline()).map_err(|failure| failure.cause.to_string())?;
         for (address, len, writer) in last.runs() {
-            let writer = valued::writer(self.debugger.trace(), writer.as_ref());
+            let writer = valued::writer(self.places, writer.as_ref());
             writeln!(out, "{}: {writer}", valued::between(address, len))?;
         }
         Ok(())
@@ -338,23 +343,23 @@ pub(super) fn top(state: &State) -> Option<&Activation> {
     }
 }
 
-pub(super) fn level_words(trace: &Trace, level: &Level) -> String {
+pub(super) fn level_words(places: &Places<'_>, level: &Level) -> String {
     match level {
         Level::Wasm(frame) => {
-            let function = valued::function(trace, frame.function);
-            format!("{function} at {:#x} {}", frame.offset.0, frame.opcode.mnemonic())
+            let (function, source) = (places.function(frame.function), places.source(frame.offset));
+            format!("{function} at {:#x} {}{source}", frame.offset.0, frame.opcode.mnemonic())
         }
-        Level::Host(func) => format!("host function {}", valued::callee(trace, *func)),
+        Level::Host(func) => format!("host function {}", places.callee(*func)),
     }
 }
 
 /// A stop in words.
-pub(super) fn words_of(trace: &Trace, stop: &Stop) -> String {
+pub(super) fn words_of(places: &Places<'_>, stop: &Stop) -> String {
     match stop {
-        Stop::Function(func) => format!("function {}", valued::function(trace, *func)),
+        Stop::Function(func) => format!("function {}", places.function(*func)),
         Stop::Offset(offset) => format!("offset {:#x}", offset.0),
         Stop::Opcode(opcode) => format!("opcode {}", opcode.mnemonic()),
-        Stop::Host(func) => format!("host function {}", valued::callee(trace, *func)),
+        Stop::Host(func) => format!("host function {}", places.callee(*func)),
         Stop::Value(slots) => {
             let slots: Vec<String> = slots.iter().map(|slot| format!("{slot:#x}")).collect();
             format!("value {}", slots.join(" or "))
@@ -389,15 +394,13 @@ fn help(out: &mut impl Write) -> Result<(), Failure> {
 pub(super) struct Words(Vec<String>);
 
 impl Words {
-    pub(super) fn of(trace: &Trace) -> Self {
+    pub(super) fn of(places: &Places<'_>) -> Self {
+        let trace = places.trace;
         let commands = COMMANDS.iter().map(|(name, ..)| (*name).to_owned());
         let kinds = ["function", "offset", "host", "opcode", "value", "global"].map(str::to_owned);
         let hosts = trace.hosts.values().map(|host| host.name.to_string());
         let functions = trace.modules.first().into_iter().flat_map(|module| {
-            module
-                .defined()
-                .filter_map(|func| valued::name(trace, func).map(str::to_owned))
-                .collect::<Vec<_>>()
+            module.defined().filter_map(|func| places.name(func).map(str::to_owned)).collect::<Vec<_>>()
         });
         Self(commands.chain(kinds).chain(hosts).chain(functions).collect())
     }
@@ -435,11 +438,13 @@ impl Helper for Words {}
 
 #[cfg(test)]
 mod tests {
+    use wasmspoor::{module::view::Symbols, trace::Trace};
+
     use super::*;
 
     #[test]
     fn words_are_completed() {
-        let words = Words::of(&Trace::default());
+        let words = Words::of(&Places::new(&Trace::default(), Symbols::default()));
         assert_eq!(words.beginning("rev"), (0, vec!["reverse-continue".to_owned()]));
         assert_eq!(words.beginning("break func"), (6, vec!["function".to_owned()]));
     }

@@ -7,15 +7,15 @@ use wasmspoor::{
     values::{State, Stop},
 };
 
-use super::super::{names, valued::Range};
+use super::super::{places::Places, valued::Range};
 
 fn module(trace: &Trace) -> Result<&Module, String> {
     trace.modules.first().map(|module| &**module).ok_or_else(|| "there is no module".into())
 }
 
 /// Before each entry of a function that has code.
-pub(super) fn function(trace: &Trace, given: &str) -> Result<Stop, String> {
-    let func = names::defined(module(trace)?, given).map_err(|failure| failure.cause.to_string())?;
+pub(super) fn function(places: &Places<'_>, given: &str) -> Result<Stop, String> {
+    let func = places.defined(given).map_err(|failure| failure.cause.to_string())?;
     Ok(Stop::Function(func))
 }
 

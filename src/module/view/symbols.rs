@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use super::{
-    View,
+    CODE, View,
     contents::Contents,
-    debug_information,
+    debug_information, dwarf,
     limits::DEMANGLED,
     section::{Anomalies, Frames},
 };
-use crate::module::{Dwarf, FuncIndex, demangled, names::Names};
+use crate::module::{Dwarf, FuncIndex, Module, demangled, names::Names};
 
 /// Names and lines from a file of their own.
 #[derive(Debug, Default)]
@@ -46,13 +46,35 @@ impl Symbols {
     ///
     /// If it has nothing for this sample.
     pub fn read(file: &[u8], view: &View) -> Result<Self, SymbolsError> {
+        let code = view.sections.iter().find(|section| !section.is_custom && section.name == "code");
+        Self::beside(file, view.total_functions(), code.map_or(0, |section| section.offset))
+    }
+
+    /// The same, for the sample that was parsed as `module`.
+    ///
+    /// # Errors
+    ///
+    /// If it has nothing for this sample.
+    pub fn read_for(file: &[u8], module: &Module) -> Result<Self, SymbolsError> {
+        let frames = program(module);
+        let code = frames.frames.iter().find(|frame| frame.id == CODE);
+        Self::beside(file, module.functions(), code.map_or(0, |frame| frame.offset))
+    }
+
+    /// The lines that a module has itself. Its names it knows.
+    pub fn own(module: &Module) -> Self {
+        Self { names: Vec::new(), lines: dwarf(&program(module).frames) }
+    }
+
+    /// Reads what `file` has for a sample of so many functions, the contents of whose code begin at `code`.
+    fn beside(file: &[u8], ours: u32, code: u64) -> Result<Self, SymbolsError> {
         if !file.starts_with(b"\0asm") {
             let lines = Dwarf::of_source_map(file).map_err(SymbolsError::Unknown)?;
             return Ok(Self { names: Vec::new(), lines: Some(lines) });
         }
         let frames = Frames::read(file, 0, &mut Anomalies::default()).frames;
         let contents = Contents::read(&frames, &mut Anomalies::default());
-        let (theirs, ours) = (contents.functions(), view.total_functions());
+        let theirs = contents.functions();
         // A file of debug information alone has no functions.
         if theirs != 0 && theirs != ours {
             return Err(SymbolsError::OtherModule { theirs, ours });
@@ -61,8 +83,6 @@ impl Symbols {
         let named = |func| Some((FuncIndex(func), names.get(file, FuncIndex(func))?.into()));
         let names: Vec<_> = (0..ours).filter_map(named).collect();
         // Its addresses count from the contents of the code section, wherever that lies.
-        let code = view.sections.iter().find(|section| !section.is_custom && section.name == "code");
-        let code = code.map_or(0, |section| section.offset);
         let lines = u32::try_from(code).ok().and_then(|code| debug_information(&frames, code));
         match names.is_empty() && lines.is_none() {
             true => Err(SymbolsError::Nothing),
@@ -74,6 +94,17 @@ impl Symbols {
     pub fn names(&self) -> &[(FuncIndex, Box<str>)] {
         &self.names
     }
+
+    /// The lines of its code, if it has any.
+    pub fn lines(&self) -> Option<&Dwarf> {
+        self.lines.as_deref()
+    }
+}
+
+/// The sections of a module, or of the program of a component.
+fn program(module: &Module) -> Frames<'_> {
+    let core = module.core();
+    Frames::read(core.bytes, core.offset, &mut Anomalies::default())
 }
 
 impl View {

@@ -53,6 +53,7 @@ fn function(page: &Page<'_, '_>, listing: &Listing, is_open: bool) -> Markup {
 
 fn lines(page: &Page<'_, '_>, listing: &Listing) -> Markup {
     let branches = heat::branches(page.report, listing.func);
+    let sources = sources(page, listing);
     let table = html! {
         table.listing {
             caption.hidden { "Code of function " (listing.func) }
@@ -60,7 +61,7 @@ fn lines(page: &Page<'_, '_>, listing: &Listing) -> Markup {
                 tr { th scope="col" { "Offset" } th.num scope="col" { "Executed" } th scope="col" { "Instruction" } }
             }
             tbody {
-                @for row in &listing.rows {
+                @for (row, source) in listing.rows.iter().zip(&sources) {
                     @match row {
                         Row::Line { line, count, is_first } => {
                             tr id={ "i" (format!("{:x}", line.offset.0)) } {
@@ -68,7 +69,11 @@ fn lines(page: &Page<'_, '_>, listing: &Listing) -> Markup {
                                 td class={ "num " (heat_of(page, count.unwrap_or(0))) } {
                                     @if *is_first { (grouped(count.unwrap_or(0))) }
                                 }
-                                td { (instruction(page, line)) @if let Some(way) = branches.get(&line.offset.0) { (ways(way)) } }
+                                td {
+                                    (instruction(page, line))
+                                    @if let Some(way) = branches.get(&line.offset.0) { (ways(way)) }
+                                    @if let Some(source) = source { " " span.dim { (source) } }
+                                }
                             }
                         }
                         Row::Folded { instructions, count } => {
@@ -83,6 +88,22 @@ fn lines(page: &Page<'_, '_>, listing: &Listing) -> Markup {
         }
     };
     parts::scrolled(&format!("Code of function {}", listing.func), &table)
+}
+
+/// The lines of source, of each row that begins one.
+fn sources(page: &Page<'_, '_>, listing: &Listing) -> Vec<Option<String>> {
+    let mut before = None;
+    let of = |row: &Row| match row {
+        Row::Line { line, .. } => page.names.source(line.offset),
+        Row::Folded { .. } => None,
+    };
+    let rows = listing.rows.iter().map(|row| {
+        let source = of(row);
+        let is_new = source.is_some() && source != before;
+        before.clone_from(&source);
+        source.filter(|_| is_new)
+    });
+    rows.collect()
 }
 
 /// The heat of an instruction: a block that runs for a thousandth of the run's instructions is warm.

@@ -33,6 +33,9 @@ pub(super) struct Arguments {
     /// Tell the full report, and what the run left behind
     #[arg(long)]
     report: bool,
+    /// Tell the page of the sample, which is this file
+    #[arg(long, value_name = "FILE")]
+    page: Option<OsString>,
     #[command(flatten)]
     bounds: BoundArguments,
     #[command(flatten)]
@@ -119,11 +122,6 @@ impl BoundArguments {
         (u64::from(self.sample_memory) << 18).max(HELD_BYTES)
     }
 
-    /// Time that one sample may take in all.
-    pub(super) fn time(&self) -> Duration {
-        Duration::from_secs(self.sample_time.into())
-    }
-
     fn bounds(&self) -> Bounds {
         Bounds {
             memory_bytes: u64::from(self.sample_memory) << 20,
@@ -139,7 +137,8 @@ pub(super) fn run(arguments: &Arguments, output: &mut impl Write) -> Result<Exit
         return Ok(Exit::Done);
     }
     let (options, rules) = arguments.sample.prepare()?.into_parts();
-    let analyst = worker::Analyst::new(options, rules, bounds).with_report(arguments.report);
+    let page = arguments.page.clone().map(|file| (file, given::words()));
+    let analyst = worker::Analyst::new(options, rules, bounds).with_report(arguments.report).with_page(page);
     match arguments.nursery {
         true => nursery(&analyst, output)?,
         false => analyst.analyse(&mut io::stdin().lock(), output)?,

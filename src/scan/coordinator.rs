@@ -396,7 +396,7 @@ impl<'a> Scan<'a> {
             Message::Module(..) => left_out += 1,
             Message::Failure(inside, failure) => failures.push((inside, failure)),
             // Nobody asked for more.
-            Message::Report(_) | Message::Leftover(..) | Message::Done => {}
+            Message::Report(_) | Message::Page(_) | Message::Leftover(..) | Message::Done => {}
         });
         drop(sample);
         let time = started.elapsed();

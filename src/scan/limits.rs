@@ -113,6 +113,9 @@ pub(super) const NURSERY_SAMPLES: u32 = 1000;
 /// Bytes of the full report of a sample in JSON at most: the longest lists in it are cut before.
 pub(super) const MAX_REPORT: usize = 64 << 20;
 
+/// Bytes of the page of a sample at most: the largest that was seen has two million.
+pub(super) const MAX_PAGE: usize = 16 << 20;
+
 /// Things that a run left behind and that are handed on at most: it may leave thousands.
 pub(super) const LEFTOVERS: u64 = 1024;
 

@@ -13,7 +13,9 @@ use serde::{
     de::{DeserializeOwned, IgnoredAny, IntoDeserializer, value::Error},
 };
 
-use super::limits::{LEFTOVER_BYTES, MAX_OUTCOME, MAX_READY, MAX_REPORT, MAX_WAY, MAX_WORD, WAY_STEPS};
+use super::limits::{
+    LEFTOVER_BYTES, MAX_OUTCOME, MAX_PAGE, MAX_READY, MAX_REPORT, MAX_WAY, MAX_WORD, WAY_STEPS,
+};
 use super::{
     confine::{Confinement, LANDLOCK},
     frame,
@@ -40,6 +42,8 @@ pub const BYTES: u8 = b'b';
 pub const OUTCOME: u8 = b'o';
 /// From it, if it was asked: the full report in JSON.
 pub const REPORT: u8 = b'j';
+/// From it, if it was asked: the page of the sample in HTML.
+pub const PAGE: u8 = b'p';
 /// From it, if it was asked: what the run left behind; laid out as [`MODULE`], with a [`Label`] for the way.
 pub const LEFTOVER: u8 = b'l';
 /// From it: it is done. A worker that falls silent without it has crashed.
@@ -60,6 +64,8 @@ pub enum Message {
     Outcome(Box<SampleRows>),
     /// The full report: an object in JSON.
     Report(String),
+    /// The page of the sample.
+    Page(String),
     /// What the run left behind.
     Leftover(Label, Vec<u8>),
     /// It is done.
@@ -112,6 +118,7 @@ fn most(kind: u8) -> usize {
         FAILURE => MAX_WAY,
         MODULE => MAX_SAMPLE_BYTES as usize + MAX_WAY,
         REPORT => MAX_REPORT,
+        PAGE => MAX_PAGE,
         LEFTOVER => LEFTOVER_BYTES as usize + MAX_WAY,
         _ => 0,
     }
@@ -150,6 +157,7 @@ fn parse(kind: u8, payload: Vec<u8>) -> io::Result<Message> {
             }
             Message::Report(String::from_utf8(payload).map_err(|_| nonsense("a report that is no text"))?)
         }
+        PAGE => Message::Page(String::from_utf8(payload).map_err(|_| nonsense("a page that is no text"))?),
         LEFTOVER => {
             let (label, payload): (Label, _) = headed(payload)?;
             let is_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > MAX_WAY);

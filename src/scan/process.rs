@@ -75,8 +75,9 @@ struct Terms {
     allowance: Allowance,
     /// Whether it analyses a sample, and so has an outcome.
     is_analysis: bool,
-    /// Whether it was asked for a report.
+    /// Whether it was asked for a report, and for a page.
     has_report: bool,
+    has_page: bool,
 }
 
 /// How often an interruption is looked for.
@@ -87,8 +88,21 @@ impl Spawner {
     pub fn analyse(&self, sample: &[u8], take: impl FnMut(Message)) -> WorkerEnd {
         let has_report = self.is_asking_for_reports;
         let allowance = if has_report { worker::report_allowance() } else { worker::analyse_allowance() };
-        let terms = Terms { wall: self.wall, allowance, is_analysis: true, has_report };
+        let terms = Terms { wall: self.wall, allowance, is_analysis: true, has_report, has_page: false };
         self.attend(|| self.analyst(), sample, terms, take)
+    }
+
+    /// Analyses a sample in a worker of its own that gets `words` behind its arguments, by which it is asked
+    /// for a page; hands its messages to `take`.
+    pub fn page(&self, words: &[OsString], sample: &[u8], take: impl FnMut(Message)) -> WorkerEnd {
+        let allowance = worker::page_allowance();
+        let terms =
+            Terms { wall: self.wall, allowance, is_analysis: true, has_report: false, has_page: true };
+        let start = || {
+            let mut command = self.command(&self.analyse);
+            command.args(words).stdin(Stdio::piped()).spawn().map(Process::from)
+        };
+        self.attend(start, sample, terms, take)
     }
 
     /// A worker that analyses a sample.
@@ -111,8 +125,13 @@ impl Spawner {
         let len = file.metadata().map_or(0, |meta| meta.len());
         // On a busy machine it has a share of a processor.
         let wall = 2 * worker::unpack_bounds(len).cpu;
-        let terms =
-            Terms { wall, allowance: worker::unpack_allowance(), is_analysis: false, has_report: false };
+        let terms = Terms {
+            wall,
+            allowance: worker::unpack_allowance(),
+            is_analysis: false,
+            has_report: false,
+            has_page: false,
+        };
         let start = || {
             file.rewind()?;
             if let Some(forked) = self.forked(Some(file)) {
@@ -238,6 +257,7 @@ impl Spawner {
             may_have_bytes: terms.is_analysis,
             may_have_outcome: terms.is_analysis,
             may_have_report: terms.has_report,
+            may_have_page: terms.has_page,
             may_have_leftovers: terms.has_report,
         };
         let mut left = START_TIME;
@@ -285,6 +305,7 @@ struct Order {
     may_have_bytes: bool,
     may_have_outcome: bool,
     may_have_report: bool,
+    may_have_page: bool,
     may_have_leftovers: bool,
 }
 
@@ -302,6 +323,7 @@ impl Order {
                 std::mem::take(&mut self.may_have_outcome)
             }
             Message::Report(_) => std::mem::take(&mut self.may_have_report),
+            Message::Page(_) => std::mem::take(&mut self.may_have_page),
             Message::Leftover(..) => self.may_have_leftovers,
             _ => true,
         };
@@ -456,7 +478,8 @@ mod tests {
 
     fn end(spawner: &Spawner) -> WorkerEnd {
         let allowance = worker::analyse_allowance();
-        let terms = Terms { wall: spawner.wall, allowance, is_analysis: true, has_report: false };
+        let terms =
+            Terms { wall: spawner.wall, allowance, is_analysis: true, has_report: false, has_page: false };
         spawner.attempt(spawner.analyst(), b"sample", terms, &mut |_| ())
     }
 
@@ -569,7 +592,7 @@ mod tests {
         let spawner = ready(&format!("{module}; {module}; {}", say(message::DONE, "")));
         let file = tempfile::tempfile().unwrap();
         let (wall, allowance) = (Duration::from_secs(3), worker::unpack_allowance());
-        let terms = Terms { wall, allowance, is_analysis: false, has_report: false };
+        let terms = Terms { wall, allowance, is_analysis: false, has_report: false, has_page: false };
         let start = || spawner.command(&spawner.unpack).stdin(file.try_clone()?).spawn().map(Process::from);
         let end = spawner.attend(start, &[], terms, |_| thread::sleep(Duration::from_millis(1600)));
         assert_eq!(end, WorkerEnd::Done);

@@ -452,7 +452,7 @@ impl Answer<'_> {
                 self.file(label, inside, bytes)
             }
             Message::Failure(inside, failure) => (Said::Failure { id, inside, failure }, Vec::new()),
-            Message::Ready(_) | Message::Done => return,
+            Message::Ready(_) | Message::Page(_) | Message::Done => return,
         };
         // If nobody hears it, that shows at the end.
         let _ = self.say.send(words);

@@ -4,7 +4,10 @@
 //! confines itself and says how ([`READY`](message::READY)). Only then it reads something hostile: a sample
 //! in a message on its standard input, or a file that *is* its standard input.
 
-use std::io::{self, Read, Write};
+use std::{
+    ffi::{OsStr, OsString},
+    io::{self, Read, Write},
+};
 
 use super::limits::{
     FEW_MESSAGES, LEFTOVER_BYTES, LEFTOVERS, MAX_REPORT, REPORT_CALLS, ROW_TEXT, UNPACK_PER_MIB, UNPACK_TIME,
@@ -59,6 +62,12 @@ pub fn report_allowance() -> Allowance {
     Allowance { messages: messages + LEFTOVERS + FEW_MESSAGES, bytes: bytes + more }
 }
 
+/// The same of one that is asked for a page.
+pub fn page_allowance() -> Allowance {
+    let bytes = (limits::ROWS_BYTES).saturating_add(limits::MAX_PAGE as u64);
+    Allowance { messages: FEW_MESSAGES, bytes }
+}
+
 /// What a worker may say that looks into a file.
 pub fn unpack_allowance() -> Allowance {
     let Caps { members, failures, bytes, .. } = Caps::default();
@@ -74,6 +83,8 @@ pub struct Analyst {
     bounds: Bounds,
     /// Whether it tells everything, or rows only.
     is_asked_for_report: bool,
+    /// The file and the options that a page says how to run again, if it makes one.
+    page: Option<(OsString, String)>,
 }
 
 impl Analyst {
@@ -81,13 +92,19 @@ impl Analyst {
     pub fn new(mut options: sandbox::RunOptions, rules: rules::Set, bounds: Bounds) -> Self {
         // It may write no file, so nothing can be spilled.
         options.limits.at_trace_limit = AtTraceLimit::Stop;
-        Self { options, rules, bounds, is_asked_for_report: false }
+        Self { options, rules, bounds, is_asked_for_report: false, page: None }
     }
 
     /// Whether the full report and what a run left behind are told, too.
     #[must_use]
     pub fn with_report(self, is_asked_for_report: bool) -> Self {
         Self { is_asked_for_report, ..self }
+    }
+
+    /// Tells the page of the sample, too, which is called so and was run with these options, as words.
+    #[must_use]
+    pub fn with_page(self, page: Option<(OsString, String)>) -> Self {
+        Self { page, ..self }
     }
 
     /// Analyses a sample of our own, so that tables and parsed files that are made at first use are there.
@@ -132,12 +149,32 @@ impl Analyst {
         if self.is_asked_for_report {
             self.tell(&analysis, &sha256, &sample, output)?;
         }
+        if let Some((file, options)) = &self.page {
+            return self.tell_page(&analysis, &sample, (file, options), output);
+        }
         let mut sink = |inside: &[String], found: Found<'_>| hand_on(output, inside, found);
         let source = (*analysis.wasm != *sample).then_some(&*sample);
         unpack::embedded(&analysis.wasm, source, &embedded_caps(), &mut sink)?;
         for (number, module) in analysis.run.iter().flat_map(|run| &run.carved).enumerate() {
             hand_on(output, &[format!("memory#{number}")], Found::Module(module))?;
         }
+        frame::write(output, message::DONE, &[])
+    }
+
+    /// Tells the page, and is done.
+    fn tell_page(
+        &self,
+        analysis: &Analysis,
+        sample: &[u8],
+        (file, words): (&OsStr, &str),
+        output: &mut impl Write,
+    ) -> io::Result<()> {
+        let (name, options) = (file.to_string_lossy(), self.options.clone().seeded(sample));
+        let subject = Subject { name: &name, analysis, options: &options, max_log: REPORT_CALLS };
+        let asked = report::text::Asked { command: "run", file, options: words };
+        let mut page = Vec::new();
+        report::html::write(&Report::of(&subject), analysis.run.as_ref(), asked, &mut page)?;
+        frame::write(output, message::PAGE, &[&page])?;
         frame::write(output, message::DONE, &[])
     }
 

@@ -161,13 +161,14 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         show(&progress, lines, out, || scan.is_finished())?;
         scan.join().map_err(|_| io::Error::other("the scan ended in a panic"))?
     });
-    let (summary, index) = result?;
+    let (mut summary, index) = result?;
     let clusters = index.groups()?;
     if let Some(store) = &mut store {
         finish(store, &clusters)?;
         if arguments.html {
             if !summary.interrupted {
-                pages::write(store, jobs, arguments.bounds.time())?;
+                pages::write(store, jobs, &spawner)?;
+                summary.interrupted = spawner.interrupted.load(Ordering::Relaxed);
             }
             page(store, &summary, &clusters)?;
         }

@@ -1,29 +1,29 @@
 //! The pages of the worst samples of a batch, which its overview links to.
 //!
-//! `spoor run --html` makes each, in a process of its own that is given as much time as a sample has. Only
-//! samples that are files of their own have one: those within others would have to be written to disk first.
+//! A worker makes each as `spoor run --html` would, confined and bounded like any other. Only samples that
+//! are files of their own have one: those within others would have to be written to disk first.
 
 use std::{
+    ffi::OsString,
     fs::{self, File},
-    io::{self, BufReader, Read as _, Seek as _, Write as _},
+    io::{self, BufReader, Read as _, Write as _},
     path::Path,
-    process::{Command, ExitStatus, Stdio},
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
     thread,
-    time::{Duration, Instant},
 };
 
-use clap::Args as _;
 use wasmspoor::scan::{
+    message::Message,
     overview::{self, REPORTS},
+    process::{Spawner, WorkerEnd},
     rows::SampleRow,
     store::Store,
+    worker::MAX_SAMPLE_BYTES,
 };
 
-use super::{given, limits::PAGE_TICK, sample, worker};
-
-/// Makes the pages that are not there yet, `jobs` at a time. What has no page after that is not linked to.
-pub(super) fn write(store: &Store, jobs: usize, time: Duration) -> anyhow::Result<()> {
+/// Makes the pages that are not there yet, `jobs` at a time. What has no page after that is not linked to. An
+/// interruption ends it.
+pub(super) fn write(store: &Store, jobs: usize, spawner: &Spawner) -> anyhow::Result<()> {
     let samples = BufReader::new(File::open(store.folder().join("samples.jsonl"))?);
     let worst = overview::worst_files(samples)?;
     if worst.is_empty() {
@@ -34,23 +34,21 @@ pub(super) fn write(store: &Store, jobs: usize, time: Duration) -> anyhow::Resul
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !folder.is_symlink() => {}
         made => made?,
     }
-    let known = sample::Arguments::augment_args(clap::Command::new("run"));
-    let options = given::options(&known);
-    let page = |row: &SampleRow| {
-        let mut command = Command::new(worker::this_program().ok()?);
-        command.args(["run", "--html", "--fail-on=never"]).args(&options).arg("--").arg(&row.origin.path);
-        // What a configuration file says is among the options.
-        command.env("SPOOR_CONFIG", "").stdin(Stdio::null()).stderr(Stdio::null());
-        let (name, module) = (overview::report(&row.sha256), row.module_sha256.as_deref()?);
-        store.replace(&name, |file| of_sample(command, module, time, file.get_mut())).ok()
-    };
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..jobs.clamp(1, worst.len()) {
             scope.spawn(|| {
                 while let Some(row) = worst.get(next.fetch_add(1, Relaxed)) {
-                    if !store.folder().join(overview::report(&row.sha256)).exists() {
-                        page(row);
+                    let name = overview::report(&row.sha256);
+                    if spawner.interrupted.load(Relaxed) {
+                        break;
+                    }
+                    if store.folder().join(&name).exists() {
+                        continue;
+                    }
+                    if let Some(page) = page(spawner, row) {
+                        // Without it the sample is not linked to.
+                        _ = store.replace(&name, |file| file.write_all(page.as_bytes()));
                     }
                 }
             });
@@ -59,29 +57,19 @@ pub(super) fn write(store: &Store, jobs: usize, time: Duration) -> anyhow::Resul
     Ok(())
 }
 
-/// Writes what `command` says to a file. An error if that is no page of this sample: its file may have
-/// changed.
-fn of_sample(mut command: Command, module: &str, time: Duration, file: &mut File) -> io::Result<()> {
-    let mut process = command.stdout(file.try_clone()?).spawn()?;
-    let begin = Instant::now();
-    let status: ExitStatus = loop {
-        if let Some(status) = process.try_wait()? {
-            break status;
-        }
-        if begin.elapsed() > time {
-            process.kill()?;
-            process.wait()?;
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        thread::sleep(PAGE_TICK);
-    };
-    let mut page = String::new();
-    file.rewind()?;
-    file.read_to_string(&mut page)?;
-    match status.code().is_some() && page.contains(module) {
-        true => file.flush(),
-        false => Err(io::ErrorKind::InvalidData.into()),
-    }
+/// The page of a sample. None if its file is gone or is another now, or if the worker did not come to its end.
+fn page(spawner: &Spawner, row: &SampleRow) -> Option<String> {
+    let path = Path::new(&row.origin.path);
+    let mut sample = Vec::new();
+    File::open(path).ok()?.take(MAX_SAMPLE_BYTES).read_to_end(&mut sample).ok()?;
+    let (mut page, mut is_it, mut words) = (None, false, OsString::from("--page="));
+    words.push(path);
+    let end = spawner.page(&[words], &sample, |message| match message {
+        Message::Outcome(rows) => is_it = rows.sample.module_sha256 == row.module_sha256,
+        Message::Page(html) => page = Some(html),
+        _ => {}
+    });
+    page.filter(|_| is_it && end == WorkerEnd::Done)
 }
 
 /// The pages that a folder has.

@@ -266,7 +266,7 @@ impl Memory {
             return Err(beyond);
         }
         let near = len.min(self.far.from.filter(|_| self.far.reserved.is_some()).unwrap_or(usize::MAX));
-        // More than may be there at all is told to the limiter as more than any has.
+        // The limiter is asked for `usize::MAX` if there can be no such growth: it refuses that and counts it.
         let is_too_much = len > self.far.most() || (len > near && self.far.grown == FAR_GROWTHS);
         let asked = if is_too_much && self.far.reserved.is_some() { usize::MAX } else { near };
         let grows_near = near > self.near || asked > near;

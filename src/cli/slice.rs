@@ -155,7 +155,7 @@ impl Of {
     /// What is said if the slice has no step.
     fn when_empty(&self, trace: &Trace, state: &State) -> String {
         let Some(Level::Wasm(frame)) = state.levels.last().filter(|_| matches!(self, Self::Nothing)) else {
-            return "it comes from nothing that is followed: it is zero as memory and locals begin".into();
+            return "it comes from nothing that is followed: it is what memory, a local or a global begins with".into();
         };
         let module = trace.modules.first();
         let immediates = module.map_or_else(String::new, |module| module.immediates(frame.offset));

@@ -41,7 +41,7 @@ pub(super) const FLOW_UNITS: u64 = 1 << 24;
 /// Units that an instruction is from then on: it takes about as much longer.
 pub(super) const FOLLOWED_UNITS: u64 = 24;
 
-/// Units that a range of bytes is that is put together with others: it is copied and hashed.
+/// Units that joining a range of bytes to others costs: it is copied and hashed.
 pub(super) const MERGED_UNITS: u64 = 4;
 
 /// Instructions after which is looked whether there are units left: more than one step of the machine.
@@ -54,7 +54,7 @@ pub(super) const MAX_DECIDED: usize = 100_000;
 /// Flows to arguments of host functions of which it is kept what chose them: a program hands over fewer.
 pub(super) const MAX_CHOSEN: usize = 4096;
 
-/// Bytes of a text that a number chose whole: a date has fewer digits.
+/// Bytes at least of a text that one number chose whole: a date that it was made into is shorter.
 pub(super) const CHOSEN_BYTES: u64 = 20;
 
 /// Flows that are told: nobody reads more, and what is told first matters most.

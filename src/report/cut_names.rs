@@ -61,7 +61,7 @@ fn cut_some<'n>(names: impl Iterator<Item = &'n mut Option<Box<str>>>) -> u64 {
 }
 
 impl Names {
-    /// Finds the long names in the first items of each list, so many of the large ones and of the small ones.
+    /// Finds long names among the first `large` large items of each list, and the first `small` others.
     pub(super) fn of(report: &Report<'_>, large: usize, small: usize) -> Self {
         let calls = report.host_calls.iter().enumerate();
         let calls = calls.filter(|(_, found)| is_long(&found.call.module) || is_long(&found.call.name));

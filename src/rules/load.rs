@@ -76,7 +76,7 @@ fn take(left: &mut &'static [u8]) -> Option<Source> {
     };
     let (name, text, tree) = (part()?, part()?, part()?);
     let text = std::str::from_utf8(text).ok()?;
-    Some(Source { tree, ..Source::new(std::str::from_utf8(name).ok()?, text) })
+    Some(Source { tree, ships: true, ..Source::new(std::str::from_utf8(name).ok()?, text) })
 }
 
 fn collect(dir: &Dir<'_>, prefix: &str, out: &mut Vec<Source>) {
@@ -86,7 +86,8 @@ fn collect(dir: &Dir<'_>, prefix: &str, out: &mut Vec<Source>) {
             DirEntry::File(file) => {
                 let is_rule = kind(file.path()).is_some();
                 if let Some(text) = file.contents_utf8().filter(|_| is_rule) {
-                    out.push(Source::new(format!("{prefix}/{}", file.path().display()), text));
+                    let name = format!("{prefix}/{}", file.path().display());
+                    out.push(Source { ships: true, ..Source::new(name, text) });
                 }
             }
         }

@@ -82,16 +82,13 @@ pub(super) struct Source {
     pub(super) text: Arc<str>,
     /// Its YAML as `build.rs` read it; nothing of a rule that does not ship.
     pub(super) tree: &'static [u8],
+    /// Whether it is one of those that ship.
+    pub(super) ships: bool,
 }
 
 impl Source {
     pub(super) fn new(name: impl Into<String>, text: &str) -> Self {
-        Self { name: name.into(), text: text.into(), tree: &[] }
-    }
-
-    /// Whether it is one of those that ship.
-    pub(super) fn ships(&self) -> bool {
-        self.name.starts_with("rules/")
+        Self { name: name.into(), text: text.into(), tree: &[], ships: false }
     }
 
     /// A problem at `span`, in characters as the YAML parser counts.

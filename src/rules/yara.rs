@@ -94,7 +94,7 @@ impl Rules {
         let mut scanner = compiler.finalize();
         scanner.set_scan_params(scan_params());
         let names = scanner.rules().map(|rule| rule.name.to_owned()).collect();
-        let shipped: BTreeSet<_> = sources.iter().filter(|source| source.ships()).flat_map(named).collect();
+        let shipped: BTreeSet<_> = sources.iter().filter(|source| source.ships).flat_map(named).collect();
         let is_own = |rule: &RuleDetails<'_>| !rule.is_private && !shipped.contains(rule.name);
         let own = scanner.rules().filter(is_own).map(|rule| rule.name.to_owned()).collect();
         Self { scanner: Mutex::new(scanner), names, own }

@@ -130,10 +130,9 @@ pub struct Limits {
     pub trace_bytes: u64,
     /// What happens there. Default: the run stops.
     pub at_trace_limit: AtTraceLimit,
-    /// Bytes of all linear memories together, in pages of 64 KiB, each with an equal share if a module has
-    /// several. Growth beyond is refused, unless [`Self::sparse_pages`] says otherwise. Of a memory that
-    /// starts with more, so much is there, from address 0 on; anything beyond is out of bounds. Pages that
-    /// nobody touches take no room. Default 4096 (256 MiB), so that one bulk operation over all of it stays
+    /// Pages of 64 KiB of all linear memories together. Growth beyond is refused, and of a memory that starts
+    /// with more, so much is there from address 0 on. With [`Self::sparse_pages`] there is more beyond, and
+    /// each memory of several has an equal share of these. Pages that nobody touches take no room. Default 4096 (256 MiB), so that one bulk operation over all of it stays
     /// below 100 ms.
     pub memory_pages: u64,
     /// Pages of 64 KiB beyond these that may be written to, of all memories together. If there are any, a

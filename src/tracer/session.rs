@@ -280,8 +280,8 @@ impl Session {
         self.host_memory().map_or(0, |memory| memory.data_size(&self.store) as u64)
     }
 
-    /// Pages that a memory of the instance has, and those of them that are there, of the first of which not
-    /// all are.
+    /// Pages that a memory of the instance has, and those of them that are there: of those of which not all
+    /// are, the one that has the fewest.
     pub(crate) fn memory_not_there(&self) -> Option<(u64, u64)> {
         let Some(instance) = self.instance else { return self.memory_beyond_limit() };
         let memories = instance.parts(&self.store).memories;
@@ -289,7 +289,8 @@ impl Session {
             let there = memory.data_size(&self.store) as u64 >> memory.page_size_log2(&self.store);
             (memory.size(&self.store), there)
         };
-        memories.iter().map(of).find(|(pages, there)| there < pages)
+        let lacking = memories.iter().map(of).filter(|(pages, there)| there < pages);
+        lacking.min_by_key(|(_, there)| *there)
     }
 
     /// The same of a module that could not be instantiated: a segment may lie in what is not there.

@@ -36,17 +36,17 @@ pub(crate) fn unseen(report: &Report<'_>) -> Vec<Fact> {
     [code(report), entries(report), answers(report), log(report), data].into_iter().flatten().collect()
 }
 
-/// Of which part of the run it is not known where the data went that the sample was given.
+/// In which part of the run the data that the sample was given was not followed.
 pub(crate) fn data(report: &Report<'_>) -> Option<String> {
     if report.instructions == 0 {
         return None;
     }
     let Some(flows) = report.data_flows else {
-        return Some("where the data went that it was given was not followed (--values)".into());
+        return Some("the data that it was given was not followed (--values)".into());
     };
     let part = || {
         let (part, whole) = (grouped(flows.instructions), plural(flows.of, "instruction"));
-        format!("where the data went that it was given was followed through {part} of {whole}")
+        format!("the data that it was given was followed through {part} of {whole}")
     };
     match &flows.error {
         Some(error) => Some(format!("{}: {error}", part())),

@@ -35,7 +35,7 @@ use std::{
 };
 
 use crate::{
-    limitation::Limitation,
+    limitation::{Cut, Limitation},
     module::{FuncIndex, Place},
     text::cut,
     trace::{MAIN, Trap},
@@ -490,6 +490,9 @@ impl<'o> Driver<'o> {
         let count = self.entries.iter().filter(has_spent).count() as u64;
         if count > 0 {
             self.limitations.push(Limitation::ObjectsSpent { count });
+        }
+        if self.returning.left() > 0 {
+            self.limitations.push(Limitation::Cut { what: Cut::Returns, count: self.returning.left() });
         }
         if let Some(limit) = self.session.stopped_by() {
             self.limitations.push(Limitation::RunStopped { limit });

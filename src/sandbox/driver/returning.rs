@@ -25,13 +25,17 @@ pub(super) struct Returning {
     entries: usize,
     /// Entries that were undone.
     undone: Vec<Range<usize>>,
+    /// Whether a state was to be kept.
+    is_wanted: bool,
+    /// Entries that would have been undone, had there been a state to return to.
+    left: u64,
 }
 
 impl Returning {
     /// Keeps the state of now, after so many entries. A state that is too large to be kept leaves nothing to
     /// return to.
     pub(super) fn keep(&mut self, session: &mut Session, state: &Mutex<State>, entries: usize) {
-        self.entries = entries;
+        (self.entries, self.is_wanted) = (entries, true);
         let snapshot = if self.spent < RETURN_BYTES { session.snapshot() } else { None };
         self.spent += snapshot.as_ref().map_or(0, |kept| kept.cost);
         let state = state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,6 +70,14 @@ impl Returning {
                 self.undone.push(self.entries..entries);
                 self.entries = entries;
             }
+        } else if self.is_wanted && entries > self.entries {
+            self.left += (entries - self.entries) as u64;
+            self.entries = entries;
         }
+    }
+
+    /// Entries that were not undone for want of a state to return to.
+    pub(super) fn left(&self) -> u64 {
+        self.left
     }
 }

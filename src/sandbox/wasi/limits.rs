@@ -15,7 +15,7 @@ pub(super) const SUBSCRIPTIONS: u32 = 4096;
 /// Virtual nanoseconds that a wait for what never comes takes: the clock goes on and the sample too.
 pub(super) const WAIT_NS: u64 = 60_000_000_000;
 
-/// Bytes of a buffer that nothing was read into of which it is followed where they go: an order is shorter.
+/// Bytes that are followed of a buffer that was given nothing, as if they had been: an order is shorter.
 pub(super) const UNREAD: u32 = 64;
 
 /// Bytes of a listing that one call gives: the sample asks again for more.

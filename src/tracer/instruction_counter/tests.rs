@@ -94,7 +94,9 @@ fn landing_pads_that_are_passed_count_too() {
             (loop $l (block $b (try_table (catch_all $l) {opens} (throw 0) {ends})))))"#
     );
     let budget = Budget { instructions: Some(20_000_000), ..Budget::default() };
-    let mut session = Tracer::new(Options::default()).load(text.as_bytes()).unwrap();
+    // A busy machine takes its time.
+    let limits = Limits { wall_time: None, ..Limits::default() };
+    let mut session = Tracer::new(Options::default().limits(limits)).load(text.as_bytes()).unwrap();
     session.start_within(&budget).unwrap();
     let outcome = session.invoke_within("main", &[], &budget).unwrap();
     assert!(matches!(outcome, Outcome::Stopped { limit: crate::Limit::Instructions, .. }), "{outcome:?}");

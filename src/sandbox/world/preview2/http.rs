@@ -108,7 +108,13 @@ fn connection(state: &mut State, number: u32) -> Option<u32> {
     let request = state.world.resources.requests.get(number as usize)?.clone();
     let fd = match request.connection {
         Some(fd) => fd,
-        None => state.open_socket().ok()?,
+        // A request that was sent needs its descriptor no more.
+        None => state.open_socket().ok().or_else(|| {
+            let sent = |request: &&mut Outgoing| request.is_sent && request.connection.is_some();
+            let before = state.world.resources.requests.iter_mut().find(sent)?.connection.take()?;
+            state.close(before).ok()?;
+            state.open_socket().ok()
+        })?,
     };
     let is_known = !request.authority.is_empty();
     if request.connection.is_none() || is_known && !request.is_sent {

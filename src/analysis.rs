@@ -270,9 +270,9 @@ impl Analysis {
         let data_flows = run.as_ref().and_then(|run| DataFlows::of(run, executed, look));
         let (run_facts, flows) = (run.as_ref(), data_flows.as_ref());
         let facts = Facts { wasm: &wasm, view: &view, run: run_facts, dynamic: &dynamic, prediction, flows };
-        let rules::Evaluation { matches, limitations: of_rules } = rules.evaluate(&facts);
+        let rules::Evaluation { matches, limitations: of_rules, unfinished } = rules.evaluate(&facts);
         limitations.extend(of_rules);
-        let weighed = Weighed::new(&facts, weights);
+        let weighed = Weighed::new(&facts, weights).unfinished(unfinished.as_deref());
         let correlations = verdict::correlations(weighed, &matches);
         let findings = verdict::findings(weighed);
         let verdict = verdict::decide(weighed, &matches, &correlations, &findings);

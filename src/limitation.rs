@@ -217,6 +217,8 @@ vocabulary! {
         FileChanges = "changes of files were not listed",
         /// Contents of deleted files.
         DeletedContents = "deleted files were listed without their contents",
+        /// Entry points that would have been undone, but there was too much memory for a state to return to.
+        Returns = "entry points were not undone before the next: there was too much memory to be put back",
         /// What was sent.
         SentBytes = "bytes sent through sockets were not kept",
         /// Bytes in which bait was not looked for.

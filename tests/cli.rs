@@ -1513,14 +1513,14 @@ fn rules_are_linted_without_a_folder_of_examples() {
 #[test]
 fn what_was_not_followed_is_said() {
     let sample = corpus("wasi-ransomware.wat");
-    let said = "where the data went that it was given was not followed";
+    let said = "the data that it was given was not followed";
     let followed = text(&spoor(&["run", "--fail-on", "never", &sample]));
     assert!(!followed.contains(said), "{followed}");
     let text_of = text(&spoor(&["run", "--fail-on", "never", "--values", "off", &sample]));
     let unseen = text_of.split("What was not seen").nth(1).unwrap();
     assert!(unseen.contains(said) && !unseen.contains("nothing: every function ran"), "{unseen}");
     let page = text(&spoor(&["run", "--fail-on", "never", "--values", "off", "--html", &sample]));
-    assert!(page.contains("Where the data went that it was given was not followed"));
+    assert!(page.contains("The data that it was given was not followed"));
 }
 
 /// The files and streams of WASI 0.2 are numbers, and what is done with them is told by their names.

@@ -13,6 +13,8 @@ mod deciding;
 mod denied;
 #[path = "evasions/first.rs"]
 mod first;
+#[path = "evasions/guarded.rs"]
+mod guarded;
 #[path = "evasions/kernel.rs"]
 mod kernel;
 #[path = "evasions/mixing.rs"]

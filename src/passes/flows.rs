@@ -17,9 +17,9 @@ use super::limits::{
 };
 use crate::{
     module::FuncIndex,
-    sandbox::{Answer, Run},
+    sandbox::{self, Answer, Run},
     text::{grouped, line, plural},
-    trace::{Callee, FuncKey, Host, effects::Effect},
+    trace::{Callee, FuncKey, Host, effects::Effect, host_name},
     values::{
         Machine, Visitor,
         taint::{Flow, How, Sink, SinkKind, Source, SourceKind, Taint, TaintOptions, is_answer},
@@ -196,7 +196,12 @@ impl DataFlows {
     fn decide(&mut self, words: &Words<'_>, flows: &[Flow]) {
         for flow in flows {
             let kind = flow.source.kind;
-            let is_value = flow.how == How::Value && kind != SourceKind::Answer;
+            let is_value = match flow.how {
+                How::Value => kind != SourceKind::Answer,
+                // Which value it has was decided by the time or the like.
+                How::Control => flow.source.is_of_surroundings(),
+                How::Address => false,
+            };
             match flow.sink {
                 Sink::Branch { function, offset } if is_value && self.decided.len() < MAX_DECIDED => {
                     self.decided.entry((function, offset)).or_default().insert(kind);
@@ -241,8 +246,11 @@ impl DataFlows {
 /// The host functions that nobody knows and that gave a number: what it would have been nobody knows either.
 fn unknown(run: &Run) -> BTreeSet<String> {
     let calls = run.calls.iter().filter(|call| call.answer == Answer::Default && !call.results.is_empty());
-    let own = calls.filter(|call| !call.module.starts_with("wasi"));
-    own.map(|call| format!("{}.{}", call.module, call.name)).collect()
+    let own = calls.filter(|call| !sandbox::is_of_wasi(&call.module));
+    // A name may be long, and is there once: where it stands says which it is.
+    let mut seen = BTreeSet::new();
+    let new = own.filter(|call| seen.insert((call.module.as_ptr(), call.name.as_ptr())));
+    new.map(|call| host_name(&call.module, &call.name)).collect()
 }
 
 /// Whether a few bytes say from where many are taken: they choose one of several texts. What is translated

@@ -13,7 +13,7 @@ use crate::{
     categories,
     module::{FuncIndex, Module, Place, view},
     passes,
-    sandbox::{Call, Run},
+    sandbox::{self, Call, Run},
     trace::host_name,
 };
 
@@ -336,7 +336,7 @@ impl<'a> Index<'a> {
         ];
         let imports = &self.facts.view.imports;
         *self.systems.get_or_init(|| Systems {
-            wasi: imports.iter().any(|import| import.module.starts_with("wasi")),
+            wasi: imports.iter().any(|import| sandbox::is_of_wasi(&import.module)),
             emscripten: imports.iter().any(|import| EMSCRIPTEN.contains(&import.name.as_str())),
         })
     }

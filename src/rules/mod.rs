@@ -135,6 +135,9 @@ pub struct Evaluation {
     /// Searches that did not come to their end: rules that asked for too much, a scan with YARA rules that
     /// took too long.
     pub limitations: Vec<Limitation>,
+    /// The weightiest of the rules for which what the sample gave its host was too much to search, if one of
+    /// them has weight.
+    pub unfinished: Option<String>,
 }
 
 /// What rules are evaluated on.

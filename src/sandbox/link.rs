@@ -124,12 +124,17 @@ struct Chosen {
     taken_for: Option<&'static str>,
 }
 
+/// Whether a module of imports is one of WASI, WASIX, or WASI 0.2. Any other may begin with the same letters,
+/// and is what whoever made the sample says it is.
+pub(crate) fn is_of_wasi(module: &str) -> bool {
+    matches!(module, "wasi_snapshot_preview1" | "wasi_unstable" | "wasi")
+        || ["wasi:", "wasix_", "wasi_ephemeral_"].iter().any(|begins| module.starts_with(begins))
+}
+
 /// What WASI or a world says.
 fn known(import: &FunctionImport<'_>, usage: &Usage) -> Option<Chosen> {
     let is_wasix = import.module.starts_with("wasix_");
-    let is_wasi = is_wasix
-        || matches!(import.module, "wasi_snapshot_preview1" | "wasi_unstable" | "wasi")
-        || import.module.starts_with("wasi:");
+    let is_wasi = is_of_wasi(import.module);
     let name = import.name.trim_start_matches("__wasi_");
     let of_wasix = || wasi::find_wasix(name).filter(|_| is_wasix);
     if let Some(function) = wasi::find(name).or_else(of_wasix) {

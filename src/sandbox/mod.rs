@@ -73,6 +73,7 @@ pub(crate) use self::every::{every_option, every_value};
 pub use self::fs::Contents;
 pub(crate) use self::fs::{is_compressed, is_passing, is_users};
 pub(crate) use self::journal::{Item, Journal, Recorder, is_unfinished, unfinished};
+pub(crate) use self::link::is_of_wasi;
 pub use self::touched::{Touch, Touched};
 pub(crate) use self::wasi::RIGHT_TO_WRITE;
 pub(crate) use self::world::STREAMS;

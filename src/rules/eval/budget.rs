@@ -19,6 +19,8 @@ pub(super) struct Budget {
     of_all: Cell<u64>,
     is_cut: Cell<bool>,
     is_unknown: Cell<bool>,
+    /// Whether what the sample gave its host used up the steps of the rule.
+    is_starved: Cell<bool>,
 }
 
 impl Default for Budget {
@@ -28,6 +30,7 @@ impl Default for Budget {
             of_all: Cell::new(ALL_STEPS),
             is_cut: Cell::new(false),
             is_unknown: Cell::new(false),
+            is_starved: Cell::new(false),
         }
     }
 }
@@ -38,6 +41,17 @@ impl Budget {
         self.of_rule.set(RULE_STEPS.min(self.of_all.get()));
         self.is_cut.set(false);
         self.is_unknown.set(false);
+        self.is_starved.set(false);
+    }
+
+    /// Says whether there were no steps left to search what the sample gave its host.
+    pub(super) fn starve(&self, is_starved: bool) {
+        self.is_starved.set(self.is_starved.get() | is_starved);
+    }
+
+    /// Whether there were none.
+    pub(super) fn is_starved(&self) -> bool {
+        self.is_starved.get()
     }
 
     /// Takes `steps`; `false` if there are none left for them.

@@ -2,7 +2,7 @@
 
 use crate::{
     Value,
-    sandbox::{Call, EntryKind},
+    sandbox::{self, Call, EntryKind},
 };
 
 use super::{Evaluator, Held};
@@ -55,7 +55,7 @@ impl Evaluator<'_> {
         let entries = self.index.run().map_or(&[][..], |run| &run.entries);
         let is_chosen = entries.get(call.entry).is_some_and(|entry| entry.kind == EntryKind::Export);
         is_chosen
-            && call.module.starts_with("wasi")
+            && sandbox::is_of_wasi(&call.module)
             && entries.iter().any(|entry| entry.kind == EntryKind::Main)
     }
 }

@@ -100,6 +100,8 @@ struct Matched {
     on_run: Places,
     /// Whether there may be more that was not looked for.
     is_cut: bool,
+    /// Whether what the sample gave its host used up its steps.
+    is_starved: bool,
 }
 
 /// Where a rule matched in one column.
@@ -150,12 +152,13 @@ pub(super) fn evaluate(
         matches.extend(evaluator.rule(position, rule));
         if let Some(matched) = evaluator.matched.get_mut(position) {
             matched.is_cut = evaluator.budget.is_cut();
+            matched.is_starved = evaluator.budget.is_starved();
         }
     }
-    let limitations = evaluator.limitations(order);
+    let (limitations, unfinished) = (evaluator.limitations(order), evaluator.unfinished());
     mark_implied(&mut matches, rules, targets);
     matches.sort_by(|a, b| (b.severity, &a.namespace, &a.name).cmp(&(a.severity, &b.namespace, &b.name)));
-    Evaluation { matches, limitations }
+    Evaluation { matches, limitations, unfinished }
 }
 
 /// Marks the matches that only serve another one.
@@ -447,6 +450,15 @@ impl Evaluator<'_> {
         let offsets = self.yara.matches.get(name)?;
         let what = offsets.first().map(|offset| format!("at {offset:#x}"));
         Some(Found { count: offsets.len().max(1) as u64, what, ..Found::default() })
+    }
+
+    /// The weightiest rule whose steps were used up by what the sample gave its host: it chose how much that
+    /// is. A large file is no choice of that kind.
+    fn unfinished(&self) -> Option<String> {
+        let rules = self.rules.iter().zip(&self.matched);
+        let cut = rules.filter(|(rule, matched)| matched.is_starved && rule.meta.severity > 0);
+        let rule = cut.map(|(rule, _)| rule).max_by_key(|rule| (rule.meta.severity, rule.meta.confidence))?;
+        Some(rule.meta.name.to_string())
     }
 
     /// What was not evaluated to its end.

@@ -2,7 +2,7 @@
 
 use crate::categories::known_as;
 use crate::sandbox::{
-    Call, ChangeKind, Damage, FileChange, Harm, Leak, LeakPlace, Pointed, Run, TokenUse, is_compressed,
+    self, Call, ChangeKind, Damage, FileChange, Harm, Leak, LeakPlace, Pointed, Run, TokenUse, is_compressed,
     is_named,
 };
 
@@ -246,7 +246,8 @@ pub(super) fn honeytokens_read(index: &Index<'_>, subject: Subject<'_>) -> Optio
 /// handed is gone.
 pub(super) fn honeytokens_sent(index: &Index<'_>, subject: Subject<'_>) -> Option<f64> {
     let is_gone = |leak: &Leak| {
-        let is_local = leak.by.starts_with("wasi") && !leak.by.ends_with(".sock_send");
+        let (module, name) = leak.by.rsplit_once('.').unwrap_or(("", &leak.by));
+        let is_local = sandbox::is_of_wasi(module) && name != "sock_send";
         match leak.to {
             LeakPlace::Socket(_) => true,
             LeakPlace::Argument => !is_local,

@@ -1,6 +1,6 @@
 //! Arguments and environment.
 
-use super::Errno;
+use super::{Errno, limits::UNREAD};
 use crate::{
     sandbox::{context::CallContext, tokens::Source},
     trace::effects::Given,
@@ -21,6 +21,10 @@ pub(super) fn args_sizes_get(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno>
 pub(super) fn environ_get(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
     let strings = ctx.state.wasi.env.clone();
     get(ctx, &strings, Given::Environment)?;
+    if strings.is_empty() {
+        // An empty one says something, too. Where there is no room for a mark, the call does well all the same.
+        _ = ctx.mark(ctx.u32(1), UNREAD, Given::Environment, "environment");
+    }
     ctx.state.hand_out(Source::Environment, 0..u64::MAX, "environment");
     Ok(())
 }

@@ -64,8 +64,13 @@ impl CallContext<'_, '_> {
         let is_nothing = self.state.wasi.stdin().is_empty();
         let is_stdin = self.state.wasi.fds.get(self.u32(0))?.target == Target::Stdin;
         let Some(&(start, len)) = vectors.first().filter(|_| is_nothing && is_stdin) else { return Ok(()) };
-        let there = self.read(start, u64::from(len.min(UNREAD))).ok_or(Errno::FAULT)?.to_vec();
-        self.give_from(start, &there, Given::Stdin, "standard input", 0).ok_or(Errno::FAULT)
+        self.mark(start, len.min(UNREAD), Given::Stdin, "standard input")
+    }
+
+    /// Says of bytes that were not written that they are what was given: they say something by that.
+    pub(super) fn mark(&mut self, start: u32, len: u32, kind: Given, name: &str) -> Result<(), Errno> {
+        let there = self.read(start, u64::from(len)).ok_or(Errno::FAULT)?.to_vec();
+        self.give_from(start, &there, kind, name, 0).ok_or(Errno::FAULT)
     }
 }
 

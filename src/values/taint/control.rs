@@ -3,14 +3,18 @@
 //! Wasm is structured: what a branch decides ends with the block that it leaves (or, of `if`, begins). So a
 //! condition holds from the branch to the `end` of that block, in its frame and all frames above.
 //!
-//! Not here: what a `return`, a trap or an exception keeps from running, and the handler that it leads to.
+//! What the code of a scope would have written is decided too, whether it ran or not: locals, globals, and
+//! bytes at fixed addresses. If that code may leave the function, all that comes behind it is decided.
+//!
+//! Not here: what an exception keeps from running, and the handler that it leads to.
 
 use hashbrown::HashMap;
-use wasmparser::{Operator, Payload};
+use wasmparser::{MemArg, MemArgTarget, Operator, Payload};
 
-use crate::module::{FuncIndex, component::Core};
+use crate::module::{FuncIndex, Module};
 
 use super::label::{Label, Labels};
+use super::limits::{DECIDED_STEPS, DECIDED_WRITES};
 
 /// A condition that holds.
 #[derive(Debug, Clone, Copy)]
@@ -27,19 +31,62 @@ struct Scope {
 #[derive(Debug, Default)]
 pub(super) struct Scopes(Vec<Scope>);
 
-/// The conditions that hold.
+/// What code writes, wherever it is executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    /// The slots of a local of the frame: the first, and how many.
+    Local(u32, u32),
+    Global(u32),
+    /// Bytes of a memory: its index, address, length.
+    Memory(u32, u64, u64),
+    /// The function is left.
+    Leave,
+}
+
+/// The code of a function, as far as conditions ask.
 #[derive(Debug, Default)]
+struct Body {
+    /// Where the scope of each branch ends.
+    ends: HashMap<u32, u32>,
+    /// In the order of the code.
+    writes: Vec<(u32, Written)>,
+}
+
+/// The conditions that hold.
+#[derive(Debug)]
 pub(super) struct Control {
     scopes: Vec<Scope>,
-    /// Where the scope of each branch ends; of the functions that were looked at.
-    ends: HashMap<u32, u32>,
-    known: hashbrown::HashSet<FuncIndex>,
+    /// The functions that were looked at.
+    bodies: HashMap<FuncIndex, Body>,
+    /// Instructions and writes that may still be looked at for the sake of decisions.
+    left: u64,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self { scopes: Vec::new(), bodies: HashMap::new(), left: DECIDED_STEPS }
+    }
 }
 
 impl Control {
     /// Another thread goes on, under the conditions that it left; gives those that hold now.
     pub(super) fn replace(&mut self, scopes: Scopes) -> Scopes {
         Scopes(std::mem::replace(&mut self.scopes, scopes.0))
+    }
+
+    /// Whether any condition holds.
+    #[inline(always)]
+    pub(super) fn is_on(&self) -> bool {
+        !self.scopes.is_empty()
+    }
+
+    /// Pays for so much that is looked at for the sake of decisions; `false` if there was no room for it.
+    pub(super) fn pay(&mut self, steps: u64) -> bool {
+        match self.left.checked_sub(steps) {
+            Some(left) => self.left = left,
+            None => self.scopes.clear(),
+        }
+        self.left >= steps
     }
 
     /// What holds now.
@@ -64,52 +111,85 @@ impl Control {
         }
     }
 
-    /// A branch is decided by `label`.
+    /// A branch of a frame is decided by `label`. If its scope begins and decisions are followed, gives what
+    /// the code of the scope writes.
     pub(super) fn begin(
         &mut self,
         labels: &mut Labels,
-        module: Core<'_>,
-        (function, offset): (FuncIndex, u32),
-        depth: usize,
+        module: &Module,
+        (function, offset, depth): (FuncIndex, u32, usize),
         label: Label,
-    ) {
-        if self.known.insert(function) {
-            read(module, offset, &mut self.ends);
+        is_deciding: bool,
+    ) -> Vec<Written> {
+        let body = self.bodies.entry(function).or_insert_with(|| Body::read(module, function, offset));
+        let Some(&end) = body.ends.get(&offset) else { return Vec::new() };
+        let mut writes = if is_deciding { body.writes_in(offset, end) } else { Vec::new() };
+        let mut end = end;
+        if writes.contains(&Written::Leave) {
+            end = u32::MAX;
+            writes = body.writes_in(offset, end);
         }
-        let Some(&end) = self.ends.get(&offset) else { return };
         // The same branch in a loop is there already.
         let same = |scope: &Scope| scope.depth == depth && scope.offsets == (offset, end);
         if let Some(first) = self.scopes.iter().rposition(same) {
             for scope in &mut self.scopes[first..] {
                 scope.label = labels.controlled(scope.label, label);
             }
-            return;
+            return Vec::new();
         }
         let label = labels.controlled(self.label(), label);
         self.scopes.push(Scope { depth, offsets: (offset, end), label });
+        writes
     }
 }
 
-/// Reads where the scopes of the branches of the body around `offset` end.
-fn read(module: Core<'_>, offset: u32, ends: &mut HashMap<u32, u32>) {
-    for payload in module.payloads() {
-        let Ok(payload) = payload else { return };
-        if let Payload::CodeSectionEntry(body) = payload
-            && body.range().contains(&u64::from(offset))
-        {
-            let Ok(reader) = body.get_operators_reader() else { return };
-            scopes(reader, ends);
-            return;
+impl Body {
+    /// Reads the body around `offset`.
+    fn read(module: &Module, function: FuncIndex, offset: u32) -> Self {
+        let mut found = Self::default();
+        for payload in module.core().payloads() {
+            let Ok(payload) = payload else { return found };
+            if let Payload::CodeSectionEntry(body) = payload
+                && body.range().contains(&u64::from(offset))
+            {
+                let Ok(reader) = body.get_operators_reader() else { return found };
+                let slots = slots(module, function, &body).unwrap_or_default();
+                found.walk(reader, &slots);
+                return found;
+            }
+        }
+        found
+    }
+
+    /// What is written between two offsets, each thing once.
+    fn writes_in(&self, offset: u32, end: u32) -> Vec<Written> {
+        let first = self.writes.partition_point(|(at, _)| *at <= offset);
+        let inside = self.writes[first..].iter().take_while(|(at, _)| *at <= end);
+        let mut writes: Vec<Written> = Vec::new();
+        for (_, written) in inside.take(DECIDED_WRITES) {
+            if !writes.contains(written) {
+                writes.push(*written);
+            }
+        }
+        writes
+    }
+
+    fn walk(&mut self, mut reader: wasmparser::OperatorsReader<'_>, slots: &[(u32, u32)]) {
+        // The branches that leave each open block, and the constants right before.
+        let mut open: Vec<Vec<u32>> = vec![Vec::new()];
+        let mut before = [None; 3];
+        while !reader.eof() {
+            let Ok((operator, at)) = reader.read_with_offset() else { return };
+            let at = at as u32;
+            if let Some(written) = written(&operator, &before, slots) {
+                self.writes.push((at, written));
+            }
+            before = [before[1], before[2], constant(&operator)];
+            self.scope(&mut open, &operator, at);
         }
     }
-}
 
-fn scopes(mut reader: wasmparser::OperatorsReader<'_>, ends: &mut HashMap<u32, u32>) {
-    // The branches that leave each open block.
-    let mut open: Vec<Vec<u32>> = vec![Vec::new()];
-    while !reader.eof() {
-        let Ok((operator, at)) = reader.read_with_offset() else { return };
-        let at = at as u32;
+    fn scope(&mut self, open: &mut Vec<Vec<u32>>, operator: &Operator<'_>, at: u32) {
         let leave = |open: &mut Vec<Vec<u32>>, depth: u32| {
             let index = open.len().checked_sub(1 + depth as usize);
             if let Some(branches) = index.and_then(|index| open.get_mut(index)) {
@@ -122,17 +202,76 @@ fn scopes(mut reader: wasmparser::OperatorsReader<'_>, ends: &mut HashMap<u32, u
             | Operator::Try { .. }
             | Operator::TryTable { .. } => open.push(Vec::new()),
             Operator::If { .. } => open.push(vec![at]),
-            Operator::BrIf { relative_depth } => leave(&mut open, relative_depth),
+            Operator::BrIf { relative_depth } => leave(open, *relative_depth),
             Operator::BrTable { targets } => {
                 let depths = targets.targets().map_while(Result::ok).chain([targets.default()]);
-                leave(&mut open, depths.max().unwrap_or(0));
+                leave(open, depths.max().unwrap_or(0));
             }
             Operator::End | Operator::Delegate { .. } => {
                 for branch in open.pop().unwrap_or_default() {
-                    ends.insert(branch, at);
+                    self.ends.insert(branch, at);
                 }
             }
             _ => {}
         }
+    }
+}
+
+/// The slots of each local: the first, and how many.
+fn slots(
+    module: &Module,
+    function: FuncIndex,
+    body: &wasmparser::FunctionBody<'_>,
+) -> Option<Vec<(u32, u32)>> {
+    let mut slots = Vec::new();
+    let mut next = 0;
+    let mut declare = |ty: wasmparser::ValType| {
+        let len = if ty == wasmparser::ValType::V128 { 2 } else { 1 };
+        slots.push((next, len));
+        next += len;
+    };
+    module.func_type(function)?.params().iter().copied().for_each(&mut declare);
+    for group in body.get_locals_reader().ok()? {
+        let (count, ty) = group.ok()?;
+        // A validated body has 50,000 locals at most.
+        (0..count).for_each(|_| declare(ty));
+    }
+    Some(slots)
+}
+
+fn constant(operator: &Operator<'_>) -> Option<u64> {
+    match *operator {
+        Operator::I32Const { value } => Some(u64::from(value as u32)),
+        Operator::I64Const { value } => Some(value as u64),
+        _ => None,
+    }
+}
+
+/// What an operator writes; of the operators before it those that are constants are known.
+fn written(operator: &Operator<'_>, before: &[Option<u64>; 3], slots: &[(u32, u32)]) -> Option<Written> {
+    let stored = |memarg: &MemArg, len: u64| {
+        let MemArgTarget::Memory(memory) = memarg.target else { return None };
+        Some(Written::Memory(memory, before[1]?.checked_add(memarg.offset)?, len))
+    };
+    match operator {
+        Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
+            slots.get(*local_index as usize).map(|&(first, len)| Written::Local(first, len))
+        }
+        Operator::GlobalSet { global_index } => Some(Written::Global(*global_index)),
+        Operator::I32Store8 { memarg } | Operator::I64Store8 { memarg } => stored(memarg, 1),
+        Operator::I32Store16 { memarg } | Operator::I64Store16 { memarg } => stored(memarg, 2),
+        Operator::I32Store { memarg } | Operator::I64Store32 { memarg } | Operator::F32Store { memarg } => {
+            stored(memarg, 4)
+        }
+        Operator::I64Store { memarg } | Operator::F64Store { memarg } => stored(memarg, 8),
+        Operator::V128Store { memarg } => stored(memarg, 16),
+        Operator::MemoryCopy { dst_mem, .. } => Some(Written::Memory(*dst_mem, before[0]?, before[2]?)),
+        Operator::MemoryFill { mem } | Operator::MemoryInit { mem, .. } => {
+            Some(Written::Memory(*mem, before[0]?, before[2]?))
+        }
+        Operator::Return | Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } => {
+            Some(Written::Leave)
+        }
+        _ => None,
     }
 }

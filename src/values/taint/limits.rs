@@ -74,6 +74,19 @@ pub(super) const LABELLED_MEMORIES: usize = 1 << 16;
 /// Bytes of a copy that are marked as taken from where a source says: a path or a command is shorter.
 pub(super) const MAX_LOOKED_UP: u64 = 1 << 12;
 
+/// Instructions looked at under conditions that the time or the surroundings decided, and what they would
+/// write: a tenth of a second.
+pub(super) const DECIDED_STEPS: u64 = 1 << 21;
+
+/// Writes of the code of one condition that are looked at: a function that sets more is none that decides.
+pub(super) const DECIDED_WRITES: usize = 256;
+
+/// Bytes at a fixed address that one write of such code is looked at for: a path or a command is shorter.
+pub(super) const DECIDED_BYTES: u64 = 1 << 12;
+
+/// Bytes that may have been meant where nothing was moved, as something decided: a short path.
+pub(super) const MOVED_BYTES: u64 = 64;
+
 /// Bytes of a source at least of which a digest is one: of fewer it can be found out.
 pub(super) const DIGESTED: u64 = 16;
 

@@ -34,9 +34,14 @@ mod vector;
 mod visit;
 mod words;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    rc::Rc,
+};
 
-use crate::trace::{FuncKey, Threads, Trace, effects::Origin};
+use hashbrown::HashMap;
+
+use crate::trace::{FuncKey, Threads, Trace, effects::Origin, host_name};
 
 use super::visitor::Access;
 
@@ -76,6 +81,9 @@ pub struct TaintOptions {
     pub(crate) counts: bool,
     /// Other host functions, `module.name`, whose results are followed.
     pub(crate) unknown: BTreeSet<String>,
+    /// Whether conditions are followed on what says where and when a program runs: what is computed only
+    /// because of them, and what would have been.
+    pub(crate) deciding: bool,
 }
 
 impl Default for TaintOptions {
@@ -87,6 +95,7 @@ impl Default for TaintOptions {
             choices: false,
             counts: false,
             unknown: BTreeSet::new(),
+            deciding: false,
         }
     }
 }
@@ -106,10 +115,12 @@ impl TaintOptions {
         self
     }
 
-    /// Follows what was chosen, how much was read, and the results of these host functions.
+    /// Follows what was chosen, how much was read, the results of these host functions, and what the time and
+    /// the surroundings decided.
     #[must_use]
     pub(crate) fn decisions(mut self, unknown: BTreeSet<String>) -> Self {
         (self.choices, self.counts, self.unknown) = (true, true, unknown);
+        self.deciding = true;
         self
     }
 }
@@ -170,6 +181,10 @@ pub struct Taint<'t> {
     thrown: ([Word; 2], Vec<Word>),
     origin: Option<Origin>,
     control: Control,
+    /// Whether a label is of a source that decides.
+    decides: HashMap<Label, bool>,
+    /// Names of host functions.
+    names: HashMap<FuncKey, Rc<str>>,
     memo: Memo,
     recent: Recent,
     /// What a source byte was xored with first.
@@ -209,6 +224,8 @@ impl<'t> Taint<'t> {
             thrown: ([CLEAN; 2], Vec::new()),
             origin: None,
             control: Control::default(),
+            decides: HashMap::new(),
+            names: HashMap::new(),
             memo: Memo::default(),
             recent: Recent::default(),
             keys: BTreeMap::new(),
@@ -287,6 +304,30 @@ impl<'t> Taint<'t> {
         self.control.leave(frames);
     }
 
+    /// Whether constants and what is moved may have labels, too.
+    #[inline(always)]
+    fn follows(&self) -> bool {
+        self.follows_all || self.control.is_on()
+    }
+
+    /// Whether a label is of a source on which conditions are followed.
+    fn decides(&mut self, label: Label) -> bool {
+        if !self.options.deciding {
+            return false;
+        }
+        if let Some(&known) = self.decides.get(&label) {
+            return known;
+        }
+        let node = self.labels.node(label);
+        let ranges = self.labels.ranges(&[node.value, node.address, node.control]);
+        let is_one = |(source, _): &(u32, (u64, u64))| {
+            self.sources.source(*source).is_some_and(Source::is_of_surroundings)
+        };
+        let decides = self.sources.resolve(&ranges).iter().any(is_one);
+        self.decides.insert(label, decides);
+        decides
+    }
+
     fn wants(&self, kind: SourceKind, is_count: impl Fn() -> bool) -> bool {
         let counts = || kind == SourceKind::Answer && self.options.counts && is_count();
         self.options.sources.contains(&kind) || counts()
@@ -333,7 +374,10 @@ impl<'t> Taint<'t> {
         word
     }
 
-    fn host_name(&self, func: FuncKey) -> String {
-        self.trace.hosts.get(&func).map_or_else(String::new, |host| format!("{}.{}", host.module, host.name))
+    /// The name of a host function, `module.name`, made once: it may have as many bytes as a file.
+    fn host_name(&mut self, func: FuncKey) -> Rc<str> {
+        let host = self.trace.hosts.get(&func);
+        let name = || host.map_or_else(String::new, |host| host_name(&host.module, &host.name)).into();
+        Rc::clone(self.names.entry(func).or_insert_with(name))
     }
 }

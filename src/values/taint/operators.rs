@@ -2,6 +2,7 @@
 
 use crate::{
     module::FuncIndex,
+    trace::InstanceIndex,
     values::{
         code::Op,
         slots::Slots,
@@ -12,8 +13,9 @@ use crate::{
 use super::{
     SourceKind, Taint,
     class::{self, Class, Loaded},
+    control::Written,
     label::{Label, Labels},
-    limits::{MAX_KEYS, MAX_LOOKED_UP},
+    limits::{DECIDED_BYTES, MAX_KEYS, MAX_LOOKED_UP, MOVED_BYTES},
     operation::Operation,
     scalar::{self, Bitwise, CLEAN, Tainted, Word, is_clean},
     sink::Sink,
@@ -45,7 +47,7 @@ impl Taint<'_> {
     pub(super) fn operand(&mut self, slot: Option<u32>, function: FuncIndex) -> Word {
         match slot {
             Some(slot) => self.word(self.fp + slot as usize),
-            None if self.follows_all => {
+            None if self.follows() => {
                 let word = match self.wants(SourceKind::Immediate, || false) {
                     true => self.give_word(SourceKind::Immediate, &format!("func {}", function.0)),
                     false => CLEAN,
@@ -58,8 +60,8 @@ impl Taint<'_> {
 
     /// An operand is put into its own slot.
     pub(super) fn put_in_place(&mut self, fused: &Fused<'_>, slots: &Slots, to: usize, results: usize) {
-        if let Some(last) = fused.operators().last().filter(|_| self.options.control) {
-            self.control.pass(self.frames.len(), last.offset);
+        if let Some(last) = fused.operators().last() {
+            self.pass(last.offset);
         }
         for (place, slot) in slots.operands.into_iter().enumerate().take(results) {
             let word = self.operand(slot, fused.function);
@@ -264,6 +266,7 @@ impl Taint<'_> {
                 self.address(at, word);
             }
         }
+        self.would_move(written.map_or(0, |to| to.memory), of);
         let Some(to) = written else { return };
         match (class, read) {
             (Class::Copy, Some(from)) => {
@@ -280,6 +283,21 @@ impl Taint<'_> {
                 let name = format!("segment {}", at.op.names);
                 let offset = of.values.get(1).copied();
                 self.give_memory(to.memory, to.address, to.len, (SourceKind::Data, &name, offset));
+            }
+        }
+    }
+
+    /// How much is moved, or from where, was decided: the bytes beyond might have been written, too.
+    fn would_move(&mut self, memory: u32, of: &Operands<'_>) {
+        let [address, _, len] = [0, 1, 2].map(|index| of.values.get(index).copied().unwrap_or(0));
+        let deciding = [1, 2].map(|index| scalar::all(&mut self.labels, &of.words[index], 8));
+        for label in deciding.into_iter().filter(|label| label.is_some()) {
+            if self.decides(label) {
+                for place in 0..len.clamp(MOVED_BYTES, DECIDED_BYTES) {
+                    let at = address.wrapping_add(place);
+                    let byte = self.labels.controlled(self.memories.get(memory, at), label);
+                    self.memories.set(memory, at, byte);
+                }
             }
         }
     }
@@ -385,14 +403,79 @@ impl Taint<'_> {
         }
         let (function, offset) = (at.function, at.op.offset);
         self.sink(Sink::Branch { function, offset }, word);
-        if self.options.control {
-            let label = scalar::all(&mut self.labels, word, 8);
-            let module = self.trace.instances.get(at.instance.0 as usize).map(|instance| instance.module);
-            let module = module.and_then(|module| self.trace.modules.get(module));
-            if let Some(module) = module {
-                let depth = self.frames.len();
-                self.control.begin(&mut self.labels, module.core(), (function, offset), depth, label);
+        self.condition(at.instance, (function, offset), word);
+    }
+
+    /// A condition holds from here on, if those of its sources are followed.
+    pub(super) fn condition(
+        &mut self,
+        instance: InstanceIndex,
+        (function, offset): (FuncIndex, u32),
+        word: &Word,
+    ) {
+        if !self.options.control && !self.options.deciding {
+            return;
+        }
+        let label = scalar::all(&mut self.labels, word, 8);
+        if !self.options.control && !self.decides(label) {
+            return;
+        }
+        let module = self.trace.instances.get(instance.0 as usize).map(|instance| instance.module);
+        let Some(module) = module.and_then(|module| self.trace.modules.get(module)) else { return };
+        let depth = self.frames.len();
+        let is_deciding = !self.options.control;
+        let at = (function, offset, depth);
+        let writes = self.control.begin(&mut self.labels, module, at, label, is_deciding);
+        self.would_write(&writes);
+    }
+
+    /// What code would write, were it executed, is decided by what decides that.
+    fn would_write(&mut self, writes: &[Written]) {
+        let control = self.control.label();
+        for written in writes {
+            match *written {
+                Written::Local(first, len) => {
+                    for slot in first..first + len {
+                        let word = self.word(self.fp + slot as usize);
+                        let word = self.controlled(word, control);
+                        self.set_word(self.fp + slot as usize, &word);
+                    }
+                }
+                Written::Global(index) => {
+                    let index = index as usize;
+                    if self.globals.len() <= index {
+                        self.globals.resize(index + 1, [CLEAN; 2]);
+                    }
+                    self.globals[index] = self.globals[index].map(|word| self.controlled(word, control));
+                }
+                Written::Memory(memory, address, len) => {
+                    for place in 0..len.min(DECIDED_BYTES) {
+                        let at = address.wrapping_add(place);
+                        let label = self.labels.controlled(self.memories.get(memory, at), control);
+                        self.memories.set(memory, at, label);
+                    }
+                    self.pay(len.min(DECIDED_BYTES));
+                }
+                Written::Leave => {}
             }
+        }
+        self.pay(writes.len() as u64);
+    }
+
+    /// Ends the conditions that an instruction is not under.
+    #[inline(always)]
+    pub(super) fn pass(&mut self, offset: u32) {
+        if self.control.is_on() {
+            self.control.pass(self.frames.len(), offset);
+            self.pay(1);
+        }
+    }
+
+    /// Pays for what is looked at for the sake of decisions. What there is no room for is not followed.
+    fn pay(&mut self, steps: u64) {
+        if !self.options.control && !self.control.pay(steps) {
+            self.bytes_lost += 1;
+            self.options.deciding = false;
         }
     }
 }

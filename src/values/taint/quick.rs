@@ -85,8 +85,7 @@ impl Taint<'_> {
             }
             (Rule::Select, _) => self.put(of.to, if of.values[2] as u32 != 0 { word } else { other }),
             (Rule::Branch, _) => {
-                let (function, offset) = (fused.function, op.offset);
-                self.sink_word(Sink::Branch { function, offset }, word);
+                self.branch_word(fused, op, word);
             }
             (Rule::Other | Rule::Load | Rule::LoadSigned | Rule::Store, _) => {
                 let operands = &of.values[..of.operands.min(3)];
@@ -116,10 +115,20 @@ impl Taint<'_> {
             Some(to) => self.slots.set(to, word),
             None => {
                 if let Some(op) = fused.after() {
-                    let (function, offset) = (fused.function, op.offset);
-                    self.sink_word(Sink::Branch { function, offset }, word);
+                    self.branch_word(fused, op, word);
                 }
             }
+        }
+    }
+
+    /// What decides where the run goes on.
+    #[inline(always)]
+    fn branch_word(&mut self, fused: &Fused<'_>, op: &Op, word: WordId) {
+        let (function, offset) = (fused.function, op.offset);
+        self.sink_word(Sink::Branch { function, offset }, word);
+        if word != WordId::CLEAN && self.options.deciding {
+            let word = *self.words.get(word);
+            self.condition(fused.instance, (function, offset), &word);
         }
     }
 

@@ -38,7 +38,7 @@ given_kinds! { from_given { SourceKind } {} }
 
 /// Functions of WASI that write how much they read, how large something is, or whether it is there. What
 /// lists a folder is not among them: whoever copies or cleans does to each name what the listing says.
-const COUNTING: [&str; 7] = [
+const COUNTING: [&str; 11] = [
     "fd_read",
     "fd_pread",
     "sock_recv",
@@ -46,23 +46,42 @@ const COUNTING: [&str; 7] = [
     "fd_filestat_get",
     "path_open",
     "environ_sizes_get",
+    "args_sizes_get",
+    "fd_fdstat_get",
+    "clock_res_get",
+    "sock_accept",
 ];
 
 /// Functions of WASI that write a number beside what they list or find: how much it is.
 const MEASURING: [&str; 3] = ["fd_readdir", "fd_seek", "poll_oneoff"];
 
+/// Where files stand that say on which machine a program runs.
+const OF_THE_MACHINE: [&str; 3] = ["/etc/", "/proc/", "/sys/"];
+
+impl Source {
+    /// Whether it says where and when a program runs, and not what it works on.
+    pub(crate) fn is_of_surroundings(&self) -> bool {
+        match self.kind {
+            SourceKind::Clock | SourceKind::Environment | SourceKind::Stdin | SourceKind::Socket => true,
+            SourceKind::File => {
+                let name = self.name.trim_start_matches('/');
+                OF_THE_MACHINE.iter().any(|folder| name.starts_with(folder.trim_start_matches('/')))
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Functions of WASI that all programs call, and whose results say nothing of the world.
-const SILENT: [&str; 13] = [
+const SILENT: [&str; 11] = [
     "fd_write",
     "fd_close",
     "fd_prestat_dir_name",
-    "fd_fdstat_get",
     "fd_fdstat_set_flags",
     "args_get",
     "args_sizes_get",
     "environ_get",
     "clock_time_get",
-    "clock_res_get",
     "random_get",
     "sched_yield",
     "proc_exit",

@@ -45,7 +45,7 @@ impl Visitor for Taint<'_> {
     fn skips(&mut self, from: &[u32], to: Option<u32>, touched: Touched) -> bool {
         let is_clean = |slot: &u32| self.slots.is_clean(self.fp + *slot as usize);
         let is_clean_frame = self.slots.is_clean_from(self.fp);
-        if self.follows_all || !(is_clean_frame || from.iter().all(is_clean)) {
+        if self.follows() || !(is_clean_frame || from.iter().all(is_clean)) {
             return false;
         }
         let is_clean = match touched {
@@ -66,9 +66,7 @@ impl Visitor for Taint<'_> {
         let to = self.fp + slots.results as usize;
         let Some(op) = fused.own() else { return self.put_in_place(&fused, &slots, to, results.len()) };
         let at = At { number: fused.number, instance: fused.instance, function: fused.function, op };
-        if self.options.control {
-            self.control.pass(self.frames.len(), op.offset);
-        }
+        self.pass(op.offset);
         let mut words = [CLEAN; 6];
         for (word, slot) in words.iter_mut().zip(slots.operands).take(operands.len()) {
             *word = self.operand(slot, at.function);
@@ -87,7 +85,7 @@ impl Visitor for Taint<'_> {
         touched: Touched,
         values: (&[u64], &[u64]),
     ) {
-        match self.follows_all {
+        match self.follows() {
             true => self.fused_as_any(&fused, touched, values.0, values.1),
             false => {
                 let (from, to) = slots;
@@ -134,6 +132,15 @@ impl Visitor for Taint<'_> {
     }
 
     fn leave(&mut self, results: &[u64]) {
+        if !self.options.control && self.control.is_on() {
+            // Which result it is was decided with the way that led here.
+            let control = self.control.label();
+            for slot in self.fp..self.fp + results.len() {
+                let word = self.word(slot);
+                let word = self.controlled(word, control);
+                self.set_word(slot, &word);
+            }
+        }
         // A slot above is written before it is read again.
         self.slots.cut(self.fp + results.len());
         self.leave_to(self.frames.len().saturating_sub(1));
@@ -235,7 +242,8 @@ impl Visitor for Taint<'_> {
                 self.give_memory(memory, address, len, (SourceKind::of(kind), &name, offset));
             }
             None => {
-                let name = self.hosts.last().map_or_else(|| "host".into(), |call| self.host_name(call.func));
+                let func = self.hosts.last().map(|call| call.func);
+                let name = func.map_or_else(|| "host".into(), |func| self.host_name(func));
                 self.give_memory(memory, address, len, (SourceKind::Answer, &name, None));
             }
         }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     categories::known_as,
-    sandbox::{Call, Pointed, Run},
+    sandbox::{self, Call, Pointed, Run},
     verdict::{
         text,
         weights::{Weighed, listed},
@@ -120,7 +120,7 @@ fn length(data: &Pointed) -> u64 {
 
 /// Whether a call takes what it is handed out of the sandbox.
 fn sends(facts: &Weighed<'_>, call: &Call) -> bool {
-    let is_local = call.module.starts_with("wasi") && !known_as(call).starts_with("sock_");
+    let is_local = sandbox::is_of_wasi(&call.module) && !known_as(call).starts_with("sock_");
     !is_local && call.errno.is_none() && !gives_data(facts, call)
 }
 

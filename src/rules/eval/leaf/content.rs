@@ -53,7 +53,9 @@ impl Evaluator<'_> {
                 let is_found = match known.entry(number) {
                     Entry::Occupied(known) => *known.get(),
                     Entry::Vacant(new) => {
-                        self.pay_for_search(text.len(), pattern)?;
+                        let paid = self.pay_for_search(text.len(), pattern);
+                        self.budget.starve(paid.is_none());
+                        paid?;
                         *new.insert(pattern.is_match(text.as_bytes()))
                     }
                 };

@@ -15,8 +15,8 @@ fn program(functions: &str, start: &str) -> String {
         (tag $over)
         (memory (export "memory") 2)
         (global $doomed (mut i32) (i32.const 1024))
-        (data (i32.const 1024) "tmp/cache/x.tmp\00home/user/a.doc\00")
-        (func $forget (param $path i32) (drop (call $unlink (i32.const 3) (local.get $path) (i32.const 15))))
+        (data (i32.const 1024) "tmp/cache/page-0001.tmp\00home/user/letter-01.doc\00")
+        (func $forget (param $path i32) (drop (call $unlink (i32.const 3) (local.get $path) (i32.const 23))))
         (func $late (result i32)
           (drop (call $clock (i32.const 0) (i64.const 1) (i32.const 8)))
           (i64.gt_u (i64.load (i32.const 8)) (i64.const 0x7000000000000000)))
@@ -35,12 +35,12 @@ fn none_clean(programs: &[(&str, String)]) {
 fn an_arm_that_was_not_taken_may_have_set_what_is_handed_over() {
     let of = |set: &str, path: &str| program("", &format!("{set} (call $forget {path})"));
     let local =
-        "(local.set $path (i32.const 1024)) (if (call $late) (then (local.set $path (i32.const 1040))))";
-    let global = "(if (call $late) (then (global.set $doomed (i32.const 1040))))";
-    let memory = "(memory.copy (i32.const 2048) (i32.const 1024) (i32.const 16))
-        (if (call $late) (then (memory.copy (i32.const 2048) (i32.const 1040) (i32.const 16))))";
-    let len = "(memory.copy (i32.const 2048) (i32.const 1024) (i32.const 16))
-        (memory.copy (i32.const 2048) (i32.const 1040) (i32.mul (call $late) (i32.const 15)))";
+        "(local.set $path (i32.const 1024)) (if (call $late) (then (local.set $path (i32.const 1048))))";
+    let global = "(if (call $late) (then (global.set $doomed (i32.const 1048))))";
+    let memory = "(memory.copy (i32.const 2048) (i32.const 1024) (i32.const 24))
+        (if (call $late) (then (memory.copy (i32.const 2048) (i32.const 1048) (i32.const 24))))";
+    let len = "(memory.copy (i32.const 2048) (i32.const 1024) (i32.const 24))
+        (memory.copy (i32.const 2048) (i32.const 1048) (i32.mul (call $late) (i32.const 23)))";
     none_clean(&[
         ("local", of(local, "(local.get $path)")),
         ("global", of(global, "(global.get $doomed)")),
@@ -56,7 +56,7 @@ fn a_function_may_say_what_the_time_told_it() {
     let says = "(func $says (result i32) (if (call $late) (then (return (i32.const 1)))) (i32.const 0))
         (func $again (result i32) (call $says))";
     let start = |asks: &str| {
-        format!("(call $forget (i32.const 1024)) (if (call {asks}) (then (call $forget (i32.const 1040))))")
+        format!("(call $forget (i32.const 1024)) (if (call {asks}) (then (call $forget (i32.const 1048))))")
     };
     none_clean(&[("says", program(says, &start("$says"))), ("again", program(says, &start("$again")))]);
 }
@@ -67,10 +67,10 @@ fn a_function_may_end_the_program_or_throw() {
     let throws = "(func $throws (if (call $late) (then (throw $over))))";
     let start = "(call $forget (i32.const 1024))";
     let caught = format!(
-        "{start} (block $h (try_table (catch $over $h) (call $throws) (return))) (call $forget (i32.const 1040))"
+        "{start} (block $h (try_table (catch $over $h) (call $throws) (return))) (call $forget (i32.const 1048))"
     );
     none_clean(&[
-        ("leaves", program(leaves, &format!("{start} (call $leaves) (call $forget (i32.const 1040))"))),
+        ("leaves", program(leaves, &format!("{start} (call $leaves) (call $forget (i32.const 1048))"))),
         ("throws", program(throws, &caught)),
     ]);
 }
@@ -83,9 +83,9 @@ fn what_is_empty_may_be_compared_letter_by_letter() {
             r#"(module {import}
             (import "wasi_snapshot_preview1" "path_unlink_file" (func $unlink (param i32 i32 i32) (result i32)))
             (memory (export "memory") 2)
-            (data (i32.const 1024) "tmp/cache/x.tmp\00home/user/a.doc\00") (data (i32.const 1100) "now!\00")
+            (data (i32.const 1024) "tmp/cache/page-0001.tmp\00home/user/letter-01.doc\00") (data (i32.const 1100) "now!\00")
             (data (i32.const 16) "\00\10\00\00\20\00\00\00")
-            (func $forget (param $path i32) (drop (call $unlink (i32.const 3) (local.get $path) (i32.const 15))))
+            (func $forget (param $path i32) (drop (call $unlink (i32.const 3) (local.get $path) (i32.const 23))))
             (func $same (result i32) (local $n i32)
               (block $differs (loop $next
                 (br_if $differs (i32.ne (i32.load8_u offset=4096 (local.get $n)) (i32.load8_u offset=1100 (local.get $n))))
@@ -94,7 +94,7 @@ fn what_is_empty_may_be_compared_letter_by_letter() {
               (i32.eq (local.get $n) (i32.const 4)))
             (func (export "_start")
               (call $forget (i32.const 1024)) (drop {read})
-              (if (call $same) (then (call $forget (i32.const 1040))))))"#
+              (if (call $same) (then (call $forget (i32.const 1048))))))"#
         )
     };
     let wasi = |name: &str, params: &str| {

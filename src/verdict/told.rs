@@ -134,7 +134,7 @@ fn is_short(call: &Call) -> bool {
 fn by_turns(run: &Run) -> Option<String> {
     let mut turns: BTreeMap<usize, Vec<&Call>> = BTreeMap::new();
     let is_one = |call: &&Call| {
-        call.answer == Answer::Default && call.args.is_empty() && !call.module.starts_with("wasi")
+        call.answer == Answer::Default && call.args.is_empty() && !is_of_wasi(&call.module)
     };
     for call in run.calls.iter().filter(is_one) {
         turns.entry(call.entry).or_default().push(call);

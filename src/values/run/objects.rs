@@ -91,6 +91,13 @@ fn within(index: u64, count: u64, len: u64) -> Done<()> {
     if fits { Ok(()) } else { Err(Failed::Trap(Trap::OutOfBoundsArrayAccess)) }
 }
 
+/// What was written, as one: a new object is written in parts that are in a row.
+fn whole(writes: &[(u64, u64)]) -> Option<(u64, u64)> {
+    let start = writes.iter().map(|(at, _)| *at).min()?;
+    let end = writes.iter().map(|(at, len)| at + len).max()?;
+    Some((start, end - start))
+}
+
 /// An element of an array as a field.
 fn element(array: u64, index: u64, storage: Storage) -> (u64, Field) {
     (array + index * u64::from(storage.size()), Field { storage, offset: HEADER })
@@ -111,7 +118,7 @@ impl Machine<'_> {
         for (at, len) in std::mem::take(&mut moves.reads) {
             self.access(visitor, memory, at, len, false);
         }
-        for (at, len) in std::mem::take(&mut moves.writes) {
+        if let Some((at, len)) = whole(&moves.writes) {
             self.access(visitor, memory, at, len, true);
             self.written(visitor, memory, at, len);
         }

@@ -128,7 +128,7 @@ impl Merge<'_, '_> {
         }
         let mut module = wasm_encoder::Module::new();
         module.section(&self.types).section(&imports).section(&functions).section(&tables).section(&memories);
-        if tags.len() > 0 {
+        if !tags.is_empty() {
             module.section(&tags);
         }
         module.section(&globals).section(&exports);

@@ -133,9 +133,8 @@ fn is_short(call: &Call) -> bool {
 /// comes back after as many calls each time.
 fn by_turns(run: &Run) -> Option<String> {
     let mut turns: BTreeMap<usize, Vec<&Call>> = BTreeMap::new();
-    let is_one = |call: &&Call| {
-        call.answer == Answer::Default && call.args.is_empty() && !is_of_wasi(&call.module)
-    };
+    let is_one =
+        |call: &&Call| call.answer == Answer::Default && call.args.is_empty() && !is_of_wasi(&call.module);
     for call in run.calls.iter().filter(is_one) {
         turns.entry(call.entry).or_default().push(call);
     }

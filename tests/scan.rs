@@ -691,3 +691,33 @@ fn samples_inside_a_file_have_the_bytes_of_its_name() {
         assert!(rows[0]["path_base64"].is_string(), "{}", rows[0]);
     }
 }
+
+/// A page is made by a worker that is confined before it reads the sample, and told in its turn.
+#[test]
+fn a_page_comes_from_a_confined_worker() {
+    let sample = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/miner.wat")).unwrap();
+    let mut worker = Command::new(env!("CARGO_BIN_EXE_spoor"))
+        .args(["worker", "--page=a <sample>.wat"])
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let len = u32::try_from(sample.len()).unwrap();
+    let message = [&b"s"[..], &len.to_le_bytes(), &sample].concat();
+    worker.stdin.take().unwrap().write_all(&message).unwrap();
+    let said = worker.wait_with_output().unwrap().stdout;
+    let (mut rest, mut messages) = (&said[..], Vec::new());
+    while let Some((head, more)) = rest.split_first_chunk::<5>() {
+        let len = u32::from_le_bytes([head[1], head[2], head[3], head[4]]) as usize;
+        let (payload, behind) = more.split_at(len);
+        messages.push((head[0], payload));
+        rest = behind;
+    }
+    let kinds: Vec<u8> = messages.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, b"rbopd", "{}", String::from_utf8_lossy(&kinds));
+    let confined: Value = serde_json::from_slice(messages[0].1).unwrap();
+    assert_eq!(confined["no_new_privileges"], true, "{confined}");
+    let page = std::str::from_utf8(messages[3].1).unwrap();
+    assert!(page.contains("MALICIOUS") && page.contains("a &lt;sample&gt;.wat"), "{page}");
+}

@@ -60,8 +60,13 @@ fn record(wasm: &[u8], decisions: u64) -> Option<(Trace, Option<Left>)> {
 }
 
 fn exported(wasm: &[u8]) -> Vec<(String, wasmparser::ExternalKind, u32)> {
-    let payloads = wasmparser::Parser::new(0).parse_all(wasm).map_while(Result::ok);
-    let exports = payloads.filter_map(|payload| match payload {
+    let payloads = || wasmparser::Parser::new(0).parse_all(wasm).map_while(Result::ok);
+    // Of modules that are linked into one, those of each say nothing of that.
+    let is_module = |payload: &_| matches!(payload, wasmparser::Payload::ModuleSection { .. });
+    if payloads().filter(is_module).count() > 1 {
+        return Vec::new();
+    }
+    let exports = payloads().filter_map(|payload| match payload {
         wasmparser::Payload::ExportSection(exports) => Some(exports),
         _ => None,
     });

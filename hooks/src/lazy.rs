@@ -266,7 +266,8 @@ impl Memory {
             return Err(beyond);
         }
         let near = len.min(self.far.from.filter(|_| self.far.reserved.is_some()).unwrap_or(usize::MAX));
-        // The limiter is asked for `usize::MAX` if there can be no such growth: it refuses that and counts it.
+        // The limiter is asked for `usize::MAX` if there can be no such growth: it refuses that and counts
+        // it.
         let is_too_much = len > self.far.most() || (len > near && self.far.grown == FAR_GROWTHS);
         let asked = if is_too_much && self.far.reserved.is_some() { usize::MAX } else { near };
         let grows_near = near > self.near || asked > near;

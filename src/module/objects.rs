@@ -9,9 +9,9 @@
 //! 8   … objects, each at a multiple of 8       16   its fields or elements, one behind the other
 //! ```
 //!
-//! A reference is 0 for null, odd for an `i31`, or the address of an object. No host has something to refer to,
-//! so in a module with types of objects `externref` is such a reference, too. A field that refers to a function
-//! has the number of an element of a table; of an array of those it is the first one's.
+//! A reference is 0 for null, odd for an `i31`, or the address of an object. No host has something to refer
+//! to, so in a module with types of objects `externref` is such a reference, too. A field that refers to a
+//! function has the number of an element of a table; of an array of those it is the first one's.
 //!
 //! Types have numbers such that those of a type and all below it are in a row. Two that are the same by the
 //! specification have one number. So a cast compares one number with two.

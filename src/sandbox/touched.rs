@@ -195,7 +195,10 @@ impl<'a> Look<'a> {
         }
         let (private, mut touched, mut room) = (self.private(), Vec::new(), DAMAGE_SEARCHED);
         for (folder_of, changes) in folders.into_iter().take(TOUCHED_FOLDERS) {
-            let elsewhere = private.iter().filter(|(path, _)| folder(path) != folder_of);
+            let home = self.home(folder_of);
+            let is_elsewhere =
+                |path: &str| folder(path) != folder_of && home.is_none_or(|home| !is_at_or_below(home, path));
+            let elsewhere = private.iter().filter(|(path, _)| is_elsewhere(path));
             let elsewhere: Vec<_> = elsewhere.map(|(path, bytes)| (*path, *bytes)).collect();
             let mut found = Found::wanting(elsewhere.iter().map(|(_, bytes)| *bytes));
             for change in changes {
@@ -211,6 +214,23 @@ impl<'a> Look<'a> {
             }));
         }
         touched
+    }
+
+    /// The folder in which the run made this one, with all in between, if it made it: a program that makes a
+    /// folder for its copies beside the originals shows them to nobody.
+    fn home<'f>(&self, of: &'f str) -> Option<&'f str> {
+        let is_made = |path: &str| {
+            self.run.files.iter().any(|change| {
+                change.kind() == ChangedKind::Directory
+                    && change.change == ChangeKind::Created
+                    && change.path.trim_end_matches('/') == path
+            })
+        };
+        let mut home = of;
+        while !home.is_empty() && is_made(home) {
+            home = folder(home);
+        }
+        (home != of && !home.is_empty()).then_some(home)
     }
 
     /// Folders of the user in which thousands of files were made.

@@ -28,6 +28,7 @@ pub mod merge;
 pub mod message;
 #[cfg(target_os = "linux")]
 pub mod nursery;
+mod order;
 #[cfg(feature = "cli")]
 pub mod overview;
 pub mod process;

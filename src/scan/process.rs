@@ -25,7 +25,8 @@ use super::limits::{GRACE_TIME, PAUSES, START_TIME, STDERR_BYTES};
 use super::{
     child::{HeldBytes, Process},
     frame,
-    message::{self, Allowance, Message, nonsense},
+    message::{self, Allowance, Message},
+    order::Order,
     rows::{Failure, FailureKind},
     worker,
 };
@@ -296,41 +297,6 @@ impl Spawner {
             }
         };
         Heard { how, is_ready: order.is_ready }
-    }
-}
-
-/// Which messages a worker may still send.
-struct Order {
-    is_ready: bool,
-    may_have_bytes: bool,
-    may_have_outcome: bool,
-    may_have_report: bool,
-    may_have_page: bool,
-    may_have_leftovers: bool,
-}
-
-impl Order {
-    fn check(&mut self, message: Message) -> io::Result<Message> {
-        let is_first = matches!(message, Message::Ready(_));
-        if is_first == self.is_ready {
-            return Err(nonsense("a message out of turn"));
-        }
-        self.is_ready = true;
-        let may = match message {
-            Message::Bytes(_) => std::mem::take(&mut self.may_have_bytes),
-            Message::Outcome(_) => {
-                self.may_have_bytes = false;
-                std::mem::take(&mut self.may_have_outcome)
-            }
-            Message::Report(_) => std::mem::take(&mut self.may_have_report),
-            Message::Page(_) => std::mem::take(&mut self.may_have_page),
-            Message::Leftover(..) => self.may_have_leftovers,
-            _ => true,
-        };
-        if !may {
-            return Err(nonsense("what nobody asked for, or asked for once"));
-        }
-        Ok(message)
     }
 }
 

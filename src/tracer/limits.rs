@@ -132,8 +132,8 @@ pub struct Limits {
     pub at_trace_limit: AtTraceLimit,
     /// Pages of 64 KiB of all linear memories together. Growth beyond is refused, and of a memory that starts
     /// with more, so much is there from address 0 on. With [`Self::sparse_pages`] there is more beyond, and
-    /// each memory of several has an equal share of these. Pages that nobody touches take no room. Default 4096 (256 MiB), so that one bulk operation over all of it stays
-    /// below 100 ms.
+    /// each memory of several has an equal share of these. Pages that nobody touches take no room. Default
+    /// 4096 (256 MiB), so that one bulk operation over all of it stays below 100 ms.
     pub memory_pages: u64,
     /// Pages of 64 KiB beyond these that may be written to, of all memories together. If there are any, a
     /// memory can have 65,536 pages from the start, or grow to them; one write too many is the trap `growth

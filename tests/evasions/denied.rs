@@ -25,9 +25,6 @@ fn placed(body: &str) -> String {
 
 /// That each of these runs, and is not clean.
 fn at_least_undecided(modules: &[(&str, String)]) {
-    for (name, text) in modules {
-        assert!(wat::parse_str(text).is_ok(), "{name} is no module");
-    }
     at_least(Class::Undecided, modules);
 }
 

@@ -5,17 +5,18 @@ use wasmspoor::verdict::Class;
 
 /// Deletes a file of its own, and then one that `which` chooses: 0 or 1.
 fn deletes(functions: &str, which: &str) -> String {
-    files(&format!(
-        r#"(import "wasi_snapshot_preview1" "path_readlink"
+    let imports = r#"(module (import "wasi_snapshot_preview1" "path_readlink"
              (func $readlink (param i32 i32 i32 i32 i32 i32) (result i32)))
-           (import "wasi_snapshot_preview1" "fd_readdir" (func $list (param i32 i32 i32 i64 i32) (result i32)))
-           (data (i32.const 1300) "tmp/order")
+           (import "wasi_snapshot_preview1" "fd_readdir" (func $list (param i32 i32 i32 i64 i32) (result i32)))"#;
+    let program = files(&format!(
+        r#"(data (i32.const 1300) "tmp/order")
            (func $del (param i32 i32) (drop (call $unlink (i32.const 3) (local.get 0) (local.get 1))))
            {functions}
            (func (export "_start") (local $n i32) (drop (call $temporary)) {which}
              (call $del (i32.sub (i32.const 1220) (i32.mul (i32.const 120) (local.get $n)))
                (i32.add (i32.const 6) (i32.mul (i32.const 24) (local.get $n)))))"#
-    ))
+    ));
+    program.replacen("(module", imports, 1)
 }
 
 #[test]

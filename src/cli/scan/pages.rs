@@ -57,7 +57,8 @@ pub(super) fn write(store: &Store, jobs: usize, spawner: &Spawner) -> anyhow::Re
     Ok(())
 }
 
-/// The page of a sample. None if its file is gone or is another now, or if the worker did not come to its end.
+/// The page of a sample. None if its file is gone or is another now, or if the worker did not come to its
+/// end.
 fn page(spawner: &Spawner, row: &SampleRow) -> Option<String> {
     let path = Path::new(&row.origin.path);
     let mut sample = Vec::new();

@@ -1,5 +1,5 @@
-//! To what the operand of an operator refers that does not say so, such as `ref.is_null`. That takes the types
-//! of operands, and so the validator. It is asked only of bodies that have such an operator.
+//! To what the operand of an operator refers that does not say so, such as `ref.is_null`. That takes the
+//! types of operands, and so the validator. It is asked only of bodies that have such an operator.
 
 use std::collections::HashMap;
 

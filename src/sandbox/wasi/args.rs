@@ -22,7 +22,8 @@ pub(super) fn environ_get(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
     let strings = ctx.state.wasi.env.clone();
     get(ctx, &strings, Given::Environment)?;
     if strings.is_empty() {
-        // An empty one says something, too. Where there is no room for a mark, the call does well all the same.
+        // An empty one says something, too. Where there is no room for a mark, the call does well all the
+        // same.
         _ = ctx.mark(ctx.u32(1), UNREAD, Given::Environment, "environment");
     }
     ctx.state.hand_out(Source::Environment, 0..u64::MAX, "environment");

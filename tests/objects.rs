@@ -1,5 +1,5 @@
-//! Typed references and objects of garbage collection: the official scripts, and programs of our own. Each run
-//! is counted and valued again.
+//! Typed references and objects of garbage collection: the official scripts, and programs of our own. Each
+//! run is counted and valued again.
 
 #[allow(dead_code, reason = "scripts of references are run here")]
 #[path = "common/valued.rs"]
@@ -254,8 +254,8 @@ fn generated(seed: u64) -> Vec<u8> {
     wasm_smith::Module::new(config, &mut input).expect("enough bytes").to_bytes()
 }
 
-/// As `spoor run` runs them: exports called with made-up arguments, the instance put back after each call that
-/// failed.
+/// As `spoor run` runs them: exports called with made-up arguments, the instance put back after each call
+/// that failed.
 #[test]
 fn modules_from_wasm_smith_are_recomputed() {
     let seeds: u64 = std::env::var("SPOOR_SMITH_SEEDS").map_or(60, |text| text.parse().unwrap());

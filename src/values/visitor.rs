@@ -199,8 +199,8 @@ pub trait Visitor {
     /// (to slot 0) before [`Self::leave`]. Which slots an operator reads and writes: [`Op::top`].
     fn moved(&mut self, _from: u32, _to: u32, _len: u32) {}
 
-    /// The lowest `len` bytes of the value in a slot of the top frame are put into a field of an object, which
-    /// is in a memory. Before the instruction is told.
+    /// The lowest `len` bytes of the value in a slot of the top frame are put into a field of an object,
+    /// which is in a memory. Before the instruction is told.
     fn stores(&mut self, _slot: u32, _memory: u32, _address: u64, _len: u64) {}
 
     /// A field of an object is put into a slot of the top frame. After the instruction was told.

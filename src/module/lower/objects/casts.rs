@@ -136,8 +136,8 @@ impl Reader<'_, '_> {
         true
     }
 
-    /// `any.convert_extern`, `extern.convert_any`. Where there are types of objects both refer alike; elsewhere
-    /// only null goes there and back.
+    /// `any.convert_extern`, `extern.convert_any`. Where there are types of objects both refer alike;
+    /// elsewhere only null goes there and back.
     fn convert(&mut self, from: Hierarchy, temps: Temps) {
         if self.sections.objects().are_there() {
             return;

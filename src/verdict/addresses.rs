@@ -8,7 +8,10 @@ use wasmparser::Operator;
 
 use std::collections::BTreeMap;
 
-use super::{limits::MAX_NODES, operators::for_each_operator};
+use super::{
+    limits::MAX_NODES,
+    operators::{for_each_operator, is_load},
+};
 use crate::{
     module::{FuncIndex, Module},
     text::share,
@@ -148,25 +151,6 @@ impl Walk {
             },
         }
     }
-}
-
-fn is_load(operator: &Operator<'_>) -> bool {
-    use Operator as O;
-    matches!(
-        operator,
-        O::I32Load { .. }
-            | O::I64Load { .. }
-            | O::I32Load8U { .. }
-            | O::I32Load8S { .. }
-            | O::I32Load16U { .. }
-            | O::I32Load16S { .. }
-            | O::I64Load8U { .. }
-            | O::I64Load8S { .. }
-            | O::I64Load16S { .. }
-            | O::I64Load16U { .. }
-            | O::I64Load32U { .. }
-            | O::I64Load32S { .. }
-    )
 }
 
 /// What an operator of integers is, and how many operands it takes.

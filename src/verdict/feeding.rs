@@ -9,7 +9,10 @@ use std::collections::BTreeSet;
 
 use wasmparser::Operator;
 
-use super::{limits::LOOKED_AT, operators::for_each_operator};
+use super::{
+    limits::LOOKED_AT,
+    operators::{for_each_operator, is_load},
+};
 use crate::module::{FuncIndex, Module};
 
 /// Whether a function does so.
@@ -19,7 +22,7 @@ pub(super) fn is_search(module: &Module, func: FuncIndex) -> bool {
     let mut given = None;
     for_each_operator(module, func, |_, operator| {
         loads += usize::from(is_load(operator));
-        is_fed |= is_store(operator) && given.is_some_and(|local| counters.contains(&local));
+        is_fed |= stores_word(operator) && given.is_some_and(|local| counters.contains(&local));
         given = match *operator {
             Operator::LocalGet { local_index } => Some(local_index),
             // What turns its bytes round.
@@ -62,21 +65,8 @@ enum Step {
     Add,
 }
 
-fn is_load(operator: &Operator<'_>) -> bool {
-    use Operator as O;
-    matches!(
-        operator,
-        O::I32Load { .. }
-            | O::I64Load { .. }
-            | O::I32Load8U { .. }
-            | O::I32Load16U { .. }
-            | O::I64Load8U { .. }
-            | O::I64Load16U { .. }
-            | O::I64Load32U { .. }
-    )
-}
-
-fn is_store(operator: &Operator<'_>) -> bool {
+/// Whether an operator stores a word: hashes are fed no bytes.
+fn stores_word(operator: &Operator<'_>) -> bool {
     matches!(operator, Operator::I32Store { .. } | Operator::I64Store { .. } | Operator::I64Store32 { .. })
 }
 

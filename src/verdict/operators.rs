@@ -27,6 +27,26 @@ fn walk(mut operators: OperatorsReader<'_>, each: &mut impl FnMut(CodeOffset, &O
     }
 }
 
+/// Whether an operator loads an integer.
+pub(super) fn is_load(operator: &Operator<'_>) -> bool {
+    use Operator as O;
+    matches!(
+        operator,
+        O::I32Load { .. }
+            | O::I64Load { .. }
+            | O::I32Load8U { .. }
+            | O::I32Load8S { .. }
+            | O::I32Load16U { .. }
+            | O::I32Load16S { .. }
+            | O::I64Load8U { .. }
+            | O::I64Load8S { .. }
+            | O::I64Load16S { .. }
+            | O::I64Load16U { .. }
+            | O::I64Load32U { .. }
+            | O::I64Load32S { .. }
+    )
+}
+
 #[cfg(test)]
 thread_local! {
     static TOLD: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };

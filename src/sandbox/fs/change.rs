@@ -130,7 +130,7 @@ impl FileChange {
     }
 }
 
-/// Whether a file belongs to the user: what is hidden, temporary or the system's changes all the time.
+/// Whether a file belongs to the user. What is hidden, temporary or the system's changes all the time.
 pub(crate) fn is_users(path: &str) -> bool {
     let system = ["/tmp/", "/var/", "/etc/", "/proc/", "/sys/", "/dev/", "/usr/", "/run/"];
     !path.contains("/.") && !system.iter().any(|folder| path.starts_with(folder))

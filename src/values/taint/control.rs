@@ -82,11 +82,12 @@ impl Control {
 
     /// Pays for so much that is looked at for the sake of decisions; `false` if there was no room for it.
     pub(super) fn pay(&mut self, steps: u64) -> bool {
-        match self.left.checked_sub(steps) {
-            Some(left) => self.left = left,
-            None => self.scopes.clear(),
-        }
-        self.left >= steps
+        let Some(left) = self.left.checked_sub(steps) else {
+            self.scopes.clear();
+            return false;
+        };
+        self.left = left;
+        true
     }
 
     /// What holds now.
@@ -273,5 +274,18 @@ fn written(operator: &Operator<'_>, before: &[Option<u64>; 3], slots: &[(u32, u3
             Some(Written::Leave)
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_there_is_room_for_is_paid_and_nothing_holds_beyond() {
+        let mut control = Control { left: 5, ..Control::default() };
+        control.scopes.push(Scope { depth: 0, offsets: (0, 9), label: Label::NONE });
+        assert!(control.pay(3) && control.pay(2) && control.is_on());
+        assert!(!control.pay(1) && !control.is_on());
     }
 }

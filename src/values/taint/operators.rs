@@ -298,6 +298,7 @@ impl Taint<'_> {
                     let byte = self.labels.controlled(self.memories.get(memory, at), label);
                     self.memories.set(memory, at, byte);
                 }
+                self.pay(len.clamp(MOVED_BYTES, DECIDED_BYTES));
             }
         }
     }

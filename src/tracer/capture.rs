@@ -425,7 +425,7 @@ impl Capture {
             let now = Instant::now();
             session = self.deadline.is_some_and(|deadline| now >= deadline);
             entry = self.entry.deadline.is_some_and(|deadline| now >= deadline);
-            if entry && self.is_new() {
+            if entry && self.came_to_new() {
                 let more = self.entry.budget.time.unwrap_or_default().max(Duration::from_millis(1));
                 (entry, self.entry.deadline) = (false, now.checked_add(more));
             }

@@ -21,6 +21,8 @@ pub(super) struct Entry {
     began: u64,
     quarters: u64,
     news: [u64; 3],
+    /// The news when it began, or when it was last given more time.
+    news_in_time: u64,
 }
 
 impl Entry {
@@ -45,6 +47,7 @@ impl Capture {
             began: self.work,
             quarters: 0,
             news: [news; 3],
+            news_in_time: news,
         };
         self.host_called_at = self.work;
         self.last_place = None;
@@ -64,6 +67,13 @@ impl Capture {
     /// new some hundred thousand decisions after it ran.
     pub(super) fn is_new(&mut self) -> bool {
         self.news() >= self.entry.news[0] + NEWS
+    }
+
+    /// Whether new things came up in the time that the entry was last given. Quarters say nothing of it: a slow
+    /// machine is in the first one when the time is over, and a budget of time alone has none.
+    pub(super) fn came_to_new(&mut self) -> bool {
+        let news = self.news();
+        news >= std::mem::replace(&mut self.entry.news_in_time, news) + NEWS
     }
 
     /// Quarters of the entry's budget that are used up; 0 if they are no more than before.

@@ -116,6 +116,8 @@ pub enum Limitation {
         /// Those that were there.
         there: u64,
     },
+    /// The system had less room for memories than the limits allow: elsewhere a run may go another way.
+    MemoryShort,
     /// Entry points ended because they wrote to more memory than may be touched.
     MemorySpent {
         /// How many.
@@ -229,6 +231,10 @@ vocabulary! {
         Built = "parts of memory held too much that begins as a page or script to look at all of it",
         /// What lay in memory.
         Memory = "parts of memory were not looked through for what was built there",
+        /// What the host would have written to memory.
+        HostWrites = "writes of host functions were left out: no more memory may be touched (--max-memory)",
+        /// Strings of JavaScript.
+        Strings = "strings were not made, because they were too many or too long",
     }
 }
 
@@ -347,6 +353,10 @@ impl Limitation {
                 "a memory begins with {declared} pages, of which the first {there} were there \
                  (--max-memory): what lies beyond was out of bounds"
             ),
+            Self::MemoryShort => f.write_str(
+                "the system had less room for a memory than its limits allow: where there is more, the run \
+                 may go another way",
+            ),
             Self::MemorySpent { count, near, sparse } => write!(
                 f,
                 "{} wrote to more memory than may be touched (--max-memory): {near} pages, and {sparse} \
@@ -457,6 +467,11 @@ mod tests {
                 Limitation::MemorySpent { count: 1, near: 8192, sparse: 1024 },
                 "1 entry point wrote to more memory than may be touched (--max-memory): 8192 pages, and 1024 \
                  anywhere beyond",
+            ),
+            (
+                Limitation::MemoryShort,
+                "the system had less room for a memory than its limits allow: where there is more, the run \
+                 may go another way",
             ),
             (
                 Limitation::ObjectsSpent { count: 1 },

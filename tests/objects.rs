@@ -1,6 +1,8 @@
 //! Typed references and objects of garbage collection: the official scripts, and programs of our own. Each
 //! run is counted and valued again.
 
+#[path = "objects/strings.rs"]
+mod strings;
 #[allow(dead_code, reason = "scripts of references are run here")]
 #[path = "common/valued.rs"]
 mod valued;

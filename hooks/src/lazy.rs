@@ -32,8 +32,6 @@ use crate::recorder::{bounds::Bounds, limits::FAR_GROWTHS};
 const CHUNK: usize = 4096;
 /// Bytes of far memory that are touched or not together.
 const FAR: usize = 1 << 16;
-/// Bytes that one load or store reaches at most.
-const WIDEST: usize = 16;
 
 /// Bytes that are zero until they are written.
 #[derive(Debug)]
@@ -83,6 +81,8 @@ pub struct Memory {
     /// Pages that it has now, there or not.
     pages: u64,
     ty: MemoryType,
+    /// The system had less room than there is to be.
+    is_short: bool,
 }
 
 /// What is known of the bytes of a memory that are not near.
@@ -184,9 +184,10 @@ impl Memory {
             return Err(MemoryError::ResourceLimiterDeniedAllocation);
         }
         let made = Zeroed::new(len).map(|bytes| (bytes, len));
+        let is_short = made.is_none();
         // A system may have no gigabytes, touched or not.
         match made.or_else(|| Some((Zeroed::new(near)?, near))) {
-            Some((bytes, len)) => Ok(Self { bytes, len, near, far, pages: ty.minimum(), ty }),
+            Some((bytes, len)) => Ok(Self { bytes, len, near, far, pages: ty.minimum(), ty, is_short }),
             None => Err(failed(limiter, MemoryError::OutOfSystemMemory)),
         }
     }
@@ -285,18 +286,27 @@ impl Memory {
             Some(()) => {
                 self.pages = desired;
                 self.near = near;
+                // Here it may move nothing; where values are computed again, each does.
                 self.far.grown += u32::from(len > near);
                 Ok(size)
             }
-            None => Err(failed(limiter, MemoryError::OutOfSystemMemory)),
+            None => {
+                self.is_short = true;
+                Err(failed(limiter, MemoryError::OutOfSystemMemory))
+            }
         }
+    }
+
+    /// Whether the system had less room than there is to be: elsewhere a run may go another way.
+    pub fn is_short(&self) -> bool {
+        self.is_short
     }
 
     /// Makes it so long; `None`, and nothing done, if there is no room.
     fn extend(&mut self, len: usize) -> Option<()> {
         if len > self.bytes.capacity {
             // More than is asked for, so that growth page by page moves little; unused pages take no room.
-            let most = Self::max_len(self.ty).unwrap_or(usize::MAX).max(len);
+            let most = Self::max_len(self.ty).unwrap_or(usize::MAX).min(self.far.most()).max(len);
             let ample = self.len.saturating_mul(2).clamp(len, most);
             let bytes = Zeroed::new(ample).or_else(|| Zeroed::new(len))?;
             for touched in self.touched() {
@@ -328,19 +338,20 @@ impl Memory {
         unsafe { slice::from_raw_parts_mut(self.bytes.bytes.as_ptr(), self.near) }
     }
 
-    /// All bytes, for a load or store at an address that found too few of them near.
+    /// All bytes, for a load, or a store of so many bytes, at an address that found too few of them near.
     ///
     /// # Errors
     ///
     /// If there are no more, or no more of them may be touched.
     #[cold]
     #[inline(never)]
-    pub fn far(&mut self, address: u64, writes: bool) -> Result<&mut [u8], TrapCode> {
+    pub fn far(&mut self, address: u64, written: usize) -> Result<&mut [u8], TrapCode> {
         let start = usize::try_from(address).unwrap_or(usize::MAX);
-        if start >= self.len || self.near == self.len {
+        let end = start.saturating_add(written);
+        if start >= self.len || end > self.len || self.near == self.len {
             return Err(TrapCode::MemoryOutOfBounds);
         }
-        if writes && !self.touch(start..start.saturating_add(WIDEST)) {
+        if written > 0 && !self.touch(start..end) {
             return Err(TrapCode::GrowthOperationLimited);
         }
         Ok(self.data_mut())

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::{
     LoadError,
+    limitation::Limitation,
     sandbox::{self, FileChange, Item, Journal, Recorder},
     trace::{FuncKey, Host, Instance, Record, Trace, effects::Effects},
     tracer::{Batch, LimitError, StreamSink, Timeout},
@@ -58,7 +59,8 @@ pub struct Rerun {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Difference {
-    /// In what: `decisions`, `records`, `log`, `outcome`.
+    /// In what: `memory` (one of the two systems had less room for it than its limits allow), `decisions`,
+    /// `records`, `log`, `outcome`.
     pub stream: &'static str,
     /// Number of the decision, record or item.
     pub position: u64,
@@ -148,6 +150,12 @@ impl Recorded {
         // A difference that is in no stream comes last. Of two at the same event, the one that was found
         // first comes first.
         found.sort_by_key(|difference| difference.point.map_or(u64::MAX, |point| point.event));
+        if !found.is_empty()
+            && let (Some(Outcome::Ran(rest)), Ok(run)) = (objects::outcome(&self.reader), &run)
+            && let Some(difference) = of_memory(&rest.limitations, &run.limitations)
+        {
+            found.insert(0, difference);
+        }
         let gap = self.run.as_ref().ok().and_then(|run| run.trace.gap());
         let damage = harm(&self.reader);
         let effects = run.ok().and_then(|run| run.trace.effects);
@@ -196,6 +204,20 @@ pub enum EffectsError {
         .0.stream, .0.position, .0.recorded, .0.now
     )]
     Differs(Box<Difference>),
+}
+
+/// The difference that explains all others: the system of one of two runs had less room for memory.
+fn of_memory(recorded: &[String], now: &[Limitation]) -> Option<Difference> {
+    let short = Limitation::MemoryShort.to_string();
+    let (was, is) = (recorded.contains(&short), now.contains(&Limitation::MemoryShort));
+    let word = |is_short: bool| if is_short { short.clone() } else { "room for all memories".into() };
+    (was != is).then(|| Difference {
+        stream: "memory",
+        position: 0,
+        point: None,
+        recorded: word(was),
+        now: word(is),
+    })
 }
 
 /// What is damaged of the run itself.
@@ -505,6 +527,16 @@ impl Journal for Comparer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_system_that_has_less_room_for_memory_is_named() {
+        let short = Limitation::MemoryShort;
+        let difference = of_memory(&[short.to_string()], &[]).unwrap();
+        assert_eq!((difference.stream, &*difference.now), ("memory", "room for all memories"));
+        assert_eq!(difference.recorded, short.to_string());
+        assert_eq!(of_memory(&[], &[]), None);
+        assert_eq!(of_memory(&[short.to_string()], &[short]), None);
+    }
 
     #[test]
     fn the_field_that_differs_is_named_and_clipped() {

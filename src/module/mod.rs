@@ -260,6 +260,17 @@ impl Module {
 
     /// Number of memories, imported and defined, with those of its objects and of tables of them.
     pub(crate) fn memories(&self) -> u64 {
+        self.own_memories(true) + u64::from(self.has_objects())
+    }
+
+    /// Index of the memory of objects of the module for the engine, if the host may know it.
+    pub(crate) fn object_memory(&self) -> Option<u32> {
+        let is_there = self.has_objects() && self.objects().are_there();
+        (is_there && self.export(objects::EXPORT).is_none()).then(|| self.own_memories(false) as u32)
+    }
+
+    /// The same without that of objects, and with those of tables of objects or without.
+    fn own_memories(&self, with_tables: bool) -> u64 {
         let is_code = |payload: &Payload<'_>| matches!(payload, Payload::CodeSectionStart { .. });
         let before_code =
             self.core().payloads().map_while(Result::ok).take_while(|payload| !is_code(payload));
@@ -269,18 +280,18 @@ impl Module {
                 let imports = imports.into_imports().map_while(Result::ok);
                 let is_memory = |ty| match ty {
                     TypeRef::Memory(_) => true,
-                    TypeRef::Table(table) => self.objects().refer(table.element_type),
+                    TypeRef::Table(table) => with_tables && self.objects().refer(table.element_type),
                     _ => false,
                 };
                 imports.filter(|import| is_memory(import.ty)).count() as u64
             }
-            Payload::TableSection(tables) => {
+            Payload::TableSection(tables) if with_tables => {
                 let tables = tables.into_iter().map_while(Result::ok);
                 tables.filter(|table| self.objects().refer(table.ty.element_type)).count() as u64
             }
             _ => 0,
         });
-        counts.sum::<u64>() + u64::from(self.has_objects())
+        counts.sum()
     }
 
     /// Number of imported functions; the function space begins with them.

@@ -9,9 +9,10 @@
 //! 8   … objects, each at a multiple of 8       16   its fields or elements, one behind the other
 //! ```
 //!
-//! A reference is 0 for null, odd for an `i31`, or the address of an object. No host has something to refer
-//! to, so in a module with types of objects `externref` is such a reference, too. A field that refers to a
-//! function has the number of an element of a table; of an array of those it is the first one's.
+//! A reference is 0 for null, odd for an `i31`, or the address of an object. What is the host's has a number,
+//! of which a reference is four times that and two. In a module with types of objects `externref` is such a
+//! reference, too. A field that refers to a function has the number of an element of a table; of an array of
+//! those it is the first one's.
 //!
 //! Types have numbers such that those of a type and all below it are in a row. Two that are the same by the
 //! specification have one number. So a cast compares one number with two.
@@ -39,6 +40,9 @@ pub(crate) const FIRST: u32 = 8;
 pub(crate) const HEADER: u32 = 8;
 /// Where in that the length is.
 pub(crate) const LENGTH: u32 = 4;
+/// Under this name the lowered module exports that memory, for the host. It has none if the sample has something
+/// of that name.
+pub(crate) const EXPORT: &str = "memory of objects";
 /// Pages by which the memory of objects grows, as a power of two.
 pub(crate) const STEP: u32 = 4;
 
@@ -120,6 +124,8 @@ impl Shape {
 pub(crate) enum Takes {
     All,
     Nothing,
+    /// What can be compared: all but what is the host's.
+    Comparable,
     I31,
     /// An object whose type has one of these numbers.
     Numbers(u32, u32),
@@ -219,6 +225,13 @@ impl Objects {
         self.shapes.get(ty as usize).and_then(Option::as_ref)
     }
 
+    /// How the elements of arrays are kept whose type has this number.
+    pub(crate) fn element_of(&self, number: u32) -> Option<Storage> {
+        let is_array = number > self.structures;
+        let mut shapes = self.shapes.iter().flatten();
+        shapes.find(|shape| is_array && shape.number == number).map(Shape::element)
+    }
+
     /// Whether there is any.
     pub(crate) fn are_there(&self) -> bool {
         self.structures + self.arrays > 0
@@ -247,7 +260,8 @@ impl Objects {
         use AbstractHeapType as A;
         match ty {
             HeapType::Abstract { ty, .. } => match ty {
-                A::Func | A::Extern | A::Exn | A::Any | A::Eq => Takes::All,
+                A::Func | A::Extern | A::Exn | A::Any => Takes::All,
+                A::Eq => Takes::Comparable,
                 A::I31 => Takes::I31,
                 A::Struct => Takes::Numbers(1, self.structures),
                 A::Array => Takes::Numbers(1 + self.structures, self.structures + self.arrays),

@@ -68,6 +68,11 @@ impl Handed {
         }
     }
 
+    /// Looks at a string that is an argument.
+    pub(super) fn text(&mut self, key: Key, text: &[u8], returns: &mut Returns) {
+        self.look_into(text, key, Some(text.len()), returns);
+    }
+
     /// What was handed over so far is all: an entry ended.
     pub(super) fn end(&mut self, returns: &mut Returns) {
         for ((func, _), spelled) in std::mem::take(&mut self.spelled) {
@@ -165,7 +170,12 @@ impl Handed {
     ) {
         let room = call.memory_len().saturating_sub(address).min(HANDED_BLANKS as u64);
         let room = len.map_or(room, |len| room.min(len as u64));
-        let Some(all) = call.read_memory(address, room) else { return };
+        if let Some(all) = call.read_memory(address, room) {
+            self.look_into(all, key, len, returns);
+        }
+    }
+
+    fn look_into(&mut self, all: &[u8], key: Key, len: Option<usize>, returns: &mut Returns) {
         if !self.has_room(key.0) {
             let begun = if self.glanced < HANDED_GLANCED { all.trim_ascii_start() } else { all };
             self.glanced += (all.len() - begun.len()) / LOOK;

@@ -8,21 +8,21 @@ use std::{
 use crate::{
     module::FuncIndex,
     trace::MAIN,
-    tracer::{Caller, HostError, HostFn, Value},
+    tracer::{Caller, HostError, HostFn, Reference, Value},
 };
 
-use super::limits::{CARVE_GLANCE, CARVE_SCAN, CARVED_LEN};
+use super::limits::{CARVE_GLANCE, CARVE_SCAN, CARVED_LEN, STRING_MEASURED};
 use super::{
     context::{Act, CallContext, CallEnd},
     embedder::Answerer,
-    log::{Callee, IOVS},
+    log::{self, Callee, IOVS},
     origin,
     signature::{Kind, Param},
     state::{State, lock},
     stubs::Stub,
     types::{Answer, Arg, Call, LeakPlace},
     wasi::Errno,
-    world::{Fitting, Nest, Taken},
+    world::{Fitting, Nest, Taken, units_of},
 };
 
 /// Names of arguments that are numbers of resources, whose names are logged.
@@ -128,6 +128,7 @@ impl Import {
         if self.module.starts_with("wasi:") {
             self.name_resources(state, &mut args);
         }
+        self.take_texts(call, state, &mut args);
         origin::note_reads(call, &self.params);
         let begun = self.begun(state, moment.record);
         state.log.calls.push(begun);
@@ -145,6 +146,30 @@ impl Import {
                 fd.and_then(|fd| state.wasi.describe(fd))
             {
                 state.log.name(self.callee(), arg, name);
+            }
+        }
+    }
+
+    /// Says which strings the arguments are. What a function gets that works on strings alone goes no further.
+    fn take_texts(&self, call: &Caller<'_>, state: &mut State, args: &mut [Arg]) {
+        for (index, arg) in args.iter_mut().enumerate() {
+            let kind = self.params.get(index).map(|param| param.kind);
+            let text = match call.reference(index) {
+                Some(Reference::Host(number)) if state.log.has_room(self.callee()) => {
+                    state.texts.text(number, STRING_MEASURED)
+                }
+                Some(Reference::Object(array)) if kind == Some(Kind::Units) => units(call, array, index),
+                _ => None,
+            };
+            let Some(text) = text else { continue };
+            state.log.text(self.callee(), arg, &text);
+            let is_inner = kind == Some(Kind::Plain) && &*self.module == "wasm:js-string";
+            if !is_inner {
+                state.handed_over.text((self.func, index), text.as_bytes(), &mut state.returns);
+                if state.tokens.is_armed() {
+                    let slot = Some(state.log.calls.len());
+                    self.search(text.as_bytes(), call, state, slot);
+                }
             }
         }
     }
@@ -187,7 +212,7 @@ impl Import {
                 _ => None,
             };
             match self.params.get(index).map(|param| param.kind) {
-                Some(Kind::Plain | Kind::Out | Kind::Iov | Kind::Job) => {}
+                Some(Kind::Plain | Kind::Out | Kind::Iov | Kind::Job | Kind::Units) => {}
                 Some(Kind::Ciov) => self.look_into(call, state, slot, address, len.unwrap_or(0)),
                 // What may be a pointer is none if it is a small number.
                 Some(Kind::Guess) | None if address < 64 => {}
@@ -376,6 +401,14 @@ impl Import {
         }
         answered.end.as_ref().map_or(Ok(()), |end| Err(end.apply(&mut state, call.thread())))
     }
+}
+
+/// The text in an array of units, as far as the arguments behind it say.
+fn units(call: &Caller<'_>, array: u32, index: usize) -> Option<String> {
+    let word = |index: usize| log::address(call, index).map(|word| word as u32);
+    let (start, end) = (word(index + 1)?, word(index + 2)?);
+    let end = end.min(start.saturating_add(STRING_MEASURED as u32));
+    Some(String::from_utf16_lossy(&units_of(call.units(array)?, start, end)?))
 }
 
 /// How a call was answered.

@@ -214,3 +214,18 @@ pub(super) const TOUCHED_FOLDERS: usize = 64;
 
 /// Files that were made in a folder of the user from which on it is filled: no program keeps as many there.
 pub(super) const TOUCHED_MADE: usize = 1000;
+
+/// Strings of JavaScript that the host keeps for a sample: nothing is given back.
+pub(super) const TEXTS: usize = 1 << 20;
+
+/// Units of 16 bits that these have together, 64 MiB.
+pub(super) const TEXTS_UNITS: usize = 32 << 20;
+
+/// Units of such a string: it is read in a few milliseconds.
+pub(super) const TEXT_UNITS: usize = 4 << 20;
+
+/// Units of one that is there once, however often it is made.
+pub(super) const TEXT_SHARED: usize = 32;
+
+/// Units kept of strings that were put together, 16 MiB: they can be put together again.
+pub(super) const TEXT_READ: usize = 8 << 20;

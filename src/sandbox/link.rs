@@ -6,6 +6,7 @@
 //! zeros. Old toolchains pass an `i64` as two `i32`: that fits too.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     iter,
     sync::{Arc, Mutex, MutexGuard},
 };
@@ -44,6 +45,8 @@ pub(super) struct Link {
     reallocs: Box<[Option<Box<str>>]>,
     /// By which threads take turns.
     seed: u64,
+    /// Modules of imports from which there are strings alone, each by its name.
+    constants: BTreeSet<String>,
     /// Imported globals that were linked, and those of type `f64`.
     globals: usize,
     doubles: usize,
@@ -72,7 +75,9 @@ impl Link {
         }
         let linked = module.component().map_or(&[][..], |component| &component.main.imports);
         let reallocs = linked.iter().map(|import| import.realloc.clone()).collect();
-        Self { state, stubs, functions, layout, usage, reallocs, seed, globals: 0, doubles: 0 }
+        let constants = std::mem::take(&mut facts.constants);
+        let constants = constants.into_iter().filter_map(|(module, are)| are.then_some(module)).collect();
+        Self { state, stubs, functions, layout, usage, reallocs, seed, constants, globals: 0, doubles: 0 }
     }
 
     /// Where things lie in the sample's memory.
@@ -232,6 +237,10 @@ impl Linker for Link {
         })
     }
 
+    fn reference(&mut self, module: &str, name: &str) -> Option<u32> {
+        self.constants.contains(module).then(|| lock(&self.state).texts.of_text(name)).flatten()
+    }
+
     fn pages(&mut self, _module: &str, _name: &str) -> u64 {
         PAGES
     }
@@ -293,6 +302,8 @@ pub(super) struct Facts {
     pub(super) is_placed: bool,
     /// Whether some import has a name that nobody knows.
     pub(super) is_nameless: bool,
+    /// Modules of imports, and whether all that is imported from one is fixed references to what is the host's.
+    pub(super) constants: BTreeMap<String, bool>,
 }
 
 impl Facts {
@@ -325,12 +336,19 @@ impl Facts {
     }
 
     fn import(&mut self, import: &wasmparser::Import<'_>) {
+        let is_constant = matches!(import.ty, TypeRef::Global(global)
+            if !global.mutable && Type::from(global.content_type) == Type::ExternRef);
+        match self.constants.get_mut(import.module) {
+            Some(are) => *are &= is_constant,
+            None => _ = self.constants.insert(import.module.to_owned(), is_constant),
+        }
         match import.ty {
             TypeRef::Memory(memory) => {
                 let pages = memory.initial.max(PAGES.min(memory.maximum.unwrap_or(PAGES)));
                 self.memory_len = pages.saturating_mul(1 << 16);
             }
             TypeRef::Func(_) => self.is_nameless |= !is_name(import.module, import.name),
+            TypeRef::Global(_) if is_constant => {}
             TypeRef::Global(_) => {
                 self.is_nameless |= !Layout::knows(import.module, import.name);
                 let placed = ["DYNAMICTOP_PTR", "STACKTOP", "memoryBase", "__memory_base", "__stack_pointer"];

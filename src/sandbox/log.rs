@@ -114,7 +114,7 @@ impl Log {
             let param = callee.params.get(index).filter(|_| known);
             let kind = param.map_or(Kind::Guess, |param| param.kind);
             arg.name = param.map(|param| Cow::Borrowed(param.name));
-            let is_followed = !matches!(kind, Kind::Plain | Kind::Out | Kind::Iov | Kind::Job);
+            let is_followed = !matches!(kind, Kind::Plain | Kind::Out | Kind::Iov | Kind::Job | Kind::Units);
             if is_followed && !std::mem::take(&mut is_length) {
                 arg.points_at = self.follow(call, callee, index, kind);
                 is_length = kind == Kind::Guess && arg.points_at.is_some() && measures(call, index);
@@ -131,6 +131,21 @@ impl Log {
         } else {
             self.args_cut += 1;
         }
+    }
+
+    /// Whether there is room for what an argument of such a function is.
+    pub(super) fn has_room(&self, callee: Callee<'_>) -> bool {
+        self.bytes.has_room(callee.quota, callee.is_wasi())
+    }
+
+    /// Says of an argument what string it is, if there is room for that.
+    pub(super) fn text(&mut self, callee: Callee<'_>, arg: &mut Arg, text: &str) {
+        if !self.has_room(callee) {
+            self.args_cut += 1;
+            return;
+        }
+        self.bytes.take(callee.quota, callee.is_wasi(), text.len().min(MAX_POINTED));
+        arg.points_at = Some(string(text.as_bytes(), text.len() as u64));
     }
 
     /// The results of `call`.
@@ -160,7 +175,7 @@ impl Log {
         }
         let len = || self::address(call, index + 1);
         let pointed = match kind {
-            Kind::Plain => None,
+            Kind::Plain | Kind::Units => None,
             Kind::Str => {
                 let len = len()?;
                 call.read_memory(address, len.min(MAX_POINTED as u64)).map(|head| string(head, len))

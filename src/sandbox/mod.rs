@@ -44,6 +44,7 @@ mod signature;
 mod spelled;
 mod state;
 mod stubs;
+mod texts;
 mod tokens;
 mod touched;
 mod traced;

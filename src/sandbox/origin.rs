@@ -51,7 +51,7 @@ pub(super) fn note_reads(call: &mut Caller<'_>, params: &[Param]) {
         let len = log::address(call, index + 1).unwrap_or(0);
         let kind = params.get(index).filter(|_| known).map_or(Kind::Guess, |param| param.kind);
         match kind {
-            Kind::Plain | Kind::Out | Kind::Iov | Kind::Job => {}
+            Kind::Plain | Kind::Out | Kind::Iov | Kind::Job | Kind::Units => {}
             Kind::Str | Kind::In => call.reads(address, len),
             Kind::CStr => {
                 let len = log::c_string(call, address).map_or(0, <[u8]>::len);

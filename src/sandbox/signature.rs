@@ -10,6 +10,7 @@
 //! | `ciov`, `iov` | points at pairs of pointer and length, whose bytes the call reads or writes; the next argument counts them |
 //! | `cstr`, `utf16` | points at text that ends with a zero; at text in UTF-16 whose length in bytes stands before it |
 //! | `job` | points at 76 bytes that the call writes |
+//! | `units` | refers to an array of 16-bit units; the next two arguments say from which on it is read, and up to which |
 //!
 //! Not here: reading what an argument points at (`log`).
 
@@ -34,6 +35,8 @@ pub(super) enum Kind {
     Utf16,
     /// 76 bytes that the call writes.
     Job,
+    /// An array of 16-bit units, read from the next argument on and up to the one after.
+    Units,
     /// Not known: it is looked at whether it looks like a pointer.
     Guess,
 }
@@ -68,6 +71,7 @@ pub(super) fn kind_of(word: &str) -> Option<Kind> {
         "cstr" => Kind::CStr,
         "utf16" => Kind::Utf16,
         "job" => Kind::Job,
+        "units" => Kind::Units,
         _ => return None,
     })
 }

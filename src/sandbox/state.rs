@@ -26,6 +26,7 @@ use super::{
     log::Log,
     random::Random,
     returned::Returns,
+    texts::Texts,
     tokens::{Source, Watch},
     types::{Answer, Call, Entry, EntryEnd, LeakPlace, MAX_OUTPUT, Run, RunOptions, Status},
     wasi::{self, Wasi},
@@ -39,6 +40,8 @@ pub(super) struct State {
     pub(super) random: Random,
     pub(super) wasi: Wasi,
     pub(super) world: World,
+    /// Strings that the sample refers to.
+    pub(super) texts: Texts,
     pub(super) log: Log,
     pub(super) journal: JournalWriter,
     pub(super) carver: Carver,
@@ -115,6 +118,7 @@ impl State {
             tokens: watch(options, &wasi),
             wasi,
             world: World::new(),
+            texts: Texts::default(),
             log: Log::default(),
             journal: JournalWriter::default(),
             carver: Carver::default(),
@@ -259,6 +263,7 @@ impl State {
             (self.returns.unlooked.saturating_add(self.handed_over.unlooked), Cut::Handed),
             (self.built.cut, Cut::Built),
             (self.built.unlooked, Cut::Memory),
+            (self.texts.cut, Cut::Strings),
         ];
         for &(count, what) in own.iter().chain(others) {
             if count > 0 {

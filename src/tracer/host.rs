@@ -5,8 +5,9 @@
 //! name may stand for two types.
 
 mod growth;
+mod references;
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{collections::HashMap, fmt, ops::Range, sync::Arc};
 
 use wasmspoor_hooks::{self as engine, AsContext as _};
 
@@ -14,9 +15,12 @@ use crate::{
     module::{FuncIndex, FuncType, Module},
     trace::{
         FuncKey,
-        effects::{Effect, Origin, UNKNOWN_FUNC, Val},
+        effects::{Effect, Origin, Val},
     },
 };
+
+pub(crate) use self::references::Reference;
+pub(super) use self::references::{made, to_val};
 
 use self::growth::Growth;
 use super::limits::NESTING;
@@ -81,6 +85,8 @@ impl engine::errors::HostError for HostError {}
 pub struct Caller<'a> {
     pub(super) caller: engine::Caller<'a, Host>,
     args: Vec<Value>,
+    /// The arguments as the engine has them.
+    given: &'a [engine::Val],
     results: &'a mut [engine::Val],
     /// The types of the results.
     types: &'a [Type],
@@ -136,9 +142,19 @@ impl Caller<'_> {
         let memory = self.caller.data().memory?;
         let start = usize::try_from(address).ok()?;
         let end = start.checked_add(bytes.len())?;
-        memory.bytes_mut(&mut self.caller, start..end)?.copy_from_slice(bytes);
+        self.room(memory, start..end)?.copy_from_slice(bytes);
         self.wrote(address, bytes.len());
         Some(())
+    }
+
+    /// Bytes of a memory that are to be written to. Those that are there and may not be are counted.
+    fn room(&mut self, memory: engine::Memory, range: Range<usize>) -> Option<&mut [u8]> {
+        if range.end <= memory.data_size(&self.caller)
+            && memory.bytes_mut(&mut self.caller, range.clone()).is_none()
+        {
+            self.caller.data_mut().growth.unwritten += 1;
+        }
+        memory.bytes_mut(&mut self.caller, range)
     }
 
     /// As [`Self::write_memory`], and says what the bytes come from.
@@ -290,7 +306,7 @@ impl Caller<'_> {
             (usize::try_from(to).ok()?, usize::try_from(from).ok()?, usize::try_from(len).ok()?);
         let all = memory.data_size(&self.caller);
         from.checked_add(len).filter(|&end| end <= all)?;
-        memory.bytes_mut(&mut self.caller, to..to.checked_add(len)?)?;
+        self.room(memory, to..to.checked_add(len)?)?;
         memory.data_mut(&mut self.caller).copy_within(from..from + len, to);
         self.wrote(to as u64, len);
         Some(())
@@ -342,16 +358,12 @@ pub(super) fn call(
     let ty = func.ty(store.as_context());
     let (_, returned) = store.as_context().data().types(func, &ty);
     let mut results: Vec<_> = ty.results().iter().map(|&ty| engine::Val::default_for_ty(ty)).collect();
-    if let Some(capture) = store.capture() {
-        capture.effect(|| Effect::Arguments(args.iter().map(to_val).collect()));
-    }
+    note(store, &args, Effect::Arguments, false);
     func.call(store.as_context_mut(), &args, &mut results).map_err(CallError::Engine)?;
-    if let Some(capture) = store.capture() {
-        if let Some(thrown) = capture.take_thrown() {
-            return Err(CallError::Thrown(thrown));
-        }
-        capture.effect_of_last(|| Effect::Results(results.iter().map(to_val).collect()));
+    if let Some(thrown) = store.capture().and_then(Capture::take_thrown) {
+        return Err(CallError::Thrown(thrown));
     }
+    note(store, &results, Effect::Results, true);
     Ok(see(&returned, &results))
 }
 
@@ -395,17 +407,21 @@ impl Recording for engine::Caller<'_, Host> {
     }
 }
 
-/// A value as effects keep it. The sample has function references only from its own tables, which the host
-/// does not write. So of those that cross the border only whether they are null is known.
-pub(super) fn to_val(value: &engine::Val) -> Val {
-    match value {
-        engine::Val::I32(value) => Val::I32(*value),
-        engine::Val::I64(value) => Val::I64(*value),
-        engine::Val::F32(value) => Val::F32(value.to_bits()),
-        engine::Val::F64(value) => Val::F64(value.to_bits()),
-        engine::Val::V128(value) => Val::V128(value.as_u128()),
-        engine::Val::FuncRef(value) => Val::Func((!value.is_null()).then_some(UNKNOWN_FUNC)),
-        engine::Val::ExternRef(value) => Val::Extern((!value.is_null()).then_some(u32::MAX)),
+/// Notes values that cross the border, as what they are there; `of_last` before the record made last.
+pub(super) fn note(
+    store: &mut impl Recording,
+    values: &[engine::Val],
+    what: fn(Vec<Val>) -> Effect,
+    of_last: bool,
+) {
+    if !store.capture().is_some_and(|capture| capture.wants_effects()) {
+        return;
+    }
+    let all = values.iter().map(|value| to_val(store.as_context(), value)).collect();
+    match store.capture() {
+        Some(capture) if of_last => capture.effect_of_last(|| what(all)),
+        Some(capture) => capture.effect(|| what(all)),
+        None => {}
     }
 }
 
@@ -419,19 +435,15 @@ pub(super) fn func(
     memory: Option<(Box<str>, u32)>,
 ) -> engine::Func {
     engine::Func::new(store, ty, move |mut caller, args, results| {
-        if let Some(capture) = capture(&mut caller) {
-            capture.effect_of_last(|| Effect::Arguments(args.iter().map(to_val).collect()));
-        }
+        note(&mut caller, args, Effect::Arguments, true);
         let may_call = capture(&mut caller).is_none_or(Capture::may_call);
         let Some(body) = &body else {
-            if let Some(capture) = capture(&mut caller) {
-                capture.effect(|| Effect::Results(results.iter().map(to_val).collect()));
-            }
+            note(&mut caller, results, Effect::Results, false);
             return if may_call { Ok(()) } else { Err(over()) };
         };
         find_memory(&mut caller);
         let usual = memory.as_ref().map(|(name, number)| work_on(&mut caller, name, *number));
-        let mut call = Caller { caller, args: see(&params, args), results, types: &returned };
+        let mut call = Caller { caller, args: see(&params, args), given: args, results, types: &returned };
         if !may_call {
             body.refused(&mut call);
             if let Some((memory, number)) = usual {
@@ -454,9 +466,7 @@ pub(super) fn func(
             }
         }
         answered.map_err(engine::Error::host)?;
-        if let Some(capture) = capture(caller) {
-            capture.effect(|| Effect::Results(results.iter().map(to_val).collect()));
-        }
+        note(caller, results, Effect::Results, false);
         // A function that swallowed the stop of an execution nested in it does not go on either.
         match call.caller.recorder_mut().is_stopping() {
             true => Err(over()),
@@ -515,6 +525,10 @@ pub(super) struct Host {
     sample: (Arc<Module>, u32),
     /// Calls back into the sample that have not returned.
     nesting: u32,
+    /// Number of the memory of objects, if the host may know it.
+    pub(super) objects: Option<u32>,
+    /// References of the engine to what is the host's, by number.
+    references: HashMap<u32, engine::ExternRef>,
     /// Of a sample that begins threads.
     pub(super) threads: Option<Threads>,
     /// What bounds growth.
@@ -524,6 +538,8 @@ pub(super) struct Host {
 impl Host {
     pub(super) fn new(limits: &Limits, sample: Arc<Module>) -> Self {
         Self {
+            objects: sample.object_memory(),
+            references: HashMap::new(),
             sample: (sample, 0),
             memory: None,
             memory_number: 0,

@@ -11,7 +11,7 @@ use std::{
 use wasmspoor_hooks as engine;
 
 use crate::{
-    module::{FuncIndex, FuncType, LoadError, Meeting, Module},
+    module::{FuncIndex, FuncType, LoadError, Meeting, Module, objects},
     trace::{
         self, FuncKey,
         effects::{Effect, Imported, MemoryShape, TableShape},
@@ -45,6 +45,12 @@ pub(crate) trait Linker {
 
     /// The value of a global; zero or null if `None` or of another type.
     fn global(&mut self, _module: &str, _name: &str, _ty: Type) -> Option<Value> {
+        None
+    }
+
+    /// The number of what a global refers to that does not change and refers to what is the host's; null if
+    /// `None`.
+    fn reference(&mut self, _module: &str, _name: &str) -> Option<u32> {
         None
     }
 
@@ -120,8 +126,15 @@ pub(super) fn imports(
                 let content = if is_object { Type::AnyRef } else { ty.content().into() };
                 let value = linker.global(module, name, content);
                 let value = value.and_then(|value| to_engine(value, content));
+                let value = value.or_else(|| {
+                    let is_reference = matches!(content, Type::AnyRef | Type::ExternRef);
+                    let is_fixed = is_reference && !ty.mutability().is_mut();
+                    let number = is_fixed.then(|| linker.reference(module, name)).flatten()?;
+                    host::made(&mut *store, number, ty.content())
+                });
                 let value = value.unwrap_or_else(|| engine::Val::default_for_ty(ty.content()));
-                note(store, || Effect::NewGlobal(host::to_val(&value)));
+                let kept = host::to_val(&*store, &value);
+                note(store, || Effect::NewGlobal(kept));
                 engine::Global::new(&mut *store, value, ty.mutability()).into()
             }
             engine::ExternType::Memory(ty) => {
@@ -202,6 +215,9 @@ fn name_exports(store: &mut engine::Store<Host>, compiled: &engine::Module, samp
     let mut names = Names::default();
     for export in compiled.exports() {
         match export.ty() {
+            // It is no memory of the sample's.
+            engine::ExternType::Memory(_)
+                if export.name() == objects::EXPORT && sample.object_memory().is_some() => {}
             engine::ExternType::Memory(_) if export.name() == "memory" || names.memory.is_none() => {
                 names.memory = Some(export.name().to_owned());
             }

@@ -55,7 +55,7 @@ use self::{
     limits::{CODE_PER_BYTE, MAX_CODE, MIN_CODE, MIN_STACK},
 };
 pub(crate) use self::{
-    host::HostFn,
+    host::{HostFn, Reference},
     limits::{Budget, replay_limits},
     link::{FunctionImport, Linker},
     session::TableFunction,

@@ -17,7 +17,7 @@ use wasmspoor_hooks::{
 use crate::trace::{MAIN, Trap, effects::Effect};
 
 use super::{
-    host::{CallError, HostError, arguments, to_val},
+    host::{self, CallError, HostError, arguments},
     limits::{DEADLOCKS_KEPT, WAKES_AFTER_MAIN},
     outcome::{InvokeError, Outcome},
     session::Session,
@@ -159,11 +159,11 @@ impl Session {
             self.may_suspend(true);
             let progress = match call {
                 Some(call) => {
-                    self.capture().effect(|| Effect::Results(given.iter().map(to_val).collect()));
+                    host::note(&mut self.store, &given, Effect::Results, false);
                     resume(&mut self.store, call, &func, &given, &mut results)
                 }
                 None => {
-                    self.capture().effect(|| Effect::Arguments(args.iter().map(to_val).collect()));
+                    host::note(&mut self.store, &args, Effect::Arguments, false);
                     begin(&mut self.store, &func, &args, &mut results)
                 }
             };
@@ -194,7 +194,7 @@ impl Session {
             Progress::Ended(Ok(())) => match self.capture().take_thrown() {
                 Some(thrown) => self.thrown(&thrown),
                 None => {
-                    self.capture().effect_of_last(|| Effect::Results(results.iter().map(to_val).collect()));
+                    host::note(&mut self.store, results, Effect::Results, true);
                     if self.goes_on(number, results) {
                         return None;
                     }

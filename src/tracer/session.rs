@@ -441,6 +441,17 @@ impl Session {
         self.store.data().growth.refusals
     }
 
+    /// Writes of host functions that were left out: no more of the memory may be touched.
+    pub(crate) fn unwritten(&self) -> u64 {
+        self.store.data().growth.unwritten
+    }
+
+    /// Whether the system had less room for a memory than there is to be.
+    pub(crate) fn is_short_of_memory(&self) -> bool {
+        let memories = self.instance.map(|instance| instance.parts(&self.store).memories);
+        memories.unwrap_or_default().iter().any(|memory| memory.is_short(&self.store))
+    }
+
     /// Returns the time since the sample was loaded.
     pub fn elapsed(&self) -> Duration {
         self.begun.elapsed()

@@ -220,7 +220,7 @@ fn handed_on(facts: &Weighed<'_>) -> Option<String> {
 
 /// What was handed over or built, and was not looked through or not kept.
 fn unlooked(facts: &Weighed<'_>) -> Option<String> {
-    let of = [Cut::Handed, Cut::Built, Cut::Returned, Cut::Carved, Cut::Uncarved];
+    let of = [Cut::Handed, Cut::Built, Cut::Returned, Cut::Carved, Cut::Uncarved, Cut::Strings];
     let cut = facts.run?.limitations.iter().find(|one| one.is_cut(&of))?;
     Some(format!("not all of it was looked at: {cut}"))
 }

@@ -134,6 +134,48 @@ fn large_declarations() {
     assert!(matches!(sandbox::run(&wasm, &RunOptions::default()).unwrap_err(), LoadError::TooBig { .. }));
 }
 
+/// What is far is counted as it is touched: a byte at the end of a chunk is one chunk, and what is beyond the
+/// memory is that.
+#[test]
+fn memory_beyond_what_is_near_is_counted_by_chunks() {
+    let ends = |count: u32, then: &str| {
+        run(&format!(
+            r#"(module (memory 65536) (func (export "main") (result i32) (local i32)
+              (loop (i32.store8 (i32.add (i32.const 0x2000ffff) (i32.shl (local.get 0) (i32.const 16))) (i32.const 1))
+                (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const {count}))))
+              {then} (local.get 0)))"#
+        ))
+    };
+    assert_eq!(ends(1024, "").entries[0].results, [Value::I32(1024)]);
+    let limited = EntryEnd::Trapped { trap: Trap::GrowthLimited };
+    assert_eq!(ends(1025, "").entries[0].end, limited);
+    assert_eq!(ends(1024, "(i32.store16 (i32.const 0x2400fffe) (i32.const 1))").entries[0].end, limited);
+    let beyond = EntryEnd::Trapped { trap: Trap::OutOfBoundsMemoryAccess };
+    assert_eq!(ends(1024, "(i64.store (i32.const 0xfffffffc) (i64.const 1))").entries[0].end, beyond);
+    let vector = "(v128.store64_lane 1 (i32.const 0xfffffffc) (v128.const i64x2 1 1))";
+    assert_eq!(ends(1024, vector).entries[0].end, beyond);
+    assert_eq!(
+        ends(1023, "(i64.store (i32.const 0x2400fff8) (i64.const 1))").entries[0].results,
+        [Value::I32(1023)]
+    );
+}
+
+#[test]
+fn host_functions_that_may_not_write_are_counted() {
+    let run = run(
+        r#"(module (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+        (memory (export "memory") 65536)
+        (func (export "main") (result i32)
+          (memory.fill (i32.const 0x20000000) (i32.const 7) (i32.const 0x4000000))
+          (drop (call $random (i32.const 0x21000000) (i32.const 4)))
+          (drop (call $random (i32.const 0x30000000) (i32.const 4)))
+          (i32.load (i32.const 0x30000000))))"#,
+    );
+    assert_eq!(run.entries[0].results, [Value::I32(0)]);
+    let said = run.limitations.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    assert!(said.contains("1 writes of host functions were left out"), "{said}");
+}
+
 #[test]
 fn a_wait_that_nobody_ends_says_where() {
     let waits = run(r#"(module (memory 1 1 shared) (func (export "_start")

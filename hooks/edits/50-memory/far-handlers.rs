@@ -21,6 +21,18 @@ macro_rules! far_handler {
     };
 }
 
+/// How many bytes a store writes: the fewest that it fits into.
+macro_rules! written {
+    (|$bytes:ident| $store:expr) => {{
+        let mut scratch = [0; 16];
+        let fits = |width: &usize| {
+            let $bytes = &mut scratch[..*width];
+            $store.is_ok()
+        };
+        [1, 2, 4, 8].into_iter().find(fits).unwrap_or(16)
+    }};
+}
+
 /// What a near access gives, or on to `far`, which begins with the operator again.
 macro_rules! or_far {
     ($access:expr, $store:ident, $ip:ident, $args:ident) => {

@@ -3,7 +3,8 @@
                         let ptr: u64 = args.get(ptr);
                         let offset = u64::from(args.get(offset));
                         let value = args.get(value);
-                        let bytes = args.fetch_first_memory(store).far(ptr.saturating_add(offset), true);
+                        let width = written!(|bytes| $eval(bytes, 0, 0, value, lane));
+                        let bytes = args.fetch_first_memory(store).far(ptr.saturating_add(offset), width);
                         bytes.and_then(|bytes| $eval(bytes, ptr, offset, value, lane)).into_control().at(store, ip)?;
                     } }
                     or_far!($eval(bytes, ptr, u64::from(offset), value, lane), store, ip, args);

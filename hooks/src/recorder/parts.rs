@@ -34,6 +34,15 @@ impl Memory {
         store.as_context().store.inner.resolve_memory(self).touched()
     }
 
+    /// Whether the system had less room for it than there is to be.
+    ///
+    /// # Panics
+    ///
+    /// If `store` does not own this memory.
+    pub fn is_short(&self, store: impl AsContext) -> bool {
+        store.as_context().store.inner.resolve_memory(self).is_short()
+    }
+
     /// Bytes that are to be written to; `None` if they are not all there, or no more may be touched.
     ///
     /// # Panics

@@ -57,6 +57,7 @@ pub(super) struct Kept {
     /// What is written of it.
     are_tables_written: bool,
     is_memory_written: bool,
+    is_exported: bool,
     is_count_written: bool,
     are_elements_written: bool,
     is_data_written: bool,

@@ -15,6 +15,13 @@ impl Driver<'_> {
         if let Some((declared, there)) = self.session.memory_not_there() {
             self.limitations.push(Limitation::MemoryNotThere { declared, there });
         }
+        if self.session.is_short_of_memory() {
+            self.limitations.push(Limitation::MemoryShort);
+        }
+        if self.session.unwritten() > 0 {
+            let count = self.session.unwritten();
+            self.limitations.push(Limitation::Cut { what: Cut::HostWrites, count });
+        }
         let has_spent = |entry: &&Entry| entry.end == EntryEnd::Trapped { trap: Trap::GrowthLimited };
         let count = self.entries.iter().filter(has_spent).count() as u64;
         let limits = self.session.limits();

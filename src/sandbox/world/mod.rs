@@ -14,6 +14,7 @@ mod emscripten;
 mod go;
 mod guess;
 mod kernel;
+mod kotlin;
 mod layout;
 mod limits;
 mod math;
@@ -22,6 +23,7 @@ mod napi;
 mod preview2;
 mod process;
 mod registered;
+mod strings;
 mod syscall;
 mod time;
 mod usage;
@@ -49,6 +51,7 @@ pub(super) use miner::job;
 pub(crate) use preview2::STREAMS;
 pub(super) use preview2::incoming;
 pub(super) use registered::{Owner, Registered, Registration};
+pub(super) use strings::units_of;
 pub(super) use usage::{Flag, FunctionRole, GlobalRole, ThreadExports, Usage};
 
 /// A behaviour that calls back into the sample: it locks the state only between calls.
@@ -228,6 +231,8 @@ const fn real_nest(name: &'static str, params: &'static str, nest: Nest) -> Entr
 const BY_MODULE: &[(&[&str], &[Entry])] = &[
     (&["wasi:*"], preview2::TABLE),
     (&["canon"], canonical::TABLE),
+    (&["wasm:js-string"], strings::TABLE),
+    (&["js_code"], kotlin::TABLE),
     (&["wbg", "__wbindgen_placeholder__", "./*_bg.js"], bindgen::TABLE),
     (&["gojs", "go"], go::TABLE),
 ];

@@ -10,6 +10,8 @@ pub(in crate::tracer) struct Growth {
     table_elements: Room,
     /// Growth that was refused.
     pub(in crate::tracer) refusals: u64,
+    /// Writes of host functions to memory of which no more may be touched.
+    pub(in crate::tracer) unwritten: u64,
 }
 
 struct Room {
@@ -33,7 +35,7 @@ impl Growth {
     pub(super) fn new(limits: &Limits) -> Self {
         let memory_bytes = Room { used: 0, limit: limits.memory_pages.saturating_mul(1 << 16) };
         let table_elements = Room { used: 0, limit: limits.table_elements };
-        Self { memory_bytes, table_elements, refusals: 0 }
+        Self { memory_bytes, table_elements, refusals: 0, unwritten: 0 }
     }
 
     fn noted(&mut self, fits: bool) -> bool {

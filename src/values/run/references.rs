@@ -49,6 +49,7 @@ impl Machine<'_> {
         match asks.takes {
             Takes::All => true,
             Takes::Nothing | Takes::Unknown => false,
+            Takes::Comparable => reference & 0b11 != 0b10,
             Takes::I31 => reference & 1 == 1,
             Takes::Numbers(first, last) => {
                 self.take_memory(NONE);

@@ -61,6 +61,12 @@ impl Reader<'_, '_> {
                 self.silent(is_some);
             }
             Takes::Nothing => self.silent(&[I::I32Const(0)]),
+            // Only what is the host's has bit 1 alone. Null has no bit; it may be asked for below.
+            Takes::Comparable => {
+                self.silent(&[I::LocalGet(asked), I::I32Const(0), I::I32Ne]);
+                self.silent(&[I::LocalGet(asked), I::I32Const(0b11), I::I32And, I::I32Const(0b10), I::I32Ne]);
+                self.silent(&[I::I32And]);
+            }
             Takes::I31 => self.silent(&[I::LocalGet(asked), I::I32Const(1), I::I32And]),
             Takes::Numbers(first, last) => self.ask_number(asked, (first, last)),
         }

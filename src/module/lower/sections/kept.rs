@@ -1,13 +1,13 @@
 //! The memory and the tables in which objects are kept, behind the sample's own.
 
 use wasm_encoder::{
-    ConstExpr, DataCountSection, DataSection, ElementSection, Elements, Encode as _, Instruction,
-    MemorySection, MemoryType, RefType, Section as _, TableSection, TableType,
+    ConstExpr, DataCountSection, DataSection, ElementSection, Elements, Encode as _, ExportKind,
+    ExportSection, Instruction, MemorySection, MemoryType, RefType, Section as _, TableSection, TableType,
 };
 
 use crate::module::{
     limits::{OBJECT_PAGES, OBJECT_REFERENCES},
-    objects::Hierarchy,
+    objects::{EXPORT, Hierarchy},
 };
 
 use super::super::refusal::{Refused, refused};
@@ -71,6 +71,26 @@ impl Sections<'_> {
             });
         }
         self.kept.is_memory_written = true;
+    }
+
+    /// No section of exports can follow.
+    pub(super) fn close_exports(&mut self, wasm: &mut Vec<u8>) {
+        self.close_globals(wasm);
+        if self.kept.memory.is_some() && !self.kept.is_exported {
+            let mut written = ExportSection::new();
+            self.write_export(&mut written);
+            written.append_to(wasm);
+        }
+    }
+
+    /// Exports the memory of objects, for the host.
+    pub(super) fn write_export(&mut self, exports: &mut ExportSection) {
+        if let Some(memory) = self.kept.memory
+            && self.sample.export(EXPORT).is_none()
+        {
+            exports.export(EXPORT, ExportKind::Memory, memory);
+        }
+        self.kept.is_exported = true;
     }
 
     pub(super) fn has_kept_elements(&self) -> bool {

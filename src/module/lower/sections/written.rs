@@ -69,9 +69,8 @@ impl Sections<'_> {
         match payload {
             Payload::MemorySection(_) => self.close_tables(wasm),
             Payload::GlobalSection(_) => self.close_memories(wasm),
-            Payload::ExportSection(_) | Payload::StartSection { .. } | Payload::ElementSection(_) => {
-                self.close_globals(wasm);
-            }
+            Payload::ExportSection(_) => self.close_globals(wasm),
+            Payload::StartSection { .. } | Payload::ElementSection(_) => self.close_exports(wasm),
             Payload::DataCountSection { .. } | Payload::DataSection(_) => self.close_elements(wasm),
             _ => {}
         }
@@ -89,7 +88,7 @@ impl Sections<'_> {
 
     /// No section of segments for tables can follow.
     pub(in super::super) fn close_elements(&mut self, wasm: &mut Vec<u8>) {
-        self.close_globals(wasm);
+        self.close_exports(wasm);
         if self.filled.is_due() || self.has_kept_elements() {
             let mut written = ElementSection::new();
             self.write_elements(&mut written);
@@ -338,6 +337,7 @@ impl Reencode for Sections<'_> {
             };
             exports.export(export.name, self.export_kind(kind)?, index);
         }
+        self.write_export(exports);
         Ok(())
     }
 

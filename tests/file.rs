@@ -243,8 +243,13 @@ fn a_file_that_another_process_writes_is_not_written_over() {
     let second = spoor(&record).arg(&path).arg(&sample).output().unwrap();
     assert_eq!(second.status.code(), Some(2));
     assert!(String::from_utf8(second.stderr).unwrap().contains("another process is writing it"));
-    first.kill().unwrap();
-    first.wait().unwrap();
+    // Ctrl-C ends it with a word.
+    let pid = rustix::process::Pid::from_child(&first);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let output = first.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    let word = String::from_utf8(output.stderr).unwrap();
+    assert!(word.contains("interrupted: ") && word.contains("can be read"), "{word}");
     check_killed(&path);
 }
 

@@ -7,12 +7,15 @@ mod strings;
 #[path = "common/valued.rs"]
 mod valued;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use valued::{checked, load};
 use wasmspoor::{
-    Outcome, Session, Value,
-    sandbox::{self, RunOptions},
+    Limit, Outcome, Session, Value,
+    sandbox::{self, Drive, EntryEnd, RunOptions},
     values::{Machine, Nothing},
 };
 use wast::{
@@ -286,4 +289,70 @@ fn modules_from_wasm_smith_are_recomputed() {
     }
     println!("{modules} modules, {instructions} instructions, {objects} on objects");
     assert!(modules > seeds / 2 && objects > seeds, "{modules} modules, {objects} operators on objects");
+}
+
+/// Runs each export of a module of ours as `spoor run` does, without the clock; gives the ends of the entries.
+fn ends(text: &str, decisions: u64) -> Vec<EntryEnd> {
+    let wasm = wat::parse_str(text).unwrap();
+    let mut options = RunOptions::default();
+    (options.entry_decisions, options.entry_time) = (Some(decisions), Duration::from_secs(3600));
+    (options.limits.wall_time, options.drive) = (None, Drive::Exports);
+    let run = sandbox::run_with_effects(&wasm, &options).unwrap();
+    let counts = run.trace.counts().unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let totals = Machine::new(&run.trace).and_then(|mut machine| machine.run(&mut Nothing)).unwrap();
+    assert_eq!(totals.instructions, counts.total);
+    run.entries.into_iter().map(|entry| entry.end).collect()
+}
+
+/// Function types that differ in types of objects only are one type to the engine, so an object can be taken
+/// for another, whose length is what stands there. Values go where the engine goes then, too.
+#[test]
+fn what_is_taken_for_an_array_is_written_where_the_engine_writes() {
+    let module = |element: &str, act: &str| {
+        format!(
+            r#"(module
+            (type $a (array (mut {element})))
+            (type $take (func (param (ref null $a)) (result (ref null $a))))
+            (type $give (func (param i31ref) (result (ref null $a))))
+            (table funcref (elem $id))
+            (func $id (type $take) (local.get 0))
+            (func $fake (result (ref null $a))
+              (call_indirect (type $give) (ref.i31 (i32.const 8)) (i32.const 0)))
+            (func (export "run") (result i32) (local $real (ref $a))
+              (local.set $real (array.new $a (i32.const 255) (i32.const 64)))
+              {act}
+              (array.len (array.new $a (i32.const 3) (i32.const 5)))))"#
+        )
+    };
+    let acts = [
+        "(array.fill $a (call $fake) (i32.const -21) (i32.const 0x40) (i32.const 1))",
+        "(array.fill $a (call $fake) (i32.const 1) (i32.const 7) (i32.const -4))",
+        "(array.set $a (call $fake) (i32.const -20) (i32.const 0x40))",
+        "(drop (array.get_u $a (call $fake) (i32.const -20)))",
+        "(array.copy $a $a (local.get $real) (i32.const 1) (call $fake) (i32.const -21) (i32.const 4))",
+        "(array.copy $a $a (call $fake) (i32.const -30) (local.get $real) (i32.const 3) (i32.const 9))",
+    ];
+    for element in ["i8", "i16"] {
+        for act in acts {
+            assert!(!ends(&module(element, act), 100_000).is_empty(), "{element} {act}");
+        }
+    }
+}
+
+/// What is moved within an operator on an array is no event, and is charged like one.
+#[test]
+fn what_operators_on_arrays_move_uses_up_the_budget() {
+    for act in [
+        "(array.fill $a (local.get $x) (i32.const 0) (i32.const 7) (i32.const 8000000))",
+        "(array.copy $a $a (local.get $x) (i32.const 0) (local.get $x) (i32.const 9) (i32.const 7000000))",
+    ] {
+        let text = format!(
+            r#"(module (type $a (array (mut i8)))
+            (func (export "run") (local $x (ref $a))
+              (local.set $x (array.new_default $a (i32.const 8000000)))
+              (loop {} (br 0))))"#,
+            act.repeat(50)
+        );
+        assert_eq!(ends(&text, 2_000_000), [EntryEnd::Stopped { limit: Limit::Decisions }], "{act}");
+    }
 }

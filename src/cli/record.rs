@@ -39,7 +39,7 @@ use super::{
   spoor report sample.spoor
 
 Exit codes: 0 recorded; 2 wrong usage, or a file that is there already or cannot be created; 3 not a valid module, 4 valid but not executable
-(the file says so); 5 the file could not be written to its end: what was written can be read.")]
+(the file says so); 5 the file could not be written to its end: what was written can be read; 130 interrupted, likewise.")]
 pub(super) struct Arguments {
     /// The sample, binary or text; `-` reads standard input
     file: PathBuf,
@@ -166,12 +166,23 @@ fn write(
 ) -> Result<Written, Failure> {
     file::check_options(options).map_err(|problem| Failure::new(Exit::Usage, anyhow::Error::msg(problem)))?;
     let file = create(path, force)?;
+    say_when_interrupted(path);
     let progress = Progress::begin("recording", Path::new(sample.name));
     let record = if effects { file::record_with_effects } else { file::record };
     let written = record(file, path, sample, options);
     drop(progress);
     // A pipe that is closed is an error here: it is not standard output, whose reader may have seen enough.
     Ok(written.map_err(io::Error::other).with_context(|| path.display().to_string())?)
+}
+
+/// Ctrl-C ends the program as ever, with a word on what is left.
+fn say_when_interrupted(path: &Path) {
+    let path = line(&path.display().to_string());
+    // Where it cannot be set, the program ends without the word.
+    let _ = ctrlc::set_handler(move || {
+        super::complain!("spoor: interrupted: {path} holds the run almost up to here, and can be read");
+        std::process::exit(Exit::Interrupted as i32);
+    });
 }
 
 /// A file that was not there, unless it may be written over and nobody else is writing it. A file that is no

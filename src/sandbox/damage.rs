@@ -62,6 +62,9 @@ pub struct Damage {
     pub len: u64,
     /// The share of its contents that survives, 0 to 1.
     pub survives: f64,
+    /// Whether that was measured: what is short, or may be packed in a way that nobody here can undo, is only
+    /// taken to be so.
+    pub is_measured: bool,
     /// Whether something else has taken its place, or its contents; otherwise it is gone.
     pub is_overwritten: bool,
     /// Whether next to nothing stands there now: a quarter of its size or less, or one byte again and again.
@@ -107,13 +110,20 @@ pub(super) fn assess(options: &RunOptions, changes: &[FileChange], wanted: &Hash
     let told = Said::by(&told(changes));
     let damage = hurt.iter().map(|(change, bytes)| Damage {
         is_users: is_users(&change.path) && !is_tidied(change, bytes) || bait(bytes),
-        ..of_file(change, bytes, found.share(bytes).unwrap_or(1.0), &told, changes)
+        ..of_file(change, bytes, found.share(bytes), &told, changes)
     });
     damage.collect()
 }
 
 /// What became of a file of which `found` is there as it was.
-fn of_file(change: &FileChange, bytes: &[u8], found: f64, told: &Said, changes: &[FileChange]) -> Damage {
+fn of_file(
+    change: &FileChange,
+    bytes: &[u8],
+    share: Option<f64>,
+    told: &Said,
+    changes: &[FileChange],
+) -> Damage {
+    let found = share.unwrap_or(1.0);
     let has_copy = || changes.iter().any(|other| other.path != change.path && is_copy(other, change));
     let harm = (change.size_after.is_some() && !has_copy()).then(|| harm(bytes, &change.contents)).flatten();
     let unknown =
@@ -127,6 +137,7 @@ fn of_file(change: &FileChange, bytes: &[u8], found: f64, told: &Said, changes: 
         path: change.path.clone(),
         len: bytes.len() as u64,
         survives: found.max(unknown),
+        is_measured: share.is_some() && found >= unknown,
         is_overwritten: change.sha256 != change.sha256_before || change.is_replaced,
         is_blank: is_blank(change, bytes.len() as u64),
         is_garbled: found < WHOLE && is_garbled(change, bytes),

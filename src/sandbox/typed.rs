@@ -29,7 +29,7 @@ pub(super) fn letters(seed: u64) -> [u8; LETTERS] {
 pub(super) fn excuse(damage: &mut Damage, before: &[u8], change: &FileChange, seed: u64) {
     let is_one = damage.is_destroyed() && damage.is_overwritten && change.size_after.is_some();
     if is_one && is_typed(before, &change.contents, seed) {
-        damage.survives = EXCUSED;
+        (damage.survives, damage.is_measured) = (EXCUSED, false);
         (damage.is_blank, damage.is_garbled, damage.harm) = (false, false, None);
     }
 }

@@ -534,9 +534,8 @@ impl recorder::Sink for Capture {
                 decisions = place.decisions;
             }
             Event::Bulk { len, .. } => {
-                self.bulk_asks = true;
                 self.bulk = self.bulk.saturating_add(*len);
-                self.work = self.work.saturating_add(BULK + *len / 64);
+                self.silent_bulk(*len);
             }
             _ => {}
         }
@@ -556,6 +555,12 @@ impl recorder::Sink for Capture {
         }
         self.made += 1;
         self.records.push(record);
+    }
+
+    fn silent_bulk(&mut self, len: u64) {
+        // It takes long, and leaves no decision.
+        self.bulk_asks = true;
+        self.work = self.work.saturating_add(BULK + len / 64);
     }
 
     fn poll(&mut self, decisions: u64, words: u64) -> bool {

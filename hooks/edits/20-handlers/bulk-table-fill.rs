@@ -1,3 +1,5 @@
         if RECORD {
             store.record_bulk(ip, dst, 0, len)?;
+        } else {
+            store.charge_bulk(ip, len)?;
         }

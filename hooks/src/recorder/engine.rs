@@ -12,7 +12,7 @@ use crate::{
     store::{PrunedStore, StoreError},
 };
 
-use super::{End, Event, Place, Recorder, Stop, Thrown, threads::Suspended};
+use super::{End, Event, Place, Recorder, Stop, Thrown, limits::CHARGED_BULK, threads::Suspended};
 
 /// A place as the execution loop knows it.
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +80,21 @@ impl PrunedStore {
     pub(crate) fn record_bulk(&mut self, ip: Ip, dst: u64, src: u64, len: u64) -> Control<()> {
         self.recorder().event(Event::Bulk { dst, src, len });
         self.note(ip, false);
+        self.poll(ip)
+    }
+
+    /// Charges a bulk operation that is not the sample's own, and so is no event, and asks the sink. What is
+    /// small is paid for by the operators around it. It may fail as any.
+    #[inline(never)]
+    pub(crate) fn charge_bulk(&mut self, ip: Ip, len: u64) -> Control<()> {
+        if !self.inner().engine().config().record {
+            return Control::Continue(());
+        }
+        self.note(ip, false);
+        if len < CHARGED_BULK {
+            return Control::Continue(());
+        }
+        self.recorder().charge_bulk(len);
         self.poll(ip)
     }
 

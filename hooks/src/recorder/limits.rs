@@ -18,3 +18,6 @@ pub const OPS_PER_POLL: u32 = 8192;
 /// Growths of a memory beyond what is near: each may move all that there is, here and when values are
 /// computed again.
 pub const FAR_GROWTHS: u32 = 16;
+
+/// Bytes or elements from which a bulk operation that leaves no event is charged: it takes as long as a poll.
+pub const CHARGED_BULK: u64 = 4096;

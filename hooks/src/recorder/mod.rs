@@ -41,6 +41,10 @@ pub trait Sink: Any + Send + Sync {
     /// An event, in the order of the run.
     fn event(&mut self, event: Event);
 
+    /// A bulk operation on so many bytes or elements begins that is no event: it is part of an operator of the
+    /// sample's. By default it costs nothing.
+    fn silent_bulk(&mut self, _len: u64) {}
+
     /// Whether the run must stop now. `decisions`: pushed so far in this store; `words`: made of them.
     fn poll(&mut self, decisions: u64, words: u64) -> bool;
 
@@ -460,6 +464,10 @@ impl Recorder {
             self.host_failed = failed;
         }
         self.sink.event(event);
+    }
+
+    pub(crate) fn charge_bulk(&mut self, len: u64) {
+        self.sink.silent_bulk(len);
     }
 
     pub(crate) fn set_fault(&mut self, fault: Option<engine::Fault>) {

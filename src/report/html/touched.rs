@@ -56,7 +56,7 @@ fn file(page: &Page<'_, '_>, change: &FileChange) -> Markup {
             td { (entropy(change.entropy_before)) " → " (entropy(change.entropy_after)) }
             td.num {
                 @if let Some(damage) = damage {
-                    (percent(damage.survives))
+                    @if damage.is_measured { (percent(damage.survives)) } @else { "not measured" }
                     @if damage.is_destroyed() { " " (parts::chip("severity3", "destroyed")) }
                 }
             }

@@ -98,9 +98,27 @@ fn whole(writes: &[(u64, u64)]) -> Option<(u64, u64)> {
     Some((start, end - start))
 }
 
+// The sample can take an object for another where functions differ in their types of objects only. So lengths
+// lie, and addresses wrap as those of the code that runs.
+
+/// The address of an element of an array, less what all are away from that of the array.
+fn address(array: u64, index: u64, storage: Storage) -> u64 {
+    u64::from((array + index * u64::from(storage.size())) as u32)
+}
+
+/// Where the bytes of an array begin from an index on.
+fn start(array: u64, index: u64, storage: Storage) -> u64 {
+    address(array + u64::from(HEADER), index, storage)
+}
+
+/// So many elements in bytes.
+fn bytes_of(count: u64, storage: Storage) -> u64 {
+    address(0, count, storage)
+}
+
 /// An element of an array as a field.
 fn element(array: u64, index: u64, storage: Storage) -> (u64, Field) {
-    (array + index * u64::from(storage.size()), Field { storage, offset: HEADER })
+    (address(array, index, storage), Field { storage, offset: HEADER })
 }
 
 impl Machine<'_> {
@@ -252,7 +270,7 @@ impl Machine<'_> {
             Act::ArrayInitData { storage, segment } => {
                 let array = some(of(0), Trap::NullArray)?;
                 within(of(1), of(3), self.length(heap, array)?)?;
-                let at = array + u64::from(HEADER) + of(1) * u64::from(storage.size());
+                let at = start(array, of(1), storage);
                 self.init_data(heap, segment, (at, of(2), of(3)), storage, moves)?;
             }
             Act::ArrayInitElem { storage, element } => {
@@ -311,7 +329,7 @@ impl Machine<'_> {
     /// Makes room for an object of a type.
     fn make(&mut self, heap: Heap, shape: &Shape, size: u64) -> Done<u64> {
         let object = u64::from(self.word(heap, TOP.into())?);
-        let end = object + size;
+        let end = u64::from((object + size) as u32);
         let have = self.store.memory(heap.memory)?.pages();
         if end > have << 16 {
             let step = 1 << STEP;
@@ -414,9 +432,15 @@ impl Machine<'_> {
 
     // Arrays.
 
+    /// The element of a table that one of an array is.
+    fn place(&mut self, heap: Heap, array: u64, index: u64) -> Done<u64> {
+        let first = self.word(heap, array + u64::from(HEADER))?;
+        Ok(u64::from(first.wrapping_add(index as u32)))
+    }
+
     /// An element that is in a table.
     fn kept_element(&mut self, heap: Heap, (array, index): (u64, u64)) -> Done<&mut u64> {
-        let place = u64::from(self.word(heap, array + u64::from(HEADER))?) + index;
+        let place = self.place(heap, array, index)?;
         let element = self.functions(heap)?.get_mut(place as usize);
         element.ok_or(Failed::Trap(Trap::OutOfBoundsTableAccess))
     }
@@ -485,20 +509,24 @@ impl Machine<'_> {
     ) -> Done<()> {
         let value = self.value(storage, slot);
         if storage.is_kept_aside() {
-            let first = u64::from(self.word(heap, array + u64::from(HEADER))?) + index;
+            let first = self.place(heap, array, index)?;
             let elements = self.functions(heap)?;
             let range = elements.get_mut(first as usize..(first + len) as usize);
             range.ok_or(Failed::Trap(Trap::OutOfBoundsTableAccess))?.fill(value[0]);
             return Ok(());
         }
         let size = u64::from(storage.size());
-        let at = array + u64::from(HEADER) + index * size;
+        let (at, mut all) = (start(array, index, storage), bytes_of(len, storage));
+        if len > 0 && storage != Storage::I8 {
+            // The first element is written whatever is left then.
+            all = all.max(size);
+        }
         let bytes = to_bytes(value);
-        for element in self.bytes(heap, at, len * size)?.chunks_exact_mut(size as usize) {
+        for element in self.bytes(heap, at, all)?.chunks_exact_mut(size as usize) {
             element.copy_from_slice(&bytes[..size as usize]);
         }
-        moves.writes.push((at, len * size));
-        let told = (0..len.min(MAX_TOLD_ELEMENTS)).map(|place| (slot, at + place * size, size));
+        moves.writes.push((at, all));
+        let told = (0..(all / size).min(MAX_TOLD_ELEMENTS)).map(|place| (slot, at + place * size, size));
         moves.stored.extend(told);
         Ok(())
     }
@@ -513,8 +541,8 @@ impl Machine<'_> {
         moves: &mut Moves,
     ) -> Done<()> {
         if storage.is_kept_aside() {
-            let target = u64::from(self.word(heap, to + u64::from(HEADER))?) + to_index;
-            let source = u64::from(self.word(heap, from + u64::from(HEADER))?) + from_index;
+            let target = self.place(heap, to, to_index)?;
+            let source = self.place(heap, from, from_index)?;
             let elements = self.functions(heap)?;
             if target.max(source) + len > elements.len() as u64 {
                 return Err(Failed::Trap(Trap::OutOfBoundsTableAccess));
@@ -522,14 +550,14 @@ impl Machine<'_> {
             elements.copy_within(source as usize..(source + len) as usize, target as usize);
             return Ok(());
         }
-        let (size, header) = (u64::from(storage.size()), u64::from(HEADER));
-        let (target, source) = (to + header + to_index * size, from + header + from_index * size);
-        self.bytes(heap, source, len * size)?;
-        self.bytes(heap, target, len * size)?;
+        let (target, source) = (start(to, to_index, storage), start(from, from_index, storage));
+        let len = bytes_of(len, storage);
+        self.bytes(heap, source, len)?;
+        self.bytes(heap, target, len)?;
         let bytes = &mut self.store.memory(heap.memory)?.bytes;
-        bytes.copy_within(source as usize..(source + len * size) as usize, target as usize);
-        moves.reads.push((source, len * size));
-        moves.writes.push((target, len * size));
+        bytes.copy_within(source as usize..(source + len) as usize, target as usize);
+        moves.reads.push((source, len));
+        moves.writes.push((target, len));
         Ok(())
     }
 
@@ -541,7 +569,7 @@ impl Machine<'_> {
         storage: Storage,
         moves: &mut Moves,
     ) -> Done<()> {
-        let len = count * u64::from(storage.size());
+        let len = bytes_of(count, storage);
         let data = Instr::data(segment, heap.memory);
         let done = self.memory_init(data, [at, from, len]);
         done.ok_or(Failed::Trap(Trap::OutOfBoundsMemoryAccess))?;
@@ -563,12 +591,12 @@ impl Machine<'_> {
             let items = items.and_then(|items| items.get(from as usize..end?));
             let items = items.ok_or(Failed::Trap(Trap::OutOfBoundsTableAccess))?;
             let bytes: Vec<u8> = items.iter().flat_map(|&object| (object as u32).to_le_bytes()).collect();
-            let at = array + u64::from(HEADER) + index * u64::from(storage.size());
+            let at = start(array, index, storage);
             self.bytes(heap, at, bytes.len() as u64)?.copy_from_slice(&bytes);
             moves.writes.push((at, bytes.len() as u64));
             return Ok(());
         }
-        let first = u64::from(self.word(heap, array + u64::from(HEADER))?) + index;
+        let first = self.place(heap, array, index)?;
         let done = self.table_init(Instr::data(element, heap.functions), [first, from, count]);
         done.ok_or(Failed::Trap(Trap::OutOfBoundsTableAccess))
     }

@@ -23,6 +23,8 @@ mod mixing;
 mod room;
 #[path = "evasions/second.rs"]
 mod second;
+#[path = "evasions/skipped.rs"]
+mod skipped;
 #[path = "evasions/turns.rs"]
 mod turns;
 #[path = "evasions/unasked.rs"]
@@ -301,14 +303,11 @@ fn a_document_is_told_by_any_name() {
 }
 
 #[test]
-fn a_document_that_is_printed_or_counted_is_not_told() {
-    let printed = program("(call $write (i32.const 1) (i32.const 4096) (call $secret))");
+fn a_document_whose_blanks_are_counted_is_not_told() {
     let counted = "(i32.const 32) (i32.eq) (if (then (i32.store (i32.const 2048)
         (i32.add (i32.load (i32.const 2048)) (i32.const 1)))))";
     let counted = telling(counted);
-    for (name, text) in [("printed", printed), ("counted", counted)] {
-        assert_eq!(class(&text), Class::Clean, "{name}: {:?}", analysed(&text).verdict.reasons);
-    }
+    assert_eq!(class(&counted), Class::Clean, "{:?}", analysed(&counted).verdict.reasons);
 }
 
 /// What it computes is not followed to the end: nobody knows what it told.
@@ -430,12 +429,12 @@ fn the_way_to_an_effect_counts_and_not_its_last_call() {
     assert!(reason.contains("path_unlink_file") && reason.contains("after clock_time_get"), "{reason}");
     assert_eq!(class(&program("(call $write (i32.const 1) (i32.const 64) (i32.const 1))")), Class::Clean);
     let after_error = files(
-        "(func $gone (param $at i32) (param $len i32)
+        r#"(data (i32.const 1300) "tmp/part-7") (func $gone (param $at i32) (param $len i32)
            (drop (call $unlink (i32.const 3) (local.get $at) (local.get $len))))
-         (func (export \"_start\")
+         (func (export "_start")
            (call $write (call $temporary) (i32.const 64) (i32.const 1))
            (call $gone (i32.const 1220) (i32.const 6))
-           (if (i32.load (i32.const 2048)) (then (call $gone (i32.const 1100) (i32.const 30)))))",
+           (if (i32.load (i32.const 2048)) (then (call $gone (i32.const 1300) (i32.const 10)))))"#,
     );
     assert_eq!(class(&after_error), Class::Clean, "a branch that no answer of the host decides");
 }

@@ -10,16 +10,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use wasmparser::{Payload, TypeRef};
 
-use super::limits::{
-    CHOSEN_BYTES, FLOW_STEP, FLOW_UNITS, FOLLOWED_UNITS, MAX_CHOSEN, MAX_DECIDED, MAX_FLOWS, MERGED_UNITS,
-    TOLD_BY_CONDITIONS,
+use super::{
+    limits::{
+        CHOSEN_BYTES, FLOW_STEP, FLOW_UNITS, FOLLOWED_UNITS, MAX_CHOSEN, MAX_DECIDED, MAX_FLOWS,
+        MERGED_UNITS, TOLD_BY_CONDITIONS,
+    },
+    stirring,
 };
 use crate::{
     module::FuncIndex,
     sandbox::{self, Answer, Run},
     text::{grouped, line, plural},
-    trace::{Callee, FuncKey, Host, effects::Effect, host_name},
+    trace::{
+        Callee, FuncKey, Host,
+        effects::{Effect, Effects, Val},
+        host_name,
+    },
     values::{
         Machine, Visitor,
         taint::{Flow, How, Sink, SinkKind, Source, SourceKind, Taint, TaintOptions, is_answer},
@@ -73,6 +81,9 @@ pub struct DataFlows {
     /// The host functions of those, `module.name`, with the kinds of sources.
     #[serde(skip)]
     pub(crate) cut_hosts: BTreeSet<(String, SourceKind)>,
+    /// Whether a long run did to what it keeps what a hash does.
+    #[serde(skip)]
+    pub(crate) stirs: bool,
     /// Files of whose bytes something went to the host, by whether nothing but a digest of them did.
     #[serde(skip)]
     pub(crate) left: BTreeMap<String, bool>,
@@ -134,15 +145,17 @@ impl DataFlows {
     pub fn of(run: &Run, executed: u64, look: Look) -> Option<Self> {
         let effects = run.trace.effects.as_ref().filter(|_| look != Look::Off)?;
         let mut all = Self { instructions: executed, of: executed, ..Self::default() };
+        all.stirs = stirring::stirs(run, executed);
         let is_given = |(_, effect): &(u64, Effect)| matches!(effect, Effect::Given(_));
         let is_reading = |host: &Host| is_answer(&format!("{}.{}", host.module, host.name));
-        let unknown = unknown(run);
-        let is_told = effects.entries().iter().any(is_given) || !unknown.is_empty();
+        let (unknown, globals) = (unknown(run), unknown_globals(run, effects));
+        let is_told = effects.entries().iter().any(is_given) || !unknown.is_empty() || !globals.is_empty();
         // What was given nothing, and did not ask, has no flows, whatever it computes.
         if !is_told && !run.trace.hosts.values().any(is_reading) {
             return Some(all);
         }
-        let mut taint = Taint::new(&run.trace, TaintOptions::default().sources(given()).decisions(unknown));
+        let options = TaintOptions::default().sources(given()).decisions(unknown, globals);
+        let mut taint = Taint::new(&run.trace, options);
         let budget = match look {
             Look::Full => u64::MAX,
             _ => FLOW_UNITS.saturating_add(executed / 2),
@@ -251,6 +264,27 @@ fn unknown(run: &Run) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
     let new = own.filter(|call| seen.insert((call.module.as_ptr(), call.name.as_ptr())));
     new.map(|call| host_name(&call.module, &call.name)).collect()
+}
+
+/// The numbers that a module imports as globals and of which nobody knew what they are: 0 stands in their
+/// place.
+fn unknown_globals(run: &Run, effects: &Effects) -> Vec<(u32, String)> {
+    let [module] = &run.trace.modules[..] else { return Vec::new() };
+    let given = effects.entries().iter().filter_map(|(_, effect)| match effect {
+        Effect::NewGlobal(Val::I32(0) | Val::I64(0)) => Some(true),
+        Effect::NewGlobal(_) => Some(false),
+        _ => None,
+    });
+    let sections = module.core().payloads().map_while(Result::ok);
+    let imports = sections.filter_map(|payload| match payload {
+        Payload::ImportSection(imports) => Some(imports),
+        _ => None,
+    });
+    let imports = imports.flat_map(|imports| imports.into_imports().flatten());
+    let globals = imports.filter(|import| matches!(import.ty, TypeRef::Global(_)));
+    let names = globals.map(|import| host_name(import.module, import.name));
+    let numbered = (0..).zip(names).zip(given);
+    numbered.filter(|(_, is_unknown)| *is_unknown).map(|(global, _)| global).collect()
 }
 
 /// Whether a few bytes say from where many are taken: they choose one of several texts. What is translated

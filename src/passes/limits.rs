@@ -65,3 +65,12 @@ pub(super) const COURSE_GROWTHS: usize = 100_000;
 
 /// Bytes of a file that conditions must depend on before what they lead to tells of it.
 pub(super) const TOLD_BY_CONDITIONS: u64 = 16;
+
+/// Instructions from which on a run is looked at for what it stirs: fewer are no work.
+pub(super) const STIRRED_INSTRUCTIONS: u64 = 100_000_000;
+
+/// Instructions for which what it keeps is followed: some hundred rounds of a hash.
+pub(super) const STIRRED_WHILE: u64 = 1 << 15;
+
+/// Instructions that are computed before at most: a second.
+pub(super) const MOST_COMPUTED: u64 = 200_000_000;

@@ -29,6 +29,7 @@ mod profile;
 mod signatures;
 pub mod stacks;
 mod states;
+mod stirring;
 mod table;
 mod tally;
 mod top;

@@ -202,6 +202,23 @@ impl Session {
         self.call(func, args)
     }
 
+    /// Calls a function of the sample's own, exported or not, as [`Self::invoke_within`] calls an export.
+    pub(crate) fn invoke_own(
+        &mut self,
+        func: FuncIndex,
+        args: &[Value],
+        budget: &Budget,
+    ) -> Result<Outcome, InvokeError> {
+        self.arm(budget);
+        let instance = self.instance.ok_or(InvokeError::NotStarted)?;
+        let is_plain = self.trace.meetings().is_none();
+        let func = instance
+            .func_at(&self.store, func.0)
+            .filter(|_| is_plain)
+            .ok_or_else(|| InvokeError::NoSuchExport(format!("func[{}]", func.0)))?;
+        self.call(func, args)
+    }
+
     /// Basic blocks that ran so far, each once, as far as the count of instructions has come.
     pub(crate) fn blocks_seen(&mut self) -> u64 {
         // So that the instructions up to here can be counted.

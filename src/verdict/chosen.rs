@@ -7,13 +7,13 @@
 //! Not here: branches (`unseen`), and what a program tells its host (`told`).
 
 use super::{
-    text, told, unseen,
+    text, told, waiting,
     weights::{Weighed, listed},
 };
 use crate::{
     module::view::ImportInfo,
     passes::flows::Chosen,
-    sandbox::{self, Answer, Arg, Call, Pointed, Run},
+    sandbox::{self, Answer, Arg, Call, Pointed, RIGHT_TO_WRITE, Run},
     tracer::Value,
     values::taint::{How, Source, SourceKind},
 };
@@ -28,17 +28,30 @@ pub(super) fn lack(facts: &Weighed<'_>) -> Option<String> {
 }
 
 /// An effect after what the host said of time, chance or surroundings, where values were not followed to the
-/// end, or not at all: it may have decided. What is opened and written others speak of.
+/// end, or not at all: it may have decided. So may it which file is opened to write to it.
 fn by_what_was_not_followed(facts: &Weighed<'_>, run: &Run) -> Option<String> {
     let how_far = told::how_far(facts)?;
     let (said, rest) = told::heard(facts, run)?;
     let does = |call: &&Call| {
         let effect = facts.weights.effect(&call.module, &call.name);
         effect.is_some_and(|kind| ["deletes", "starts", "runs"].iter().any(|one| kind.starts_with(one)))
+            || opens_to_write(run, call)
     };
     let call = rest.iter().find(does)?;
     let [said, does] = [&said.name, &call.name].map(|name| text::quoted(name));
     Some(format!("{said} may decide what {does} does, and {how_far}"))
+}
+
+/// Whether a call opened, to write to it, a file that no argument names.
+fn opens_to_write(run: &Run, call: &Call) -> bool {
+    let may_write =
+        |arg: &Arg| matches!(arg.value, Value::I64(rights) if rights as u64 & RIGHT_TO_WRITE != 0);
+    let path = || call.args.iter().find_map(|arg| arg.points_at.as_ref()?.kept_text());
+    let is_asked = |path: &str| run.asked.iter().any(|arg| sandbox::is_named(arg, &told::absolute(path)));
+    call.errno.is_none()
+        && &*call.name == "path_open"
+        && call.args.get(5).is_some_and(may_write)
+        && path().is_some_and(|path| !is_asked(&path))
 }
 
 /// An argument of an effect that was computed from what the host said, or chosen by it.
@@ -106,7 +119,7 @@ fn is_told_which(facts: &Weighed<'_>, run: &Run, chosen: &Chosen) -> bool {
     };
     let is_unknown = || {
         let import = facts.view.imports.iter().find(is_one);
-        import.is_some_and(|import| unseen::does_unknown(facts.weights, import)) && is_invented(run, chosen)
+        import.is_some_and(|import| waiting::does_unknown(facts.weights, import)) && is_invented(run, chosen)
     };
     let is_text = || {
         let Some(index) = chosen.index else { return true };

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     limitation::Cut,
-    module::view::Validity,
+    module::view::{ExternKind, ImportInfo, Validity},
     rules::{Facts, Match},
     sandbox::{Answer, Call, Contents, Damage, Entry, EntryEnd, EntryKind, FileChange, Run, is_of_wasi},
     text::plural,
@@ -145,7 +145,8 @@ fn ended_badly(facts: &Facts<'_>) -> Option<String> {
     if let Some(main) = main {
         return Some(format!("its program {} did not come to its end", text::quoted(&main.name)));
     }
-    (!entries.iter().any(is_ended)).then(|| "none of its entry points came to its end".to_owned())
+    let is_its_own = |entry: &Entry| entry.kind != EntryKind::Builder && is_ended(entry);
+    (!entries.iter().any(is_its_own)).then(|| "none of its entry points came to its end".to_owned())
 }
 
 fn is_ended(entry: &Entry) -> bool {
@@ -159,6 +160,7 @@ fn unexplained(code: &Code<'_>) -> Option<String> {
     left_out(facts)
         .or_else(|| invented(facts))
         .or_else(|| handed_on(facts))
+        .or_else(|| given_code(facts))
         .or_else(|| unlooked(facts))
         .or_else(|| untold(facts))
         .or_else(|| told::lack(facts))
@@ -218,6 +220,20 @@ fn handed_on(facts: &Weighed<'_>) -> Option<String> {
     Some(format!("{name} ({kind}) was called in an entry whose arguments were made up"))
 }
 
+/// A function that its host gives it, by an import of which nobody knows what it gives.
+fn given_code(facts: &Weighed<'_>) -> Option<String> {
+    let gives = |import: &&ImportInfo| {
+        let given = match import.kind {
+            ExternKind::Function => import.ty.split_once("(result").map_or("", |(_, given)| given),
+            ExternKind::Global => &*import.ty,
+            _ => "",
+        };
+        given.contains("func")
+    };
+    let import = facts.view.imports.iter().find(gives)?;
+    Some(format!("its host gives it functions to call: {}", text::quoted(&import.name)))
+}
+
 /// What was handed over or built, and was not looked through or not kept.
 fn unlooked(facts: &Weighed<'_>) -> Option<String> {
     let of = [Cut::Handed, Cut::Built, Cut::Returned, Cut::Carved, Cut::Uncarved, Cut::Strings];
@@ -274,18 +290,34 @@ fn mixed(code: &Code<'_>) -> Option<String> {
         let instructions = text::grouped(instructions);
         format!("{instructions} instructions in code that mixes bits, and nothing says what for{whom}")
     };
-    let asked = asks_for_work(code.facts).and_then(|name| {
-        let limit = class.unexplained_asked_instructions;
-        let instructions = mixing::executed(code, limit, true);
+    let (asks, given) = (asks_for_work(code.facts), given_work(code.facts));
+    let asked = asks.or(given).and_then(|name| {
+        let limit = match asks {
+            Some(_) => class.unexplained_asked_instructions,
+            None => class.unexplained_given_instructions,
+        };
+        let instructions = mixing::executed(code, limit, asks.is_some());
         // A loader or a library checks sums of what it works on.
         let most = code.facts.dynamic.metrics.classes.total as f64 * class.unexplained_asked_share;
         let is_work = instructions >= limit && instructions as f64 >= most;
-        is_work.then(|| told(instructions, &format!(", after it had called {}", text::quoted(name))))
+        let how =
+            if asks.is_some() { "after it had called" } else { "in what its host calls with arguments," };
+        is_work.then(|| told(instructions, &format!(", {how} {}", text::quoted(name))))
     });
-    asked.or_else(|| {
+    let long = || {
         let limit = class.unexplained_instructions;
         let instructions = mixing::executed(code, limit, false);
         (instructions >= limit).then(|| told(instructions, ""))
+    };
+    asked.or_else(long).or_else(|| stirred(code))
+}
+
+/// A long run that does to what it keeps what a hash does, and is none that is known.
+fn stirred(code: &Code<'_>) -> Option<String> {
+    let is_one = code.facts.flows.is_some_and(|flows| flows.stirs) && !mixing::is_known(code);
+    let instructions = text::grouped(code.facts.dynamic.metrics.classes.total);
+    is_one.then(|| {
+        format!("{instructions} instructions ran, in which numbers came to depend on each other as in a hash")
     })
 }
 
@@ -297,11 +329,17 @@ fn asks_for_work<'f>(facts: &Weighed<'f>) -> Option<&'f str> {
     };
     let may_give = |call: &&Call| {
         call.answer == Answer::Default
-            && !call.args.is_empty()
+            && !(call.args.is_empty() && call.results.is_empty())
             && !is_of_wasi(&call.module)
             && !is_known(call.name.trim_start_matches('_'))
     };
     facts.run?.calls.iter().find(may_give).map(|call| &*call.name)
+}
+
+/// An entry whose arguments were made up: its host may hand it what to work on.
+fn given_work<'f>(facts: &Weighed<'f>) -> Option<&'f str> {
+    let takes = |entry: &&Entry| entry.made_up && !entry.args.is_empty();
+    facts.run?.entries.iter().find(takes).map(|entry| &*entry.name)
 }
 
 /// What the run did and nobody saw: part of the recording is lost, or it never came up.

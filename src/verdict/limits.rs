@@ -114,3 +114,9 @@ pub(super) const SECTION: usize = 64 << 10;
 
 /// Words of memory that a function looks at which feeds a hash: one of its result, and how far it is to go.
 pub(super) const LOOKED_AT: usize = 2;
+
+/// Bytes by which a file of the user grows that nobody had named: more than what is added to a journal.
+pub(super) const SWOLLEN_BYTES: u64 = 1 << 20;
+
+/// Times what it was that it grows by at least then: a large file may well grow by so many bytes.
+pub(super) const SWOLLEN_TIMES: u64 = 8;

@@ -80,6 +80,23 @@ pub(super) fn executed(code: &Code<'_>, limit: u64, has_asked: bool) -> u64 {
     unexplained(mixed).max(unexplained(looped)).max(interpreted)
 }
 
+/// Whether a good part of what ran is a known hash or cipher.
+pub(super) fn is_known(code: &Code<'_>) -> bool {
+    let facts = code.facts;
+    let Some(module) = code.module() else { return false };
+    let (hashing, all) = (Hashing::of(facts, module), facts.dynamic.metrics.classes.total);
+    let is_explained = |func: FuncIndex| {
+        facts.view.function(func).is_some_and(|one| explained::is_explained(facts, &code.aes, module, one))
+    };
+    let mixes = |classes: &Classes| classes.xor + classes.rotate > 0;
+    let much = facts
+        .dynamic
+        .functions
+        .iter()
+        .filter(|one| mixes(&one.classes) && one.classes.total.saturating_mul(PARTS) >= all);
+    much.map(|one| one.index).any(|func| hashing.explains(func) || is_explained(func))
+}
+
 /// Whether a loop calls one of these functions again and again and then compares what it finds in memory,
 /// with next to always the same outcome. That is a search for a number whose hash is small. Who derives a key
 /// compares nothing, and who checks a text does so once.

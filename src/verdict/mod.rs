@@ -36,6 +36,7 @@ mod told;
 mod touched;
 mod unlogged;
 mod unseen;
+mod waiting;
 mod weights;
 mod words;
 

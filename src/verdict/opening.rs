@@ -26,6 +26,7 @@ use super::{
 use crate::{
     module::{FuncIndex, Module, Place, view},
     rules::Facts,
+    sandbox::is_users,
     values::taint::SourceKind,
 };
 
@@ -56,7 +57,8 @@ pub(super) fn waiting(code: &Code<'_>, module: &Module) -> Vec<Effect> {
     let leads = |one: &&view::Function| {
         !dead.contains(&one.index) && one.callees.iter().any(|callee| leading.contains_key(callee))
     };
-    let (mut effects, mut writers) = (Vec::new(), BTreeMap::new());
+    let mut effects = named(code, module, &leading);
+    let mut writers = BTreeMap::new();
     let effect = |site, (kind, import): &(Rc<str>, Rc<str>), guard: Option<Guard>| {
         let guard = guard.filter(|guard| is_told(guard, weights, facts, seen))?;
         Some(Effect { kind: kind.clone(), import: import.clone(), site, guard: Some(guard), way: None })
@@ -81,6 +83,35 @@ pub(super) fn waiting(code: &Code<'_>, module: &Module) -> Vec<Effect> {
                 let way = seen.way_to(facts, module, site);
                 let guard = way.and_then(|way| seen.guards.guard_or_earlier(facts, module, way));
                 effects.extend(effect(site, opening, guard));
+            }
+        }
+    }
+    effects
+}
+
+/// Calls that were skipped, and hand the path of a file of a user that stands in the data to what opens files.
+fn named(code: &Code<'_>, module: &Module, leading: &BTreeMap<FuncIndex, (Rc<str>, Rc<str>)>) -> Vec<Effect> {
+    let (facts, seen): (&Facts<'_>, _) = (code.facts, code.seen());
+    let is_path = |address: &u32| {
+        let data = facts.view.data_at(facts.wasm, u64::from(*address)).unwrap_or_default();
+        let text =
+            data.iter().position(|byte| *byte == 0).and_then(|end| std::str::from_utf8(&data[..end]).ok());
+        text.is_some_and(|path| path.starts_with('/') && path.matches('/').count() > 2 && is_users(path))
+    };
+    let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
+    let leads = |one: &&view::Function| {
+        !dead.contains(&one.index) && one.callees.iter().any(|callee| leading.contains_key(callee))
+    };
+    let mut effects = Vec::new();
+    for caller in facts.view.functions.iter().filter(leads) {
+        for Site { offset, callee, constants, constant } in calls_in(module, caller.index) {
+            let site = Place { function: caller.index, offset };
+            let Some((kind, import)) = leading.get(&callee).filter(|_| !seen.ran(site, callee)) else {
+                continue;
+            };
+            if constants.map(|(first, _)| first).iter().chain(&constant).any(is_path) {
+                let guard = guarding(facts, module, seen, site);
+                effects.push(Effect { kind: kind.clone(), import: import.clone(), site, guard, way: None });
             }
         }
     }

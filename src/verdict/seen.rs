@@ -29,6 +29,8 @@ pub(super) struct Site {
     /// The two constants right before it: an address and a length, where a text that stands in the data is
     /// handed over.
     pub(super) constants: Option<(u32, u32)>,
+    /// The constant right before it.
+    pub(super) constant: Option<u32>,
 }
 
 /// The direct calls of a function.
@@ -37,7 +39,7 @@ pub(super) fn calls_in(module: &Module, func: FuncIndex) -> Vec<Site> {
     for_each_operator(module, func, |offset, operator| {
         if let Operator::Call { function_index } | Operator::ReturnCall { function_index } = *operator {
             let constants = last[0].zip(last[1]);
-            calls.push(Site { offset, callee: FuncIndex(function_index), constants });
+            calls.push(Site { offset, callee: FuncIndex(function_index), constants, constant: last[1] });
         }
         let constant = match *operator {
             Operator::I32Const { value } => Some(value as u32),

@@ -6,7 +6,10 @@
 //!
 //! Costs one pass over the flows and the log.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
 
 use super::{
     correlations::reads,
@@ -15,10 +18,11 @@ use super::{
     weights::{Weighed, listed},
 };
 use crate::{
-    module::FuncIndex,
+    module::{FuncIndex, view::ExternKind},
     passes::flows::DataFlow,
     sandbox::{Answer, Call, ChangeKind, FileChange, Pointed, Run, is_of_wasi, is_users, is_within},
-    values::taint::{SinkKind, SourceKind},
+    tracer::Value,
+    values::taint::{How, SinkKind, SourceKind},
 };
 
 /// Why what was told to the host forbids CLEAN, if it does.
@@ -27,6 +31,8 @@ pub(super) fn lack(facts: &Weighed<'_>) -> Option<String> {
     by_value(facts, run)
         .or_else(|| by_order(facts, run))
         .or_else(|| by_turns(run))
+        .or_else(|| printed(facts, run))
+        .or_else(|| left_open(facts, run))
         .or_else(|| not_followed(facts, run))
 }
 
@@ -92,13 +98,62 @@ fn takes_out(facts: &Weighed<'_>, run: &Run, host: &str, bytes: u64) -> bool {
     !listed(&calls.inner, name.trim_start_matches('_')) || !run.calls.iter().any(is_of_runtime)
 }
 
+/// A file that nobody had named, shown on standard output.
+fn printed(facts: &Weighed<'_>, run: &Run) -> Option<String> {
+    let prints = |flow: &DataFlow| {
+        let (Some(first), Some(last)) = (flow.first_call, flow.last_call) else { return false };
+        let from = run.calls.partition_point(|call| call.number < first);
+        let calls = run.calls[from..].iter().take_while(|call| call.number <= last);
+        calls.filter(|call| &*call.name == "fd_write").any(|call| is_standard(call, 1..=2))
+    };
+    let is_shown = |flow: &&DataFlow| {
+        let is_write = flow.host.as_deref().is_some_and(|host| host.ends_with(".fd_write"));
+        flow.source == SourceKind::File
+            && is_write
+            && flow.how == How::Value
+            && flow.bytes >= NAMED_BYTES
+            && is_private(run, &flow.name)
+            && prints(flow)
+    };
+    let flow = facts.flows?.flows.iter().find(is_shown)?;
+    Some(format!("it printed what stands in a file that nobody had named: {}", flow.text))
+}
+
+/// Whether a call is of one of these streams.
+fn is_standard(call: &Call, streams: RangeInclusive<i32>) -> bool {
+    matches!(call.args.first().map(|arg| arg.value), Some(Value::I32(fd)) if streams.contains(&fd))
+}
+
+/// A file that nobody had named was read, and nothing was done with it. It lies in memory that its host sees.
+fn left_open(facts: &Weighed<'_>, run: &Run) -> Option<String> {
+    let flows = facts.flows?;
+    let is_open = facts.view.exports.iter().any(|export| export.kind == ExternKind::Memory);
+    let is_of_file = |kinds: &BTreeSet<SourceKind>| kinds.contains(&SourceKind::File);
+    let is_looked_at = flows.decided.values().chain(flows.weighed.values()).any(is_of_file);
+    if !is_open || is_looked_at || !flows.left.is_empty() {
+        return None;
+    }
+    let reads = reads(facts, run);
+    let (first, read) = reads.iter().find(|(_, read)| is_private(run, &absolute(&read.path)))?;
+    let is_written = |call: &Call| call.name.ends_with("write") && call.errno.is_none();
+    if run.calls.iter().skip(*first).any(is_written) {
+        return None;
+    }
+    Some(format!("{} were read, and nothing but its host can have a use for them", read.shown()))
+}
+
 /// Many calls of functions that nobody knows, many pauses or many little messages, after a file was read.
 fn by_order(facts: &Weighed<'_>, run: &Run) -> Option<String> {
     let reads = reads(facts, run);
     let (first, read) = reads.iter().find(|(_, read)| is_private(run, &absolute(&read.path)))?;
     let says_something = |call: &&Call| match is_of_wasi(&call.module) {
         true => {
-            listed(&facts.weights.calls.telling, &call.name) || &*call.name == "fd_write" && is_short(call)
+            let is_write = &*call.name == "fd_write";
+            // Of a stream nobody asks often where it stands.
+            let is_idle = || call.name.starts_with("fd_") && !is_read(call) && is_standard(call, 0..=2);
+            listed(&facts.weights.calls.telling, &call.name)
+                || is_write && is_short(call)
+                || !is_write && is_idle()
         }
         false => call.answer == Answer::Default,
     };
@@ -110,6 +165,10 @@ fn by_order(facts: &Weighed<'_>, run: &Run) -> Option<String> {
             read.shown()
         )
     })
+}
+
+fn is_read(call: &Call) -> bool {
+    matches!(&*call.name, "fd_read" | "fd_pread")
 }
 
 /// Whether so many little messages were sent that their order may tell anything.

@@ -3,16 +3,23 @@
 //! Programs keep state and tidy up, so none of it accuses. But nobody asked for it, and so it is not CLEAN.
 
 use super::{
-    limits::{FILLED_BYTES, RENAMED},
-    text,
+    limits::{FILLED_BYTES, RENAMED, SWOLLEN_BYTES, SWOLLEN_TIMES},
+    text, told,
 };
 use std::net::Ipv4Addr;
 
-use crate::sandbox::{Answer, ChangeKind, Damage, FileChange, Pointed, Run, Touch, Touched, is_passing};
+use crate::sandbox::{
+    Answer, Call, ChangeKind, Damage, FileChange, Pointed, Run, Touch, Touched, is_passing,
+};
 
 /// Why that forbids CLEAN, if it does.
 pub(super) fn lack(run: &Run) -> Option<String> {
-    gone(&run.damage).or_else(|| moved(run)).or_else(|| filled(run)).or_else(|| addressed(run))
+    gone(&run.damage)
+        .or_else(|| moved(run))
+        .or_else(|| filled(run))
+        .or_else(|| swollen(run))
+        .or_else(|| dated(run))
+        .or_else(|| addressed(run))
 }
 
 /// Whether it matters what became of a file. Logs, caches and locks come and go, but are not encrypted.
@@ -58,6 +65,27 @@ fn filled(run: &Run) -> Option<String> {
     let bytes_told = text::grouped(bytes);
     (bytes >= FILLED_BYTES)
         .then(|| format!("it wrote {bytes_told} bytes, until {name} said that there is no room"))
+}
+
+/// A file of the user that is many times as large now.
+fn swollen(run: &Run) -> Option<String> {
+    let is_one = |file: &&FileChange| {
+        let (Some(before), Some(after)) = (file.size_before, file.size_after) else { return false };
+        let grown = after.saturating_sub(before);
+        grown >= SWOLLEN_BYTES && grown / SWOLLEN_TIMES >= before && told::is_private(run, file.last_path())
+    };
+    let file = run.files.iter().filter(|file| !is_passing(file.last_path())).find(is_one)?;
+    let (path, bytes) = (text::quoted(file.last_path()), text::grouped(file.size_after?));
+    Some(format!("it made {path}, which nobody had named, {bytes} bytes long"))
+}
+
+/// A file of the user that was there before and has another date now.
+fn dated(run: &Run) -> Option<String> {
+    let sets = |call: &&Call| call.name.ends_with("path_filestat_set_times") && call.errno.is_none();
+    let args = run.calls.iter().filter(sets).flat_map(|call| &call.args);
+    let paths = args.filter_map(|arg| arg.points_at.as_ref()?.kept_text());
+    let path = paths.map(|path| told::absolute(&path)).find(|path| told::is_private(run, path))?;
+    Some(format!("it changed the date of {}, which nobody had named", text::quoted(&path)))
 }
 
 /// An address without a name that a function was handed that nobody knows: it may fetch what is there.

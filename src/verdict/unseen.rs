@@ -25,14 +25,14 @@ use super::{
     operators::for_each_operator,
     seen::{Code, Seen, Site, calls_in},
     text, told,
-    weights::{Weights, listed},
+    waiting::dated,
+    weights::Weights,
 };
 use crate::{
     categories::{self, Mode},
     module::{FuncIndex, Module, Place, view},
     rules::Facts,
-    sandbox::{RIGHT_TO_WRITE, is_of_wasi},
-    tracer::Value,
+    sandbox::{is_of_wasi, is_users},
     values::taint::SourceKind,
 };
 
@@ -69,7 +69,7 @@ fn effects(code: &Code<'_>) -> Vec<Effect> {
         .filter(|function| calls_one(&function.callees) && !dead.contains(&function.index));
     let (mut effects, mut harmful) = (Vec::<Effect>::new(), BTreeMap::new());
     for caller in callers {
-        for Site { offset, callee, constants } in calls_in(module, caller.index) {
+        for Site { offset, callee, constants, .. } in calls_in(module, caller.index) {
             let Some((kind, import)) = kinds.get(&callee) else { continue };
             if is_harmless(weights, facts, constants) {
                 continue;
@@ -108,7 +108,8 @@ fn effects(code: &Code<'_>) -> Vec<Effect> {
 /// Calls of functions that have an effect, where the function ran and the call did not. A program that
 /// deletes its own files and those of others by one function has run all calls of the host. So such calls
 /// count if they stand behind a branch that followed what the host said. They also count behind a counter of
-/// what was done before. Other branches around them are those of errors.
+/// what was done before. Behind any other branch they count unless they are handed the path of a temporary
+/// file: branches around these are those of errors.
 ///
 /// Where values were not followed to the end after the host said such things, any such call counts.
 fn uses(
@@ -128,7 +129,7 @@ fn uses(
     let callers = callers.filter(|one| !dead.contains(&one.index) && one.callees.iter().any(can));
     let mut uses = Vec::<Effect>::new();
     for caller in callers {
-        for Site { offset, callee, .. } in calls_in(module, caller.index) {
+        for Site { offset, callee, constants, constant } in calls_in(module, caller.index) {
             let site = Place { function: caller.index, offset };
             let Some((kind, import)) = reaching.get(&callee).filter(|_| can(&callee)) else { continue };
             if seen.ran(site, callee) {
@@ -141,7 +142,10 @@ fn uses(
             }
             let is_open = |guard: &Guard| {
                 let is_told = guard.is_decided(&seen.guards) || guard.is_invented(&seen.guards);
-                guard.counts || is_told || is_answered(facts, guard)
+                guard.counts
+                    || is_told
+                    || is_answered(facts, guard)
+                    || !is_for_its_own(facts, constants, constant)
             };
             if is_unfollowed || guard.as_ref().is_some_and(is_open) {
                 uses.push(Effect { kind: kind.clone(), import: import.clone(), site, guard, way: None });
@@ -151,130 +155,23 @@ fn uses(
     uses
 }
 
+/// Whether a call is handed a path that stands in the data and lies where nobody keeps anything.
+fn is_for_its_own(facts: &Facts<'_>, constants: Option<(u32, u32)>, constant: Option<u32>) -> bool {
+    let text = |address: u32, len: Option<u32>| {
+        let data = facts.view.data_at(facts.wasm, u64::from(address))?;
+        let end = len.map_or_else(|| data.iter().position(|byte| *byte == 0), |len| Some(len as usize))?;
+        std::str::from_utf8(data.get(..end)?).ok()
+    };
+    let whole = constants.and_then(|(address, len)| text(address, Some(len)));
+    let texts = [whole, constant.and_then(|address| text(address, None))];
+    texts.into_iter().flatten().any(|path| path.contains('/') && !is_users(&told::absolute(path)))
+}
+
 /// Whether how much there was, or whether it was there, decided a branch.
 fn is_answered(facts: &Facts<'_>, guard: &Guard) -> bool {
     let at = (guard.place.function, guard.place.offset.0);
     let weighed = facts.flows.and_then(|flows| flows.weighed.get(&at));
     weighed.is_some_and(|kinds| kinds.contains(&SourceKind::Answer))
-}
-
-/// What a call does that counts only behind a branch of some kinds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Waiting {
-    /// Nobody knows.
-    Unknown,
-    /// It writes to what may be a file of the user.
-    Writes,
-    /// It opens a file.
-    Opens,
-    /// It takes a file away.
-    Removes,
-}
-
-impl Waiting {
-    fn of(weights: &Weights, import: &view::ImportInfo, has_file: bool) -> Option<Self> {
-        let name = import.name.trim_start_matches('_');
-        match () {
-            () if listed(&weights.calls.removing, name) => Some(Self::Removes),
-            () if listed(&weights.calls.opening, name) => Some(Self::Opens),
-            () if writes(&import.name) => (has_file || does_unknown(weights, import)).then_some(Self::Writes),
-            () => does_unknown(weights, import).then_some(Self::Unknown),
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::Unknown => "nobody knows what it does",
-            Self::Writes => "writes",
-            Self::Opens => "opens files",
-            Self::Removes => "deletes or renames files",
-        }
-    }
-
-    /// Whether a branch before such a call leaves open what it would have done. What a program prints or
-    /// opens may well depend on its arguments.
-    fn is_open(self, guard: &Guard, weights: &Weights, seen: &Seen) -> bool {
-        match self {
-            Self::Unknown => guard.waits(weights, false) || guard.is_far(),
-            Self::Writes => guard.waits(weights, true),
-            Self::Opens => guard.waits(weights, true) || guard.is_invented(&seen.guards),
-            Self::Removes => {
-                guard.counts || guard.is_decided(&seen.guards) || guard.is_invented(&seen.guards)
-            }
-        }
-    }
-}
-
-/// Calls that did not run, behind a branch that followed what the host said of time or surroundings. They are
-/// calls of unknown functions, or of functions that may change files.
-fn dated(
-    weights: &Weights,
-    facts: &Facts<'_>,
-    module: &Module,
-    kinds: &BTreeMap<FuncIndex, (Rc<str>, Rc<str>)>,
-    seen: &Seen,
-) -> Vec<Effect> {
-    let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
-    let has_file = opened_to_write(facts);
-    let waiting = |import: &view::ImportInfo| {
-        let func = import.func.filter(|func| !kinds.contains_key(func))?;
-        Some((func, (Waiting::of(weights, import, has_file)?, Rc::from(&*import.name))))
-    };
-    let waiting: BTreeMap<FuncIndex, (Waiting, Rc<str>)> =
-        facts.view.imports.iter().filter_map(waiting).collect();
-    let counts = |what: &Waiting| matches!(what, Waiting::Removes | Waiting::Unknown);
-    let counters = match waiting.values().any(|(what, _)| counts(what)) {
-        true => Counters::of(module, &seen.ran),
-        false => Counters::default(),
-    };
-    let calls_one = |one: &&view::Function| {
-        !dead.contains(&one.index) && one.callees.iter().any(|callee| waiting.contains_key(callee))
-    };
-    let mut effects = Vec::new();
-    for caller in facts.view.functions.iter().filter(calls_one) {
-        for Site { offset, callee, .. } in calls_in(module, caller.index) {
-            let site = Place { function: caller.index, offset };
-            let Some((what, import)) = waiting.get(&callee).filter(|_| !seen.ran(site, callee)) else {
-                continue;
-            };
-            let Some(mut guard) = guarding(facts, module, seen, site) else { continue };
-            guard.counts = counters.decide(guard.place.function, guard.place.offset.0);
-            if what.is_open(&guard, weights, seen) {
-                let (kind, import) = (what.words().into(), Rc::clone(import));
-                effects.push(Effect { kind, import, site, guard: Some(guard), way: None });
-            }
-        }
-    }
-    effects
-}
-
-/// Whether the run opened, to write to it, a file of the user that no argument named.
-fn opened_to_write(facts: &Facts<'_>) -> bool {
-    let Some(run) = facts.run else { return false };
-    run.calls.iter().filter(|call| call.errno.is_none() && call.name.ends_with("path_open")).any(|call| {
-        let has_right = call.args.get(5).is_some_and(|arg| match arg.value {
-            Value::I64(rights) => rights as u64 & RIGHT_TO_WRITE != 0,
-            _ => false,
-        });
-        let path = call.args.iter().find_map(|arg| arg.points_at.as_ref()?.kept_text());
-        has_right && path.is_some_and(|path| told::is_private(run, &told::absolute(&path)))
-    })
-}
-
-/// Whether a function writes to what was opened before.
-fn writes(import: &str) -> bool {
-    matches!(import, "fd_write" | "write" | "writev" | "fwrite")
-        || import.contains("output-stream.") && import.contains("write")
-}
-
-/// Whether a function may do something to others: it is not known to do nothing.
-pub(super) fn does_unknown(weights: &Weights, import: &view::ImportInfo) -> bool {
-    let calls = &weights.calls;
-    let name = import.name.trim_start_matches('_');
-    let is_of = |names: &Vec<String>| listed(names, name) || listed(names, &import.name);
-    !is_of_wasi(&import.module)
-        && import.ty.contains("param")
-        && ![&calls.inner, &calls.known, &calls.clock, &calls.environment].into_iter().any(is_of)
 }
 
 /// Calls of an effect after a decision that keeps no code from running: what the host said was compared and
@@ -410,9 +307,15 @@ fn uncalled(
             );
         }
     }
+    let called = facts.flows.map(|flows| &flows.called);
+    // What the host said put functions in a table in a function that calls none of it.
+    let is_moved =
+        called.is_some_and(|called| called.keys().any(|(func, _)| !seen.fanout.contains_key(func)));
     let is_told = |func: FuncIndex| {
-        let called = facts.flows.map(|flows| &flows.called);
-        called.is_some_and(|called| called.range((func, 0)..=(func, u32::MAX)).next().is_some())
+        let is_own = |called: &BTreeMap<(FuncIndex, u32), _>| {
+            called.range((func, 0)..=(func, u32::MAX)).next().is_some()
+        };
+        is_moved || called.is_some_and(is_own)
     };
     let mut flagged = BTreeMap::new();
     let mut is_flagged = |caller: FuncIndex| {

@@ -63,6 +63,7 @@ pub(super) struct ClassTable {
     pub(super) unexplained_instructions: u64,
     pub(super) unexplained_asked_instructions: u64,
     pub(super) unexplained_asked_share: f64,
+    pub(super) unexplained_given_instructions: u64,
     pub(super) unexplained_bit_share: f64,
     pub(super) decisive: Vec<String>,
     pub(super) decisive_effects: Vec<String>,

@@ -31,7 +31,7 @@ const FAR: &str = "(func $w1 (drop (call $clock (i32.const 0) (i64.const 1) (i32
 
 #[test]
 fn a_branch_is_found_behind_decoys_and_flags() {
-    let decoys = "(if (local.get $n) (then (call $del (i32.const 1140) (i32.const 30))))".repeat(70);
+    let decoys = "(if (local.get $n) (then (call $del (i32.const 1220) (i32.const 6))))".repeat(70);
     let dated = format!("{CLOCK} (if {LATE} (then {DOCUMENT}))");
     let flag = format!(
         "{CLOCK} (if {LATE} (then (local.set $n (i32.const 1))))

@@ -6,6 +6,9 @@ use wasmspoor::{analysis::Analysis, passes::flows::Look, rules, sandbox, verdict
 
 /// Imports and paths of these tests, each path at its address.
 const LINKS: &str = r#"
+  (import "wasi_snapshot_preview1" "path_filestat_set_times"
+    (func $date (param i32 i32 i32 i32 i64 i64 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_filestat_set_size" (func $size (param i32 i64) (result i32)))
   (import "wasi_snapshot_preview1" "path_link"
     (func $link (param i32 i32 i32 i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "path_symlink" (func $symlink (param i32 i32 i32 i32 i32) (result i32)))
@@ -266,4 +269,13 @@ fn a_function_that_is_handed_a_path_may_do_anything() {
     {
         assert_eq!(class(&handing(text)), Class::Clean, "{text}");
     }
+}
+
+#[test]
+fn a_document_has_its_date_and_its_length() {
+    let dated = "(drop (call $date (i32.const 3) (i32.const 0) (i32.const 1100) (i32.const 30)
+        (i64.const 0) (i64.const 0) (i32.const 5)))";
+    let long =
+        "(drop (call $size (call $open (i32.const 1100) (i32.const 30) (i32.const 0)) (i64.const 3000000)))";
+    at_least_undecided(&[("another date", placed(dated)), ("swollen", placed(long))]);
 }

@@ -39,6 +39,8 @@ stored! {
         Export,
         // After version 1; whoever does not know it takes the chunk for damaged.
         Callback,
+        // Later still; likewise.
+        Builder,
     }
 
     /// How an entry point ended.

@@ -110,6 +110,7 @@ pub(super) fn choose(
     }
     let mut ranking = Ranking::new(module);
     rank(&mut ranking, &mut rest);
+    ranking.find_builders(module);
     // A packer reads every file there is, and would look like a thief; its host never calls it at run time.
     let is_packer = |one: &Candidate| one.name.trim_start_matches('_').starts_with("wasi_vfs_");
     rest.retain(|one| is_all || !is_packer(one));

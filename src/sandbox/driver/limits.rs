@@ -193,6 +193,16 @@ pub(super) const TURN_PARAMS: usize = 4;
 /// Calls in a row without a host call after which a series ends: what works at every other frame goes on.
 pub(super) const TURN_SILENT: usize = 8;
 
+/// Functions that are called for what they build: a page is built by one or two, and tables of a library by
+/// few.
+pub(super) const BUILDERS: usize = 8;
+
+/// Loops at most of a function that is called so: one of many does more than to build a text.
+pub(super) const FEW_LOOPS: u64 = 4;
+
+/// Instructions of each of them: what builds a page of letters needs fewer.
+pub(super) const BUILDER_INSTRUCTIONS: u64 = 1_000_000;
+
 /// Exported globals read for what they spell: as many as a page has letters, packed.
 pub(super) const GLOBALS_LOOKED_AT: usize = 1 << 15;
 

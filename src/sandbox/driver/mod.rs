@@ -10,6 +10,7 @@
 mod args;
 mod array;
 mod beginning;
+mod builders;
 mod callbacks;
 mod candidates;
 mod explore;
@@ -188,6 +189,7 @@ impl<'o> Driver<'o> {
         self.callbacks();
         self.others(is_all, most);
         self.callbacks();
+        self.builders();
     }
 
     /// The export that the user named, with the user's arguments or made-up ones.

@@ -10,8 +10,9 @@ use std::collections::BTreeSet;
 use wasmparser::{Data, DataKind, ElementItems, Operator, Payload};
 
 use super::{
+    candidates::MIXES,
     inputs,
-    limits::{COMPARED, RANK_STEPS, WORDS_KEPT, WORDS_LOOKED_AT},
+    limits::{BUILDERS, COMPARED, FEW_LOOPS, RANK_STEPS, WORDS_KEPT, WORDS_LOOKED_AT},
 };
 use crate::{
     module::{FuncIndex, Module},
@@ -71,6 +72,8 @@ struct Body {
     calls_indirectly: bool,
     /// Constants that something is compared with.
     compared: Vec<i32>,
+    /// It reads and writes memory in a loop.
+    builds: bool,
 }
 
 /// What an export reaches.
@@ -120,6 +123,8 @@ pub(super) struct Hints {
     pub(super) data_end: u32,
     /// Words of its data: names of what it knows are among them.
     pub(super) words: Vec<Vec<u8>>,
+    /// Functions that take nothing, give nothing, call no host function, and build something.
+    pub(super) builders: Vec<FuncIndex>,
 }
 
 impl Ranking {
@@ -171,6 +176,31 @@ impl Ranking {
         let all = std::iter::once(own).chain(called).flat_map(|body| body.compared.iter().copied());
         let mut once = BTreeSet::new();
         all.filter(|&number| once.insert(number)).take(COMPARED).collect()
+    }
+
+    /// Notes the functions that may be called for what they build.
+    pub(super) fn find_builders(&mut self, module: &Module) {
+        let own = module.imported_functions()..module.imported_functions() + module.defined_functions();
+        let asks_nothing = |func: &FuncIndex| {
+            module.func_type(*func).is_some_and(|ty| ty.params().is_empty() && ty.results().is_empty())
+        };
+        for func in own.map(FuncIndex).filter(asks_nothing) {
+            let body = func.0.checked_sub(self.imported).and_then(|at| self.bodies.get(at as usize));
+            let may_build = body.is_some_and(|body| body.loops > 0 && body.loops <= FEW_LOOPS);
+            if !may_build || self.hints.builders.len() >= BUILDERS {
+                continue;
+            }
+            let mut builds = false;
+            let bodies: Vec<u32> = self.reached(func).iter().map(|func| func.0).collect();
+            for at in bodies.into_iter().filter_map(|func| func.checked_sub(self.imported)) {
+                builds |= self.bodies.get(at as usize).is_some_and(|body| body.builds);
+            }
+            let walk = self.walk(vec![func.0], |_| {});
+            let is_own = !walk.calls_host && !walk.calls_indirectly && walk.mixes < MIXES;
+            if builds && is_own {
+                self.hints.builders.push(func);
+            }
+        }
     }
 
     /// What `func` reaches.
@@ -286,7 +316,7 @@ impl Hints {
 fn read(body: &wasmparser::FunctionBody<'_>, hints: &mut Hints) -> Body {
     let mut read = Body::default();
     let Ok(mut operators) = body.get_operators_reader() else { return read };
-    let mut constant = None;
+    let (mut constant, mut is_read) = (None, false);
     while let Ok(operator) = operators.read() {
         hints.operator(&operator);
         if let (Some(number), Operator::I32Eq | Operator::I32Ne) = (constant, &operator)
@@ -303,12 +333,16 @@ fn read(body: &wasmparser::FunctionBody<'_>, hints: &mut Hints) -> Body {
             Operator::I32Xor | Operator::I64Xor | Operator::V128Xor => read.mixes += 1,
             Operator::I32Rotl | Operator::I32Rotr | Operator::I64Rotl | Operator::I64Rotr => read.mixes += 1,
             Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
-                read.calls.push(function_index)
+                is_read |= read.loops > 0;
+                read.calls.push(function_index);
             }
             Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => {
                 read.calls_indirectly = true
             }
-            _ => {}
+            ref other => {
+                is_read |= read.loops > 0 && is_load(other);
+                read.builds |= is_read && is_store(other);
+            }
         }
         if operators.eof() {
             break;
@@ -317,6 +351,33 @@ fn read(body: &wasmparser::FunctionBody<'_>, hints: &mut Hints) -> Body {
     read.calls.sort_unstable();
     read.calls.dedup();
     read
+}
+
+fn is_load(operator: &Operator<'_>) -> bool {
+    use Operator as O;
+    matches!(
+        operator,
+        O::I32Load8U { .. }
+            | O::I32Load8S { .. }
+            | O::I32Load16U { .. }
+            | O::I32Load { .. }
+            | O::I64Load8U { .. }
+            | O::I64Load { .. }
+            | O::V128Load { .. }
+    )
+}
+
+fn is_store(operator: &Operator<'_>) -> bool {
+    use Operator as O;
+    matches!(
+        operator,
+        O::I32Store8 { .. }
+            | O::I32Store16 { .. }
+            | O::I32Store { .. }
+            | O::I64Store8 { .. }
+            | O::I64Store { .. }
+            | O::V128Store { .. }
+    )
 }
 
 #[cfg(test)]

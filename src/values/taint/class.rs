@@ -157,7 +157,7 @@ fn class(name: &str) -> Class {
         "memory.copy" | "array.copy" => Class::Copy,
         "memory.fill" => Class::Fill,
         "memory.init" => Class::Init,
-        "table.get" | "table.set" => Class::Table,
+        "table.get" | "table.set" | "table.copy" | "table.init" | "table.fill" | "table.grow" => Class::Table,
         _ => match name.split_once('.') {
             Some(("i32", rest)) => number(rest, 4, false),
             Some(("i64", rest)) => number(rest, 8, false),

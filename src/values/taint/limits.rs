@@ -95,3 +95,16 @@ pub(super) const DIGEST_SOURCES: usize = 1 << 20;
 
 /// Bytes of a digest at most: one of 64 bytes in hexadecimal.
 pub(super) const MAX_DIGEST: usize = 128;
+
+/// Frames whose slots are marked to see whether they are stirred, from the last on: a hash has its state in
+/// one, and may have steps in functions.
+pub(super) const STIRRED_FRAMES: usize = 4;
+
+/// Slots of each, and globals: what a hash keeps is a few dozen numbers.
+pub(super) const STIRRED_SLOTS: usize = 48;
+
+/// Memories beside the first in which bytes are marked that were not moved: programs have one or two.
+pub(super) const OTHER_MEMORIES: u32 = 2;
+
+/// Words of memory that are marked so: a hash keeps 16 or 25, and a few more beside.
+pub(super) const STIRRED_WORDS: usize = 64;

@@ -30,6 +30,7 @@ mod scalar;
 mod shadow;
 mod sink;
 mod source;
+mod stirred;
 mod vector;
 mod visit;
 mod words;
@@ -81,6 +82,8 @@ pub struct TaintOptions {
     pub(crate) counts: bool,
     /// Other host functions, `module.name`, whose results are followed.
     pub(crate) unknown: BTreeSet<String>,
+    /// Imported globals that are followed: their numbers, and their names, `module.name`.
+    pub(crate) globals: Vec<(u32, String)>,
     /// Whether conditions are followed on what says where and when a program runs: what is computed only
     /// because of them, and what would have been.
     pub(crate) deciding: bool,
@@ -95,6 +98,7 @@ impl Default for TaintOptions {
             choices: false,
             counts: false,
             unknown: BTreeSet::new(),
+            globals: Vec::new(),
             deciding: false,
         }
     }
@@ -118,8 +122,9 @@ impl TaintOptions {
     /// Follows what was chosen, how much was read, the results of these host functions, and what the time and
     /// the surroundings decided.
     #[must_use]
-    pub(crate) fn decisions(mut self, unknown: BTreeSet<String>) -> Self {
+    pub(crate) fn decisions(mut self, unknown: BTreeSet<String>, globals: Vec<(u32, String)>) -> Self {
         (self.choices, self.counts, self.unknown) = (true, true, unknown);
+        self.globals = globals;
         self.deciding = true;
         self
     }
@@ -190,6 +195,8 @@ pub struct Taint<'t> {
     /// What a source byte was xored with first.
     keys: BTreeMap<u32, u8>,
     bytes_lost: u64,
+    /// What memory keeps, if that is asked for.
+    words_kept: Option<stirred::Kept>,
     /// Labels of states that the host kept, with their numbers.
     kept: VecDeque<(u32, Memories, Vec<[Word; 2]>)>,
 }
@@ -197,7 +204,7 @@ pub struct Taint<'t> {
 impl<'t> Taint<'t> {
     /// Nothing has a label yet.
     pub fn new(trace: &'t Trace, options: TaintOptions) -> Self {
-        Self {
+        let mut taint = Self {
             trace,
             follows_all: options.control || options.sources.contains(&SourceKind::Immediate),
             options,
@@ -230,8 +237,11 @@ impl<'t> Taint<'t> {
             recent: Recent::default(),
             keys: BTreeMap::new(),
             bytes_lost: 0,
+            words_kept: None,
             kept: VecDeque::new(),
-        }
+        };
+        taint.give_globals();
+        taint
     }
 
     /// All flows so far, by source, then by sink.
@@ -347,11 +357,27 @@ impl<'t> Taint<'t> {
         if !self.wants(kind, || source::is_count(name, len)) {
             return self.memories.fill(memory, address, len, Label::NONE);
         }
+        self.give_bytes(memory, address, len, (kind, name, offset));
+    }
+
+    fn give_bytes(&mut self, memory: u32, address: u64, len: u64, origin: (SourceKind, &str, Option<u64>)) {
+        let (kind, name, offset) = origin;
         let (first, kept) = self.give(len, kind, name, offset);
         for place in 0..kept {
             self.memories.set(memory, address + place, Labels::byte(first + place as u32));
         }
         self.memories.fill(memory, address + kept, len - kept, Label::NONE);
+    }
+
+    /// Labels the globals that a host gave.
+    fn give_globals(&mut self) {
+        for (index, name) in std::mem::take(&mut self.options.globals) {
+            let index = index as usize;
+            if self.globals.len() <= index {
+                self.globals.resize(index + 1, [CLEAN; 2]);
+            }
+            self.globals[index] = [self.give_word(SourceKind::Answer, &name), CLEAN];
+        }
     }
 
     /// Labels slots as bytes of a source.

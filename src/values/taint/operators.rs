@@ -15,7 +15,7 @@ use super::{
     class::{self, Class, Loaded},
     control::Written,
     label::{Label, Labels},
-    limits::{DECIDED_BYTES, MAX_KEYS, MAX_LOOKED_UP, MOVED_BYTES},
+    limits::{DECIDED_BYTES, MAX_KEYS, MAX_LOOKED_UP, MOVED_BYTES, OTHER_MEMORIES},
     operation::Operation,
     scalar::{self, Bitwise, CLEAN, Tainted, Word, is_clean},
     sink::Sink,
@@ -93,6 +93,11 @@ impl Taint<'_> {
             Class::Copy | Class::Fill | Class::Init => self.bulk(at, class, of),
             Class::Table => {
                 self.address(at, &words[0]);
+                let (function, offset) = (at.function, at.op.offset);
+                // Which function a later call finds there was decided.
+                for word in words.iter().take(of.len()).filter(|word| !is_clean(word)) {
+                    self.sink(Sink::Call { function, offset }, word);
+                }
                 self.set_clean(of);
             }
             Class::Vector(how) => self.vector(at, how, of),
@@ -266,8 +271,24 @@ impl Taint<'_> {
                 self.address(at, word);
             }
         }
-        self.would_move(written.map_or(0, |to| to.memory), of);
-        let Some(to) = written else { return };
+        // Where nothing is moved the run does not say in which memory.
+        let memories = written.map_or(0..=OTHER_MEMORIES, |to| to.memory..=to.memory);
+        if let Some(to) = written {
+            self.bytes_moved(at, class, (read, to), of);
+        }
+        // Those that were moved have their labels by then.
+        for memory in memories {
+            self.would_move(memory, of);
+        }
+    }
+
+    fn bytes_moved(
+        &mut self,
+        at: At<'_>,
+        class: Class,
+        (read, to): (Option<Access>, Access),
+        of: &Operands<'_>,
+    ) {
         match (class, read) {
             (Class::Copy, Some(from)) => {
                 self.memories.copy((to.memory, to.address), (from.memory, from.address), to.len);
@@ -283,6 +304,9 @@ impl Taint<'_> {
                 let name = format!("segment {}", at.op.names);
                 let offset = of.values.get(1).copied();
                 self.give_memory(to.memory, to.address, to.len, (SourceKind::Data, &name, offset));
+                if self.options.addresses && !is_clean(&of.words[1]) {
+                    self.looked_up(to, &of.words[1]);
+                }
             }
         }
     }
@@ -388,6 +412,14 @@ impl Taint<'_> {
             self.memories.load(access.memory, access.address, &mut old[..access.len.min(8) as usize]);
         }
         let words = [(old, 8), (of.words[1], 8), (of.words[2], 8)];
+        // What was expected decides whether anything is written.
+        let expected = scalar::all(&mut self.labels, &of.words[1], 8);
+        if let Some(access) = read.filter(|_| written.is_none() && expected.is_some()) {
+            for (place, &label) in (0..access.len.min(8)).zip(&old) {
+                let label = self.labels.controlled(label, expected);
+                self.memories.set(access.memory, access.address.wrapping_add(place), label);
+            }
+        }
         if let Some(access) = written {
             let new = scalar::mix(&mut self.labels, &words, access.len.min(8) as usize, Operation::Lanes);
             for (place, &label) in (0..access.len.min(8)).zip(&new) {

@@ -1,5 +1,7 @@
 //! Sources: what the labelled bytes are bytes of.
 
+use std::ops::Range;
+
 use hashbrown::HashMap;
 use serde::Serialize;
 
@@ -113,6 +115,20 @@ pub(super) fn is_count(name: &str, len: u64) -> bool {
         |name| COUNTING.contains(&name) || len <= size_of::<u64>() as u64 && MEASURING.contains(&name);
     let is_of_2 = || name.starts_with("wasi:") && COUNTING_IN_2.iter().any(|one| name.ends_with(one));
     of_wasi(name).is_some_and(is_one) || is_of_2()
+}
+
+/// Where the numbers of files stand in what lists a folder: they say on which machine a program runs, and
+/// nobody copies or cleans by them.
+pub(super) fn numbers_of_files(name: &str, listed: &[u8]) -> Vec<Range<u64>> {
+    let (mut places, mut at) = (Vec::new(), 0);
+    let is_list = of_wasi(name) == Some("fd_readdir") && listed.len() > size_of::<u64>();
+    // Of each entry: the next one, the number of the file, the length of its name, its type.
+    while let Some(entry) = listed.get(at..at + 24).filter(|_| is_list) {
+        places.push(at as u64 + 8..at as u64 + 16);
+        let len = entry[16..20].iter().rev().fold(0, |len, &byte| len << 8 | usize::from(byte));
+        at = at.saturating_add(24).saturating_add(len);
+    }
+    places
 }
 
 /// A source of bytes.

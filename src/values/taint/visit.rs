@@ -22,6 +22,7 @@ use super::{
     operators::Operands,
     scalar::{self, CLEAN, is_clean},
     sink::Sink,
+    source,
 };
 
 impl Visitor for Taint<'_> {
@@ -43,6 +44,9 @@ impl Visitor for Taint<'_> {
 
     #[inline(always)]
     fn skips(&mut self, from: &[u32], to: Option<u32>, touched: Touched) -> bool {
+        if let (Some(kept), Touched::Memory(access)) = (&mut self.words_kept, touched) {
+            kept.note(access);
+        }
         let is_clean = |slot: &u32| self.slots.is_clean(self.fp + *slot as usize);
         let is_clean_frame = self.slots.is_clean_from(self.fp);
         if self.follows() || !(is_clean_frame || from.iter().all(is_clean)) {
@@ -103,6 +107,9 @@ impl Visitor for Taint<'_> {
     fn access(&mut self, _: FuncIndex, _: &Op, access: Access) {
         let place = if access.is_write { &mut self.written } else { &mut self.read };
         *place = Some(access);
+        if let Some(kept) = &mut self.words_kept {
+            kept.note(access);
+        }
     }
 
     fn lanes(&mut self, lanes: u128) {
@@ -245,6 +252,12 @@ impl Visitor for Taint<'_> {
                 let func = self.hosts.last().map(|call| call.func);
                 let name = func.map_or_else(|| "host".into(), |func| self.host_name(func));
                 self.give_memory(memory, address, len, (SourceKind::Answer, &name, None));
+                if self.options.counts {
+                    for place in source::numbers_of_files(&name, bytes) {
+                        let (address, len) = (address + place.start, place.end - place.start);
+                        self.give_bytes(memory, address, len, (SourceKind::Answer, &name, None));
+                    }
+                }
             }
         }
     }

@@ -16,6 +16,8 @@
 //!
 //! Way not taken: chunks only. Eight of them for a word are about as fast as the plain walk of a loop.
 
+use wasmspoor_hooks::recorder::stream;
+
 use super::super::limits::{
     CHUNK_BITS, MAX_CHUNK_STEPS, MAX_CHUNKS, MAX_STRETCH_STACK, MAX_WORD_PARTS, MAX_WORDS, WIDE_CHUNK_BITS,
 };
@@ -25,8 +27,7 @@ use super::super::{FuncKey, Visitor};
 use super::Target;
 use super::explore::{Dead, Explored};
 use super::shelf::{
-    ALLOWANCE, BRANCH_SAVES, Entry, Found, LOOK, MAKE, MAKE_PART, NO_TARGET, STEP_SAVES, Shelf, TAKE,
-    WORD_SAVES,
+    ALLOWANCE, BRANCH_SAVES, Entry, Found, LOOK, MAKE, MAKE_PART, NO_TARGET, STEP_SAVES, Shelf, WORD_SAVES,
 };
 
 /// Frames that are compared at once.
@@ -94,7 +95,32 @@ pub(super) struct Memo {
     alone: Vec<u32>,
     /// The word that came last.
     last_word: u32,
+    /// The most that a chunk does.
+    most: Most,
     pub(super) trail: Trail,
+}
+
+/// Bounds of what stretches do.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Most {
+    pub(super) instructions: u64,
+    pub(super) silent: u64,
+    pub(super) rise: u64,
+}
+
+impl Most {
+    fn of(Entry { instructions, silent, rise, .. }: Entry) -> Self {
+        let [instructions, silent, rise] = [instructions, silent, rise].map(u64::from);
+        Self { instructions, silent, rise }
+    }
+
+    fn with(self, other: Self, by: impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            instructions: by(self.instructions, other.instructions),
+            silent: by(self.silent, other.silent),
+            rise: by(self.rise, other.rise),
+        }
+    }
 }
 
 /// The word that is being replayed by chunks.
@@ -120,6 +146,7 @@ impl Memo {
             targets: Vec::new(),
             alone: Vec::new(),
             last_word: 0,
+            most: Most::default(),
             trail: Trail::default(),
         }
     }
@@ -170,6 +197,45 @@ impl Memo {
         }
     }
 
+    /// Bounds of what the chunks of one word do together.
+    #[inline(always)]
+    pub(super) fn most_of_word(&self) -> Most {
+        self.most.with(self.most, |most, _| most * u64::from(stream::WORD_BITS))
+    }
+
+    /// A chunk that is known, of the usual width.
+    #[inline(always)]
+    pub(super) fn known(
+        &self,
+        start: u32,
+        (ahead, left): (u64, u32),
+        frames: &[u32],
+        last: Target,
+    ) -> Option<(u32, &Entry)> {
+        let (bits, _) = head(ahead, left, CHUNK_BITS);
+        let top = frames.last().copied().unwrap_or(0);
+        match self.chunks.find(start, bits, top, |entry| self.suits(entry, frames, last)) {
+            Found::Entry(id) => Some((id, &self.chunks.entries[id as usize])),
+            Found::Dead | Found::Nothing => None,
+        }
+    }
+
+    /// A word begins that is not known as a whole.
+    #[inline(always)]
+    pub(super) fn begin_trail(&mut self, start: u32, window: u64, top: u32) {
+        self.trail.is_whole = self.words.mood.nap == 0;
+        if self.trail.is_whole {
+            self.trail.chunks.clear();
+            (self.trail.start, self.trail.window, self.trail.top) = (start, window, top);
+        }
+    }
+
+    /// Chunks saved so much, or cost it.
+    #[inline(always)]
+    pub(super) fn settle_mood(&mut self, saved: i64) {
+        self.chunks.mood.pay(-saved);
+    }
+
     /// The chunk that is next, which `explore` makes of so many decisions if it is not known.
     #[inline(always)]
     pub(super) fn chunk(
@@ -215,6 +281,7 @@ impl Memo {
         };
         let id = self.chunks.put(entry, standing.top())?;
         self.alone.push(id);
+        self.most = self.most.with(Most::of(entry), u64::max);
         (entry.width > 0 && standing.allows(&entry)).then_some(id)
     }
 
@@ -270,7 +337,11 @@ impl Memo {
     /// Whether frames and target are those of the entry.
     #[inline(always)]
     fn fits(&self, entry: &Entry, standing: Standing<'_>) -> bool {
-        let Standing { frames, last, .. } = standing;
+        self.suits(entry, standing.frames, standing.last)
+    }
+
+    #[inline(always)]
+    fn suits(&self, entry: &Entry, frames: &[u32], last: Target) -> bool {
         (entry.pops == 0 || is_on_top(frames, self.popped(entry)))
             && (entry.target == NO_TARGET
                 || self.targets[entry.target as usize].needed.is_none_or(|needed| needed == last.key))
@@ -290,11 +361,7 @@ impl Memo {
     #[inline(always)]
     pub(super) fn take(&mut self, kind: Kind, id: u32, frames: &mut Vec<u32>) -> (Entry, Option<Target>) {
         let entry = match kind {
-            Kind::Chunk => {
-                let entry = *self.chunks.count(id);
-                self.chunks.mood.pay(TAKE - i64::from(entry.saves()));
-                entry
-            }
+            Kind::Chunk => *self.chunks.count(id),
             Kind::Word => {
                 self.words.mood.credit += WORD_SAVES;
                 *self.words.count(id)
@@ -320,11 +387,9 @@ impl Memo {
 
     /// Remembers the word that was replayed by chunks.
     pub(super) fn keep_word(&mut self) {
-        if self.words.mood.nap == 0 {
-            let trail = std::mem::take(&mut self.trail);
-            self.make_word(&trail);
-            self.trail.chunks = trail.chunks;
-        }
+        let trail = std::mem::take(&mut self.trail);
+        self.make_word(&trail);
+        self.trail.chunks = trail.chunks;
     }
 
     #[cold]
@@ -436,6 +501,7 @@ impl Memo {
         self.words.clear();
         self.kept = Kept::default();
         (self.ids, self.stacks, self.targets, self.alone) = Default::default();
+        self.most = Most::default();
     }
 }
 

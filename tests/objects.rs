@@ -291,7 +291,8 @@ fn modules_from_wasm_smith_are_recomputed() {
     assert!(modules > seeds / 2 && objects > seeds, "{modules} modules, {objects} operators on objects");
 }
 
-/// Runs each export of a module of ours as `spoor run` does, without the clock; gives the ends of the entries.
+/// Runs each export of a module of ours as `spoor run` does, without the clock; gives the ends of the
+/// entries.
 fn ends(text: &str, decisions: u64) -> Vec<EntryEnd> {
     let wasm = wat::parse_str(text).unwrap();
     let mut options = RunOptions::default();

@@ -86,9 +86,10 @@ fn no_handler_and_no_way_out_is_new() {
 #[test]
 fn each_way_out_notes_its_place() {
     /// Part of the line, and how its place is known.
-    const NOTED_OTHERWISE: [(&str, &str); 8] = [
+    const NOTED_OTHERWISE: [(&str, &str); 9] = [
         ("store.poll(ip)?", "notes the place itself"),
         ("store.record_bulk(", "notes the place itself, for what follows too"),
+        ("store.charge_bulk(", "as `record_bulk`, in place of it"),
         ("memory_copy_within(", "after `record_bulk`"),
         ("utils::memory_slice", "after `record_bulk`"),
         ("utils::touch", "after `record_bulk`"),

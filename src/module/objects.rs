@@ -40,8 +40,8 @@ pub(crate) const FIRST: u32 = 8;
 pub(crate) const HEADER: u32 = 8;
 /// Where in that the length is.
 pub(crate) const LENGTH: u32 = 4;
-/// Under this name the lowered module exports that memory, for the host. It has none if the sample has something
-/// of that name.
+/// Under this name the lowered module exports that memory, for the host. It has none if the sample has
+/// something of that name.
 pub(crate) const EXPORT: &str = "memory of objects";
 /// Pages by which the memory of objects grows, as a power of two.
 pub(crate) const STEP: u32 = 4;

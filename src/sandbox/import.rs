@@ -150,7 +150,8 @@ impl Import {
         }
     }
 
-    /// Says which strings the arguments are. What a function gets that works on strings alone goes no further.
+    /// Says which strings the arguments are. What a function gets that works on strings alone goes no
+    /// further.
     fn take_texts(&self, call: &Caller<'_>, state: &mut State, args: &mut [Arg]) {
         for (index, arg) in args.iter_mut().enumerate() {
             let kind = self.params.get(index).map(|param| param.kind);

@@ -302,7 +302,8 @@ pub(super) struct Facts {
     pub(super) is_placed: bool,
     /// Whether some import has a name that nobody knows.
     pub(super) is_nameless: bool,
-    /// Modules of imports, and whether all that is imported from one is fixed references to what is the host's.
+    /// Modules of imports, and whether all that is imported from one is fixed references to what is the
+    /// host's.
     pub(super) constants: BTreeMap<String, bool>,
 }
 

@@ -1,8 +1,8 @@
 //! Strings of JavaScript that the host keeps for a sample: rows of 16-bit units, each with a number.
 //!
 //! A string never changes. A short one is there once. A long one that was put together from two is kept as
-//! these two until it is read. Nothing is given back while the sample runs, so what it may keep is bounded, in
-//! strings and in units.
+//! these two until it is read. Nothing is given back while the sample runs, so what it may keep is bounded,
+//! in strings and in units.
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! Strings of JavaScript: `wasm:js-string`, and constants that are imported. Node 20 knows neither, so what is
-//! expected is what the specification of builtins says.
+//! Strings of JavaScript: `wasm:js-string`, and constants that are imported. Node 20 knows neither, so what
+//! is expected is what the specification of builtins says.
 
 use std::fs::File;
 

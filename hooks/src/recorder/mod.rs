@@ -41,8 +41,8 @@ pub trait Sink: Any + Send + Sync {
     /// An event, in the order of the run.
     fn event(&mut self, event: Event);
 
-    /// A bulk operation on so many bytes or elements begins that is no event: it is part of an operator of the
-    /// sample's. By default it costs nothing.
+    /// A bulk operation on so many bytes or elements begins that is no event: it is part of an operator of
+    /// the sample's. By default it costs nothing.
     fn silent_bulk(&mut self, _len: u64) {}
 
     /// Whether the run must stop now. `decisions`: pushed so far in this store; `words`: made of them.

@@ -64,8 +64,8 @@ impl<V: Visitor> Walk<'_, '_, V> {
         }
     }
 
-    /// Whether all chunks of a word, whichever they are, reach no limit. Calls are looked at chunk by chunk: what
-    /// a whole trace may still call is often little.
+    /// Whether all chunks of a word, whichever they are, reach no limit. Calls are looked at chunk by chunk:
+    /// what a whole trace may still call is often little.
     #[inline(always)]
     fn has_room(&self) -> bool {
         let (replay, cursor) = (&self.replay, &self.cursor);

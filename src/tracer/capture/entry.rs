@@ -69,8 +69,8 @@ impl Capture {
         self.news() >= self.entry.news[0] + NEWS
     }
 
-    /// Whether new things came up in the time that the entry was last given. Quarters say nothing of it: a slow
-    /// machine is in the first one when the time is over, and a budget of time alone has none.
+    /// Whether new things came up in the time that the entry was last given. Quarters say nothing of it: a
+    /// slow machine is in the first one when the time is over, and a budget of time alone has none.
     pub(super) fn came_to_new(&mut self) -> bool {
         let news = self.news();
         news >= std::mem::replace(&mut self.entry.news_in_time, news) + NEWS

@@ -15,8 +15,13 @@ use std::{
 use valued::{checked, load};
 use wasmspoor::{
     Limit, Outcome, Session, Value,
+    analysis::Analysis,
+    module::{CodeOffset, Module, Opcode},
+    passes::flows::Look,
+    rules,
     sandbox::{self, Drive, EntryEnd, RunOptions},
     values::{Machine, Nothing},
+    verdict::{Class, Verdict},
 };
 use wast::{
     Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet,
@@ -218,6 +223,236 @@ fn objects_are_those_of_the_specification() {
     let total = scripts(wasmspoor_oracle::script::garbage_collection());
     assert_failing(&total, GARBAGE_COLLECTION);
     assert_eq!(total.passed, 603);
+}
+
+/// Scripts of our own: what every assertion says is so, when it runs and when it is valued again.
+fn agree(text: &str) {
+    let tally = script(text);
+    assert_eq!((&tally.failed, tally.left_out), (&Vec::new(), 0));
+    assert!(tally.passed > 0);
+}
+
+#[test]
+fn what_globals_tables_and_segments_begin_with_is_made() {
+    agree(
+        r#"(module
+          (type $a (array (mut i32))) (type $b (array (mut i8))) (type $f (array (mut funcref)))
+          (type $s (struct (field (mut i32)) (field f64) (field (ref $a))))
+          (import "env" "n" (global $n i32)) (import "env" "d" (global $d f64))
+          (import "env" "f" (global $none funcref))
+          (global $large (ref $a) (array.new $a (i32.const 7) (i32.const 300000)))
+          (global $bytes (ref $b) (array.new $b (i32.const 255) (i32.const 3000000)))
+          (global $zeros (ref $a) (array.new_default $a (i32.const 1000000)))
+          (global $functions (ref $f) (array.new $f (ref.func $one) (i32.const 1000)))
+          (global $nones (ref $f) (array.new $f (global.get $none) (i32.const 3)))
+          (global $made (ref $s)
+            (struct.new $s (i32.add (global.get $n) (i32.const 5)) (global.get $d) (global.get $large)))
+          (table $t 3 (ref $s) (struct.new $s (global.get $n) (f64.const 1.5) (array.new_default $a (i32.const 9))))
+          (elem (table $t) (i32.const 1) (ref $s)
+            (struct.new $s (i32.sub (global.get $n) (i32.const 1)) (f64.const 0) (global.get $large)))
+          (elem declare func $one)
+          (func $one (result i32) (i32.const 1))
+          (func (export "large") (result i32 i32)
+            (array.len (global.get $large)) (array.get $a (global.get $large) (i32.const 299999)))
+          (func (export "bytes") (result i32) (array.get_u $b (global.get $bytes) (i32.const 2999999)))
+          (func (export "zeros") (result i32) (array.get $a (global.get $zeros) (i32.const 999999)))
+          (func (export "functions") (result i32 i32)
+            (ref.is_null (array.get $f (global.get $functions) (i32.const 999)))
+            (ref.is_null (array.get $f (global.get $nones) (i32.const 2))))
+          (func (export "made") (result i32 f64 i32)
+            (struct.get $s 0 (global.get $made)) (struct.get $s 1 (global.get $made))
+            (array.get $a (struct.get $s 2 (global.get $made)) (i32.const 5)))
+          (func (export "table") (param i32) (result i32 f64)
+            (struct.get $s 0 (table.get $t (local.get 0))) (struct.get $s 1 (table.get $t (local.get 0)))))
+        (assert_return (invoke "large") (i32.const 300000) (i32.const 7))
+        (assert_return (invoke "bytes") (i32.const 255))
+        (assert_return (invoke "zeros") (i32.const 0))
+        (assert_return (invoke "functions") (i32.const 0) (i32.const 1))
+        (assert_return (invoke "made") (i32.const 5) (f64.const 0) (i32.const 7))
+        (assert_return (invoke "table" (i32.const 0)) (i32.const 0) (f64.const 1.5))
+        (assert_return (invoke "table" (i32.const 1)) (i32.const -1) (f64.const 0))"#,
+    );
+}
+
+#[test]
+fn tables_of_objects_may_have_indices_of_64_bits() {
+    agree(
+        r#"(module
+          (table $t i64 4 20000 i31ref) (table $u 4 i31ref)
+          (elem (table $t) (i64.const 2) i31ref (ref.i31 (i32.const 9)))
+          (elem $e i31ref (ref.i31 (i32.const 4)) (ref.i31 (i32.const 5)))
+          (func (export "get") (param i64) (result i32) (i31.get_s (table.get $t (local.get 0))))
+          (func (export "set") (param i64 i32) (table.set $t (local.get 0) (ref.i31 (local.get 1))))
+          (func (export "fill") (param i64 i32 i64)
+            (table.fill $t (local.get 0) (ref.i31 (local.get 1)) (local.get 2)))
+          (func (export "grow") (param i32 i64) (result i64)
+            (table.grow $t (ref.i31 (local.get 0)) (local.get 1)))
+          (func (export "copy") (param i64 i64 i64)
+            (table.copy $t $t (local.get 0) (local.get 1) (local.get 2)))
+          (func (export "there") (param i32 i64 i32)
+            (table.copy $u $t (local.get 0) (local.get 1) (local.get 2)))
+          (func (export "narrow") (param i32) (result i32) (i31.get_s (table.get $u (local.get 0))))
+          (func (export "init") (param i64 i32 i32)
+            (table.init $t $e (local.get 0) (local.get 1) (local.get 2))))
+        (assert_return (invoke "get" (i64.const 2)) (i32.const 9))
+        (assert_trap (invoke "get" (i64.const 1)) "null i31 reference")
+        (assert_return (invoke "set" (i64.const 1) (i32.const -3)))
+        (assert_return (invoke "get" (i64.const 1)) (i32.const -3))
+        (assert_trap (invoke "set" (i64.const 0x100000001) (i32.const 5)) "out of bounds table access")
+        (assert_trap (invoke "get" (i64.const 4)) "out of bounds table access")
+        (assert_return (invoke "copy" (i64.const 0) (i64.const 1) (i64.const 2)))
+        (assert_return (invoke "get" (i64.const 1)) (i32.const 9))
+        (assert_trap (invoke "copy" (i64.const 0) (i64.const 0x100000000) (i64.const 1))
+          "out of bounds table access")
+        (assert_return (invoke "grow" (i32.const 8) (i64.const 17000)) (i64.const 4))
+        (assert_return (invoke "get" (i64.const 17003)) (i32.const 8))
+        (assert_return (invoke "grow" (i32.const 8) (i64.const 0x100000000)) (i64.const -1))
+        (assert_return (invoke "fill" (i64.const 17001) (i32.const 6) (i64.const 3)))
+        (assert_return (invoke "get" (i64.const 17003)) (i32.const 6))
+        (assert_return (invoke "get" (i64.const 17000)) (i32.const 8))
+        (assert_trap (invoke "fill" (i64.const 17001) (i32.const 6) (i64.const 4))
+          "out of bounds table access")
+        (assert_return (invoke "init" (i64.const 3) (i32.const 1) (i32.const 1)))
+        (assert_return (invoke "get" (i64.const 3)) (i32.const 5))
+        (assert_return (invoke "there" (i32.const 0) (i64.const 3) (i32.const 1)))
+        (assert_return (invoke "narrow" (i32.const 0)) (i32.const 5))"#,
+    );
+}
+
+#[test]
+fn what_refers_to_the_host_is_converted_without_types_of_objects() {
+    agree(
+        r#"(module
+          (global $kept (mut externref) (ref.null extern)) (table $t 2 externref)
+          (func (export "keep") (param i32)
+            (global.set $kept (extern.convert_any (ref.i31 (local.get 0))))
+            (table.set $t (i32.const 1) (global.get $kept)))
+          (func (export "kept") (result i32 i32)
+            (i31.get_s (ref.cast i31ref (any.convert_extern (global.get $kept))))
+            (i31.get_u (ref.cast (ref i31) (any.convert_extern (table.get $t (i32.const 1))))))
+          (func (export "null") (result i32) (ref.is_null (global.get $kept))))
+        (assert_return (invoke "null") (i32.const 1))
+        (assert_return (invoke "keep" (i32.const -4)))
+        (assert_return (invoke "null") (i32.const 0))
+        (assert_return (invoke "kept") (i32.const -4) (i32.const 0x7ffffffc))"#,
+    );
+}
+
+/// What is said of a program that steals a key, behind some code of its own and with more definitions.
+fn stealing(first: &str, definitions: &str) -> Verdict {
+    let text = include_str!("../corpus/key-sender.wat");
+    let begin = "(func (export \"_start\") (local $at i32)";
+    assert!(text.contains(begin));
+    let text = text.replacen(begin, &format!("{begin} {first}"), 1);
+    let end = text.rfind(')').unwrap();
+    let text = format!("{} {definitions})", &text[..end]);
+    let wasm = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}"));
+    Analysis::with_values(&wasm, &RunOptions::default(), &rules::Set::builtin(), Look::Auto).verdict
+}
+
+/// One object before the first effect hides nothing.
+#[test]
+fn objects_hide_no_theft() {
+    let plain = stealing("", "").class;
+    assert!(plain >= Class::Suspicious);
+    for (first, definitions) in [
+        (
+            "(drop (array.len (global.get $g)))",
+            "(type $a (array i32)) (global $g (ref $a) (array.new $a (i32.const 7) (i32.const 300000)))",
+        ),
+        (
+            "(drop (struct.get $s 0 (global.get $g)))",
+            "(type $s (struct (field i32))) (global $n i32 (i32.const 1))
+             (global $g (ref $s) (struct.new $s (global.get $n)))",
+        ),
+        ("(drop (extern.convert_any (ref.i31 (i32.const 3))))", ""),
+        ("(table.set $t (i64.const 1) (ref.i31 (i32.const 3)))", "(table $t i64 4 i31ref)"),
+    ] {
+        let Verdict { class, reasons, .. } = stealing(first, definitions);
+        assert_eq!(class, plain, "{first}: {reasons:?}");
+    }
+    // There is no room for it.
+    let definitions =
+        "(type $a (array i32)) (global $g (ref $a) (array.new $a (i32.const 7) (i32.const 20000000)))";
+    assert_ne!(stealing("(drop (array.len (global.get $g)))", definitions).class, Class::Clean);
+}
+
+/// The sandbox gives some imported globals a number, and objects are made of that.
+#[test]
+fn objects_are_made_of_what_the_sandbox_gives() {
+    let wasm = wat::parse_str(
+        r#"(module (type $s (struct (field i32) (field f64)))
+          (import "env" "memoryBase" (global $n i32)) (import "global" "Infinity" (global $d f64))
+          (global $g (ref $s) (struct.new $s (global.get $n) (global.get $d)))
+          (func (export "_start")
+            (if (i32.eqz (global.get $n)) (then unreachable))
+            (if (i32.ne (global.get $n) (struct.get $s 0 (global.get $g))) (then unreachable))
+            (if (f64.ne (f64.const inf) (struct.get $s 1 (global.get $g))) (then unreachable))))"#,
+    );
+    let run = sandbox::run_with_effects(&wasm.unwrap(), &RunOptions::default()).unwrap();
+    assert!(run.entries.iter().all(|entry| matches!(entry.end, EntryEnd::Returned)), "{:?}", run.entries);
+    assert!(checked(&run.trace) > 10);
+}
+
+/// The operators of the first function, as people read them.
+fn code(module: &Module) -> Vec<String> {
+    let bodies =
+        wasmparser::Parser::new(0).parse_all(module.bytes()).find_map(|payload| match payload.unwrap() {
+            wasmparser::Payload::CodeSectionEntry(body) => Some(body),
+            _ => None,
+        });
+    let operators = bodies.unwrap().get_operators_reader().unwrap().into_iter_with_offsets();
+    let line = |(operator, offset): (wasmparser::Operator<'_>, u64)| {
+        let mnemonic = Opcode::of(&operator).unwrap().mnemonic();
+        format!("{mnemonic} {}", module.immediates(CodeOffset(offset as u32)))
+    };
+    operators.map(|operator| line(operator.unwrap())).collect()
+}
+
+/// Of every kind of immediate, none as Rust has it.
+#[test]
+fn types_are_written_as_in_the_text_format() {
+    let text = r#"(module (tag $e (param i32)) (type $s (struct)) (type $a (array i8)) (type $f (func))
+        (func (param anyref) (param $f (ref null $f))
+            (drop (ref.cast (ref null $s) (local.get 0)))
+            (drop (ref.cast (ref $a) (local.get 0)))
+            (drop (ref.cast eqref (local.get 0)))
+            (drop (ref.test (ref eq) (local.get 0)))
+            (drop (ref.null $s)) (drop (ref.null none)) (drop (ref.null func))
+            (drop (select (result anyref) (local.get 0) (local.get 0) (i32.const 1)))
+            (drop (block $b (result (ref $s)) (drop (br_on_cast $b anyref (ref $s) (local.get 0))) unreachable))
+            (drop (block $b (result exnref)
+                (try_table (catch $e 0) (catch_all_ref $b) unreachable) unreachable))
+            (drop (block $b (result i32 exnref) (try_table (result i32 exnref) (catch_ref $e $b)
+                (catch_all 1) unreachable)) (drop))
+            (drop (i8x16.shuffle 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15
+                (v128.const i64x2 0 0) (v128.const i64x2 0 0)))
+            (drop (array.new_fixed $a 2 (i32.const 1) (i32.const 2)))
+            (drop (struct.new $s)) (call_ref $f (local.get $f))))"#;
+    let module = Module::parse(wat::parse_str(text).unwrap()).unwrap();
+    let shown = code(&module);
+    for expected in [
+        "ref.cast (ref null 0)",
+        "ref.cast (ref 1)",
+        "ref.cast eqref",
+        "ref.test (ref eq)",
+        "ref.null 0",
+        "ref.null none",
+        "ref.null func",
+        "select (result anyref)",
+        "block (result (ref 0))",
+        "br_on_cast 0 anyref (ref 0)",
+        "try_table (catch 0 0) (catch_all_ref 0)",
+        "block (result exnref)",
+        "array.new_fixed 1 2",
+        "struct.new 0",
+        "call_ref 2",
+        "i8x16.shuffle 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15",
+    ] {
+        assert!(shown.iter().any(|line| line == expected), "{expected} of {shown:#?}");
+    }
+    let of_rust = |line: &&String| line.contains(['{', '[', ':']) || line.contains("Concrete");
+    assert_eq!(shown.iter().find(of_rust), None);
 }
 
 /// Bytes without order.

@@ -1,13 +1,11 @@
 //! What stands behind an opcode, as people read it: `local.get 3`, `i32.load offset=8`, `br_table 0 1 2`.
 //!
-//! Close to the text format and not it. Labels are depths, and indices are numbers. Immediates that only rare
-//! instructions have are written as wasmparser debugs them.
-
-use std::fmt::Debug;
+//! Close to the text format and not it. Labels are depths, and indices are numbers.
 
 use wasmparser::{
-    BinaryReader, BlockType, BrTable, FunctionBody, Ieee32, Ieee64, MemArg, MemArgTarget, Operator,
-    OperatorsReader, V128, ValType,
+    AbstractHeapType, BinaryReader, BlockType, BrTable, Catch, FunctionBody, Handle, HeapType, Ieee32,
+    Ieee64, MemArg, MemArgTarget, Operator, OperatorsReader, Ordering, RefType, ResumeTable, TryTable,
+    UnpackedIndex, V128, ValType,
 };
 
 use super::{CodeOffset, FuncIndex, Module, Opcode, ParseError, limits::SHOWN_LABELS};
@@ -83,7 +81,7 @@ fn callee(operator: &Operator<'_>) -> Option<FuncIndex> {
     }
 }
 
-/// One that has a form of its own by its name, any other as it is debugged.
+/// One that has a form of its own by its name, any other by its type.
 macro_rules! immediate {
     (memarg $value:expr) => {
         access($value)
@@ -94,11 +92,14 @@ macro_rules! immediate {
     (targets $value:expr) => {
         labels($value)
     };
-    (value $value:expr) => {
-        $value.shown()
+    (ty $value:expr) => {
+        format!("(result {})", $value.shown())
+    };
+    (tys $value:expr) => {
+        format!("(result {})", $value.shown())
     };
     ($other:ident $value:expr) => {
-        debugged($value)
+        $value.shown()
     };
 }
 
@@ -123,16 +124,14 @@ fn immediates(operator: &Operator<'_>) -> String {
             0 => format!("(type {type_index})"),
             _ => format!("{table_index} (type {type_index})"),
         },
+        Operator::RefTestNullable { hty } | Operator::RefCastNullable { hty } => reference(*hty, true),
+        Operator::RefTestNonNull { hty } | Operator::RefCastNonNull { hty } => reference(*hty, false),
         Operator::MemorySize { mem: 0 }
         | Operator::MemoryGrow { mem: 0 }
         | Operator::MemoryFill { mem: 0 } => String::new(),
         Operator::MemoryCopy { dst_mem: 0, src_mem: 0 } => String::new(),
         _ => parts(operator).into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" "),
     }
-}
-
-fn debugged(value: &impl Debug) -> String {
-    format!("{value:?}")
 }
 
 fn access(memarg: &MemArg) -> String {
@@ -151,7 +150,7 @@ fn access(memarg: &MemArg) -> String {
 fn block(ty: &BlockType) -> String {
     match ty {
         BlockType::Empty => String::new(),
-        BlockType::Type(ty) => format!("(result {ty})"),
+        BlockType::Type(ty) => format!("(result {})", ty.shown()),
         BlockType::FuncType(index) => format!("(type {index})"),
     }
 }
@@ -170,44 +169,133 @@ fn labels(targets: &BrTable<'_>) -> String {
     shown.join(" ")
 }
 
-/// A constant.
-trait Constant {
+/// The name of an abstract heap type, and that of what refers to it or is null.
+fn names(ty: AbstractHeapType) -> (&'static str, &'static str) {
+    use AbstractHeapType as A;
+    match ty {
+        A::Func => ("func", "funcref"),
+        A::Extern => ("extern", "externref"),
+        A::Any => ("any", "anyref"),
+        A::None => ("none", "nullref"),
+        A::NoExtern => ("noextern", "nullexternref"),
+        A::NoFunc => ("nofunc", "nullfuncref"),
+        A::Eq => ("eq", "eqref"),
+        A::Struct => ("struct", "structref"),
+        A::Array => ("array", "arrayref"),
+        A::I31 => ("i31", "i31ref"),
+        A::Exn => ("exn", "exnref"),
+        A::NoExn => ("noexn", "nullexnref"),
+        A::Cont => ("cont", "contref"),
+        A::NoCont => ("nocont", "nullcontref"),
+    }
+}
+
+/// What refers to a heap type.
+fn reference(ty: HeapType, is_nullable: bool) -> String {
+    match (ty, is_nullable) {
+        (HeapType::Abstract { shared: false, ty }, true) => names(ty).1.to_owned(),
+        (ty, true) => format!("(ref null {})", ty.shown()),
+        (ty, false) => format!("(ref {})", ty.shown()),
+    }
+}
+
+/// What is written by its type.
+trait Shown {
     fn shown(&self) -> String;
 }
 
-impl Constant for i32 {
+macro_rules! show_numbers {
+    ($($number:ty),*) => {
+        $(impl Shown for $number {
+            fn shown(&self) -> String {
+                self.to_string()
+            }
+        })*
+    };
+}
+show_numbers!(u8, u32, i32, i64);
+
+impl<T: Shown> Shown for [T] {
     fn shown(&self) -> String {
-        self.to_string()
+        self.iter().map(Shown::shown).collect::<Vec<_>>().join(" ")
     }
 }
 
-impl Constant for i64 {
+impl Shown for HeapType {
     fn shown(&self) -> String {
-        self.to_string()
+        let index = |index: &UnpackedIndex| index.as_module_index().unwrap_or_default();
+        match self {
+            Self::Abstract { shared: false, ty } => names(*ty).0.to_owned(),
+            Self::Abstract { shared: true, ty } => format!("(shared {})", names(*ty).0),
+            Self::Concrete(ty) => index(ty).to_string(),
+            Self::Exact(ty) => format!("(exact {})", index(ty)),
+        }
     }
 }
 
-impl Constant for Ieee32 {
+impl Shown for RefType {
+    fn shown(&self) -> String {
+        reference(self.heap_type(), self.is_nullable())
+    }
+}
+
+impl Shown for TryTable {
+    fn shown(&self) -> String {
+        let clause = |clause: &Catch| match clause {
+            Catch::One { tag, label } => format!("(catch {tag} {label})"),
+            Catch::OneRef { tag, label } => format!("(catch_ref {tag} {label})"),
+            Catch::All { label } => format!("(catch_all {label})"),
+            Catch::AllRef { label } => format!("(catch_all_ref {label})"),
+        };
+        let parts = std::iter::once(block(&self.ty)).chain(self.catches.iter().map(clause));
+        parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl Shown for ResumeTable {
+    fn shown(&self) -> String {
+        let handler = |handler: &Handle| match handler {
+            Handle::OnLabel { tag, label } => format!("(on {tag} {label})"),
+            Handle::OnSwitch { tag } => format!("(on {tag} switch)"),
+        };
+        self.handlers.iter().map(handler).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl Shown for Ordering {
+    fn shown(&self) -> String {
+        match self {
+            Self::AcqRel => "acq_rel",
+            Self::SeqCst => "seq_cst",
+        }
+        .to_owned()
+    }
+}
+
+impl Shown for Ieee32 {
     fn shown(&self) -> String {
         f32::from_bits(self.bits()).to_string()
     }
 }
 
-impl Constant for Ieee64 {
+impl Shown for Ieee64 {
     fn shown(&self) -> String {
         f64::from_bits(self.bits()).to_string()
     }
 }
 
-impl Constant for V128 {
+impl Shown for V128 {
     fn shown(&self) -> String {
         format!("{:#034x}", self.i128())
     }
 }
 
-impl Constant for ValType {
+impl Shown for ValType {
     fn shown(&self) -> String {
-        self.to_string()
+        match self {
+            Self::Ref(ty) => ty.shown(),
+            number => number.to_string(),
+        }
     }
 }
 

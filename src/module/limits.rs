@@ -61,8 +61,8 @@ pub(crate) const OBJECT_PAGES: u64 = 1024;
 /// References to functions that objects hold: 8 MiB.
 pub(crate) const OBJECT_REFERENCES: u64 = 1 << 20;
 
-/// Bytes of objects that constant expressions make: compilers write them for strings and tables.
-pub(super) const STATIC_OBJECTS: usize = 1 << 20;
+/// Bytes of objects that constant expressions make: as many as code may make.
+pub(super) const STATIC_OBJECTS: usize = 64 << 20;
 
 /// Labels of a `br_table` in a line of code: the rest is counted, a line stays a line.
 #[cfg(feature = "cli")]

@@ -73,7 +73,7 @@ pub use place::Place;
 pub(crate) use place::{BothKeys, both_keys};
 pub use sections::{Export, Import, ItemKind};
 pub use wasmparser::{FuncType, ValType};
-use wasmparser::{Payload, TypeRef};
+use wasmparser::{GlobalType, Payload, TypeRef};
 
 use component::{Component, Core};
 use decode::Space;
@@ -234,28 +234,29 @@ impl Module {
 
     /// Its types of objects; none if it is not valid.
     pub(crate) fn objects(&self) -> &Objects {
-        self.objects.get_or_init(|| match self.has_objects() {
-            true => Objects::of(self.core()),
-            false => Objects::default(),
+        self.objects.get_or_init(|| {
+            let objects = self.has_objects().then(|| Objects::of(self.core()));
+            let objects = objects.filter(Objects::are_there);
+            objects.unwrap_or_else(|| Objects::without_types(self.core()))
         })
     }
 
-    /// Of each imported global, whether it refers to objects.
-    pub(crate) fn object_globals(&self) -> Vec<bool> {
+    /// The imported globals: both parts of the name, the type, and to what a reference refers.
+    pub(crate) fn imported_globals(&self) -> Vec<(&str, &str, GlobalType, Option<objects::Hierarchy>)> {
         let imports = self.core().payloads().map_while(Result::ok).find_map(|payload| match payload {
             Payload::ImportSection(imports) => Some(imports.into_imports()),
             _ => None,
         });
+        let refers = |ty| match ty {
+            ValType::Ref(ty) => Some(self.objects().hierarchy(ty.heap_type())),
+            _ => None,
+        };
         let globals =
             imports.into_iter().flatten().map_while(Result::ok).filter_map(|import| match import.ty {
-                TypeRef::Global(ty) => Some(ty.content_type),
+                TypeRef::Global(ty) => Some((import.module, import.name, ty, refers(ty.content_type))),
                 _ => None,
             });
-        let is_object = |ty| match ty {
-            ValType::Ref(ty) => self.objects().hierarchy(ty.heap_type()) == objects::Hierarchy::Object,
-            _ => false,
-        };
-        globals.map(is_object).collect()
+        globals.collect()
     }
 
     /// Number of memories, imported and defined, with those of its objects and of tables of them.

@@ -11,7 +11,8 @@
 //!
 //! A reference is 0 for null, odd for an `i31`, or the address of an object. What is the host's has a number,
 //! of which a reference is four times that and two. In a module with types of objects `externref` is such a
-//! reference, too. A field that refers to a function has the number of an element of a table; of an array of
+//! reference, too, and in one that makes one of the other. A field that refers to a function has the number of
+//! an element of a table; of an array of
 //! those it is the first one's.
 //!
 //! Types have numbers such that those of a type and all below it are in a row. Two that are the same by the
@@ -24,8 +25,8 @@ mod statics;
 use std::collections::HashMap;
 
 use wasmparser::{
-    AbstractHeapType, CompositeInnerType, HeapType, Payload, StorageType, UnpackedIndex, ValType, Validator,
-    types::CoreTypeId,
+    AbstractHeapType, CompositeInnerType, FunctionBody, HeapType, Operator, Payload, StorageType,
+    UnpackedIndex, ValType, Validator, types::CoreTypeId,
 };
 
 use super::{component::Core, features::lowered_features};
@@ -141,6 +142,8 @@ pub(crate) struct Objects {
     /// Numbers of structures begin with 1, and those of arrays behind.
     structures: u32,
     arrays: u32,
+    /// Whether what refers to the host refers alike though there is no type: code makes one of the other.
+    are_converted: bool,
 }
 
 /// A type and what is directly below it.
@@ -237,6 +240,20 @@ impl Objects {
         self.structures + self.arrays > 0
     }
 
+    /// Whether what refers to the host refers as what refers to objects.
+    pub(crate) fn are_alike(&self) -> bool {
+        self.are_there() || self.are_converted
+    }
+
+    /// Those of a module that declares no types of them.
+    pub(crate) fn without_types(core: Core<'_>) -> Self {
+        let bodies = core.payloads().map_while(Result::ok).filter_map(|payload| match payload {
+            Payload::CodeSectionEntry(body) => Some(body),
+            _ => None,
+        });
+        Self { are_converted: bodies.into_iter().any(|body| converts(&body)), ..Self::default() }
+    }
+
     /// Whether a field or an element refers to a function.
     pub(crate) fn have_functions(&self) -> bool {
         self.shapes.iter().flatten().any(|shape| shape.aside() > 0)
@@ -250,7 +267,7 @@ impl Objects {
     /// To what references of this type refer.
     pub(crate) fn hierarchy(&self, ty: HeapType) -> Hierarchy {
         match hierarchy(ty, |index| self.shape(index).is_none()) {
-            Hierarchy::Host if self.are_there() => Hierarchy::Object,
+            Hierarchy::Host if self.are_alike() => Hierarchy::Object,
             hierarchy => hierarchy,
         }
     }
@@ -274,6 +291,15 @@ impl Objects {
             _ => Takes::Unknown,
         }
     }
+}
+
+/// Whether a body has `any.convert_extern` or `extern.convert_any`. Few have the bytes of one.
+fn converts(body: &FunctionBody<'_>) -> bool {
+    let is_prefix = |pair: &[u8]| pair[0] == 0xfb && matches!(pair[1] & 0x7f, 0x1a | 0x1b);
+    let may = body.as_bytes().windows(2).any(is_prefix);
+    let operators = body.get_operators_reader().ok().filter(|_| may);
+    let mut operators = operators.into_iter().flatten().map_while(Result::ok);
+    operators.any(|operator| matches!(operator, Operator::AnyConvertExtern | Operator::ExternConvertAny))
 }
 
 /// Gives numbers to a type and all below it: its own, and the last one of theirs.

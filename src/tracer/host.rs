@@ -20,7 +20,7 @@ use crate::{
 };
 
 pub(crate) use self::references::Reference;
-pub(super) use self::references::{made, to_val};
+pub(super) use self::references::{made, to_val, word};
 
 use self::growth::Growth;
 use super::limits::NESTING;

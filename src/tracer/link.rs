@@ -8,10 +8,11 @@ use std::{
     sync::Arc,
 };
 
+use wasmparser::GlobalType;
 use wasmspoor_hooks as engine;
 
 use crate::{
-    module::{FuncIndex, FuncType, LoadError, Meeting, Module, objects},
+    module::{FuncIndex, FuncType, LoadError, Meeting, Module, objects, objects::Hierarchy},
     trace::{
         self, FuncKey,
         effects::{Effect, Imported, MemoryShape, TableShape},
@@ -77,18 +78,69 @@ impl Linker for &HashMap<(String, String), Arc<dyn HostFn>> {
     }
 }
 
+/// What the linker gives for imported globals, in the module's order. Asked before the module is compiled: it
+/// may begin with objects that are made of them.
+pub(super) fn globals(sample: &Module, linker: &mut dyn Linker) -> Vec<Given> {
+    let given = |(module, name, ty, refers): (&str, &str, GlobalType, Option<Hierarchy>)| {
+        let (content, of_engine) = match (Type::from(ty.content_type), refers) {
+            (_, Some(Hierarchy::Object)) => (Type::AnyRef, engine::ValType::I32),
+            (_, Some(Hierarchy::Exception)) => (Type::ExnRef, engine::ValType::V128),
+            (ty, Some(Hierarchy::Function)) => (ty, engine::ValType::FuncRef),
+            (ty, Some(Hierarchy::Host)) => (ty, engine::ValType::ExternRef),
+            (Type::I64, None) => (Type::I64, engine::ValType::I64),
+            (Type::F32, None) => (Type::F32, engine::ValType::F32),
+            (Type::F64, None) => (Type::F64, engine::ValType::F64),
+            (Type::V128, None) => (Type::V128, engine::ValType::V128),
+            (ty, None) => (ty, engine::ValType::I32),
+        };
+        let value = linker.global(module, name, content).and_then(|value| to_engine(value, content));
+        let is_reference = matches!(refers, Some(Hierarchy::Object | Hierarchy::Host));
+        if value.is_none()
+            && is_reference
+            && !ty.mutable
+            && let Some(number) = linker.reference(module, name)
+        {
+            return Given::Reference(number);
+        }
+        Given::Value(value.unwrap_or_else(|| engine::Val::default_for_ty(of_engine)))
+    };
+    sample.imported_globals().into_iter().map(given).collect()
+}
+
+/// What an imported global is.
+pub(super) enum Given {
+    Value(engine::Val),
+    /// It refers to what of the host's has this number.
+    Reference(u32),
+}
+
+impl Given {
+    /// As what the sample's constant expressions calculate with.
+    pub(super) fn bits(&self) -> u128 {
+        match self {
+            Self::Value(engine::Val::I32(value)) => u128::from(*value as u32),
+            Self::Value(engine::Val::I64(value)) => u128::from(*value as u64),
+            Self::Value(engine::Val::F32(value)) => value.to_bits().into(),
+            Self::Value(engine::Val::F64(value)) => value.to_bits().into(),
+            Self::Value(engine::Val::V128(value)) => value.as_u128(),
+            Self::Value(engine::Val::FuncRef(_) | engine::Val::ExternRef(_)) => 0,
+            Self::Reference(number) => host::word(*number).into(),
+        }
+    }
+}
+
 type Imports = (Vec<engine::Extern>, BTreeMap<FuncKey, trace::Host>);
 
 /// Makes what the module imports, in its order.
 pub(super) fn imports(
     store: &mut engine::Store<Host>,
     compiled: &engine::Module,
-    sample: &Module,
+    (sample, globals): (&Module, Vec<Given>),
     limits: &Limits,
     linker: &mut dyn Linker,
 ) -> Result<Imports, LoadError> {
     let (mut imports, mut hosts) = (Vec::new(), BTreeMap::new());
-    let mut object_globals = None;
+    let mut globals = globals.into_iter();
     let is_function = |import: &engine::ImportType<'_>| matches!(import.ty(), engine::ExternType::Func(_));
     // Without functions of ours threads have nowhere to meet.
     if compiled.imports().filter(is_function).count() > sample.imported_functions() as usize {
@@ -120,17 +172,10 @@ pub(super) fn imports(
                 host::func(store, ty.clone(), (params, results), body, memory_of(sample, index)).into()
             }
             engine::ExternType::Global(ty) => {
-                let is_object =
-                    object_globals.get_or_insert_with(|| sample.object_globals().into_iter()).next();
-                let is_object = is_object.unwrap_or_default();
-                let content = if is_object { Type::AnyRef } else { ty.content().into() };
-                let value = linker.global(module, name, content);
-                let value = value.and_then(|value| to_engine(value, content));
-                let value = value.or_else(|| {
-                    let is_reference = matches!(content, Type::AnyRef | Type::ExternRef);
-                    let is_fixed = is_reference && !ty.mutability().is_mut();
-                    let number = is_fixed.then(|| linker.reference(module, name)).flatten()?;
-                    host::made(&mut *store, number, ty.content())
+                let given = globals.next();
+                let value = given.as_ref().and_then(|given| match *given {
+                    Given::Value(ref value) => Some(value.clone()).filter(|value| value.ty() == ty.content()),
+                    Given::Reference(number) => host::made(&mut *store, number, ty.content()),
                 });
                 let value = value.unwrap_or_else(|| engine::Val::default_for_ty(ty.content()));
                 let kept = host::to_val(&*store, &value);

@@ -206,7 +206,8 @@ impl Tracer {
             module.validate().map_err(|error| diagnosed(error.to_string()))?;
         }
         let refused = |(message, why): (String, Option<String>)| diagnosed(message).because(why);
-        let (engine, compiled, lowered) = self.compile(&module).map_err(refused)?;
+        let given = link::globals(&module, linker);
+        let (engine, compiled, lowered) = self.compile(&module, &given).map_err(refused)?;
         // The engine validated it, or what writes it anew.
         module.set_valid();
         let limits = &self.options.limits;
@@ -221,7 +222,7 @@ impl Tracer {
         if self.options.effects {
             capture(&mut store).want_effects();
         }
-        let (imports, hosts) = link::imports(&mut store, &compiled, &module, limits, linker)?;
+        let (imports, hosts) = link::imports(&mut store, &compiled, (&module, given), limits, linker)?;
         let first_key = FuncKey(store.next_func_key());
         store.data_mut().set_first_key(first_key);
         if let Some((sites, exceptions)) = lowered {
@@ -250,7 +251,8 @@ impl Tracer {
 
     /// Gives the module to an engine: as it is, or written anew if it begins threads or the engine refuses it
     /// so. If that fails, what the engine says, and why it cannot be written anew.
-    fn compile(&self, sample: &Module) -> Result<Compiled, (String, Option<String>)> {
+    fn compile(&self, sample: &Module, given: &[link::Given]) -> Result<Compiled, (String, Option<String>)> {
+        let given: Vec<u128> = given.iter().map(link::Given::bits).collect();
         let compile = |wasm: &[u8], made: Option<&Arc<Made>>, more_imports: u32| {
             let mut config = self.config(sample, wasm.len(), more_imports);
             if let Some(made) = made {
@@ -261,12 +263,12 @@ impl Tracer {
             Ok((engine, compiled))
         };
         // Threads meet in what is written anew; a module that cannot be runs without them.
-        let threaded = sample.is_threaded().then(|| lower(sample).ok()).flatten();
+        let threaded = sample.is_threaded().then(|| lower(sample, &given).ok()).flatten();
         let lowered = match threaded {
             Some(lowered) => lowered,
             None => match compile(sample.core().bytes, None, 0) {
                 Ok((engine, compiled)) => return Ok((engine, compiled, None)),
-                Err(message) => lower(sample).map_err(|refused| (message, reason(&refused)))?,
+                Err(message) => lower(sample, &given).map_err(|refused| (message, reason(&refused)))?,
             },
         };
         let compiled = compile(&lowered.wasm, lowered.made.as_ref(), lowered.more_imports);

@@ -137,14 +137,14 @@ fn table_shape(ty: &wasmparser::TableType) -> TableShape {
 }
 
 impl Layout {
-    /// Reads the module; validates it, if nobody did.
-    pub(super) fn read(module: &Module) -> Result<Self, BinaryReaderError> {
+    /// Reads the module; validates it, if nobody did. The host gave imported globals these values.
+    pub(super) fn read(module: &Module, given: &[u128]) -> Result<Self, BinaryReaderError> {
         let core = module.core();
         // A heavy function is validated by nobody else, and could be asked for.
         module.validate_heavy()?;
         let (tags, is_threaded) = (module.tags().clone(), module.is_threaded());
         let objects = module.objects().clone();
-        let statics = Statics::of(core, &objects);
+        let statics = Statics::of(core, &objects, given);
         let mut layout = Self { tags, is_threaded, objects, statics, ..Self::default() };
         for payload in core.payloads() {
             layout.section(payload?)?;

@@ -73,14 +73,14 @@ pub(crate) struct Exceptions {
     pub(crate) places: Vec<(u32, u32)>,
 }
 
-/// Writes the program of `sample` anew.
+/// Writes the program of `sample` anew. Its host gives imported globals the values `given`.
 ///
 /// # Errors
 ///
 /// If it is not valid, or has something that nothing else can stand for.
-pub(crate) fn lower(sample: &Module) -> Result<Lowered, Refused> {
+pub(crate) fn lower(sample: &Module, given: &[u128]) -> Result<Lowered, Refused> {
     sample.validate().map_err(Refused::ParseError)?;
-    write(sample, sample.core().bytes, sample.heavy())
+    write(sample, sample.core().bytes, sample.heavy(), given)
 }
 
 /// The part of a module that nothing can stand for, in words; `None` if the module is not valid to begin
@@ -92,13 +92,13 @@ pub(crate) fn reason(refused: &Refused) -> Option<String> {
     }
 }
 
-fn write(sample: &Module, wasm: &[u8], heavy: &Heavy) -> Result<Lowered, Refused> {
+fn write(sample: &Module, wasm: &[u8], heavy: &Heavy, given: &[u128]) -> Result<Lowered, Refused> {
     let payloads = || {
         let mut parser = Parser::new(0);
         parser.set_features(lowered_features());
         parser.parse_all(wasm)
     };
-    let mut sections = Sections::of(sample, heavy, payloads())?;
+    let mut sections = Sections::of((sample, given), heavy, payloads())?;
     let (mut lowered, mut sites) = (wasm_encoder::Module::HEADER.to_vec(), Sites::default());
     let (mut code, mut operators) = (CodeSection::default(), Vec::new());
     for payload in payloads() {

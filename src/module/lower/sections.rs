@@ -107,7 +107,7 @@ pub(super) struct Sections<'m> {
 impl<'m> Sections<'m> {
     /// What of a valid module must be known before any of it is written.
     pub(super) fn of<'w>(
-        sample: &'m Sample,
+        (sample, given): (&'m Sample, &[u128]),
         heavy: &'m Heavy,
         payloads: impl Iterator<Item = wasmparser::Result<Payload<'w>>>,
     ) -> Result<Self, Refused> {
@@ -140,15 +140,15 @@ impl<'m> Sections<'m> {
         for payload in payloads {
             sections.note(payload?)?;
         }
-        sections.settle();
+        sections.settle(given);
         sections.check_tables()?;
         sections.unnamed = nulls::unnamed(sample, &sections.surveys)?;
         Ok(sections)
     }
 
     /// What all of the module asks for.
-    fn settle(&mut self) {
-        self.settle_objects();
+    fn settle(&mut self, given: &[u128]) {
+        self.settle_objects(given);
         self.are_thrown = self.surveys.iter().any(|survey| survey.throws);
         let globals = self.initial.len() as u32;
         self.meetings = self
@@ -178,9 +178,9 @@ impl<'m> Sections<'m> {
     }
 
     /// Where objects are kept, and what is there at the beginning.
-    fn settle_objects(&mut self) {
+    fn settle_objects(&mut self, given: &[u128]) {
         let objects = self.sample.objects();
-        self.statics = Statics::of(self.sample.core(), objects);
+        self.statics = Statics::of(self.sample.core(), objects, given);
         if objects.are_there() {
             self.kept.memory = Some(self.memories.len() as u32);
         }

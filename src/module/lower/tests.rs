@@ -9,7 +9,7 @@ use super::*;
 
 fn lowered(text: &str) -> (Vec<u8>, Lowered) {
     let wasm = wat::parse_str(text).unwrap();
-    let lowered = lower(&Module::parse(&wasm[..]).unwrap()).unwrap_or_else(|_| panic!("{text}"));
+    let lowered = lower(&Module::parse(&wasm[..]).unwrap(), &[]).unwrap_or_else(|_| panic!("{text}"));
     let valid = Validator::new_with_features(engine_features()).validate_all(&lowered.wasm);
     valid.unwrap_or_else(|error| panic!("{text}: {error}"));
     (wasm, lowered)
@@ -62,7 +62,7 @@ fn what_is_written_is_what_the_engine_runs() {
 fn what_is_written_does_not_multiply() {
     let lower = |text: &str| {
         let wasm = wat::parse_str(text).unwrap();
-        (wasm.len(), lower(&Module::parse(wasm).unwrap()))
+        (wasm.len(), lower(&Module::parse(wasm).unwrap(), &[]))
     };
     let nested = format!(
         "(module (tag $e) (func {} (throw $e) {}))",
@@ -83,7 +83,7 @@ fn what_is_written_does_not_multiply() {
     );
     // As it would be written if its function was not too heavy.
     let many = Module::parse(wat::parse_str(&many).unwrap()).unwrap();
-    let refused = write(&many, many.core().bytes, &Heavy::default()).unwrap_err();
+    let refused = write(&many, many.core().bytes, &Heavy::default(), &[]).unwrap_err();
     assert_eq!(refused.to_string(), "code that is too large with its exceptions");
     let room = |len| sections::room(len, LOWERED_PER_BYTE);
     assert_eq!([room(1 << 20), room(1 << 30)], [20 << 20, LOWERED_MOST]);
@@ -96,7 +96,7 @@ fn operators_on_objects_find_room() {
     let text = format!("(module (type $a (array i32)) (func {news}))");
     let wasm = wat::parse_str(text).unwrap();
     let (len, module) = (wasm.len(), Module::parse(wasm).unwrap());
-    let lowered = lower(&module).unwrap();
+    let lowered = lower(&module, &[]).unwrap();
     assert!(lowered.wasm.len() < 64 * len, "{len} to {}", lowered.wasm.len());
 }
 
@@ -122,7 +122,7 @@ fn what_nothing_can_stand_for_is_refused() {
         ("(module (memory 1 1 shared) (func (result i32)))", None),
     ] {
         let wasm = wat::parse_str(text).unwrap();
-        let refused = lower(&Module::parse(wasm).unwrap()).unwrap_err();
+        let refused = lower(&Module::parse(wasm).unwrap(), &[]).unwrap_err();
         assert_eq!(reason(&refused).as_deref(), expected, "{text}");
     }
 }

@@ -2,7 +2,10 @@
 
 use wasmparser::{ConstExpr, ElementItems, Operator, Payload, TableInit};
 
-use crate::module::{component::Core, limits::STATIC_OBJECTS};
+use crate::module::{
+    component::Core,
+    limits::{OBJECT_REFERENCES, STATIC_OBJECTS},
+};
 
 use super::{FIRST, HEADER, LENGTH, Objects, Shape, Storage, TOP};
 
@@ -22,18 +25,19 @@ pub(crate) struct Statics {
     pub(crate) bytes: Vec<u8>,
     /// Functions, by their indices, behind the one that calls go through.
     pub(crate) functions: Vec<Option<u32>>,
-    /// The references to objects that defined globals begin with; `None` has no object in it, or cannot be
-    /// known.
+    /// The references to objects that defined globals begin with; `None` refers to nothing of that kind.
     pub(crate) globals: Vec<Option<u32>>,
     /// Of each defined table the reference to an object that all of it begins with.
     pub(crate) tables: Vec<u32>,
     /// Of each segment for tables the references to objects in it; `None` has others.
     pub(crate) elements: Vec<Option<Vec<u32>>>,
+    /// Whether an object is missing: there is no room for it, or nobody knows how it is made.
+    pub(crate) are_cut: bool,
 }
 
 impl Statics {
-    /// Those of a valid module.
-    pub(crate) fn of(core: Core<'_>, objects: &Objects) -> Self {
+    /// Those of a valid module. The host gave imported globals these values; the rest is zero.
+    pub(crate) fn of(core: Core<'_>, objects: &Objects, given: &[u128]) -> Self {
         let mut statics = Self { bytes: vec![0; FIRST as usize], ..Self::default() };
         let mut values = Vec::new();
         for payload in core.payloads().map_while(Result::ok) {
@@ -41,7 +45,8 @@ impl Statics {
                 Payload::ImportSection(imports) => {
                     for import in imports.into_imports().map_while(Result::ok) {
                         if let wasmparser::TypeRef::Global(ty) = import.ty {
-                            values.push(imported(ty.content_type, objects));
+                            let given = given.get(values.len()).copied().unwrap_or(0);
+                            values.push(Some(imported(ty.content_type, objects, given)));
                         }
                     }
                 }
@@ -50,22 +55,21 @@ impl Statics {
                         let value = statics.value(&global.init_expr, objects, &values);
                         let refers = matches!(global.ty.content_type, wasmparser::ValType::Ref(ty)
                             if objects.refer(ty));
-                        statics.globals.push(match value {
-                            Some(Constant::Bits(bits)) if refers => Some(bits as u32),
-                            _ => None,
-                        });
+                        let object = refers.then(|| statics.reference(value));
+                        statics.globals.push(object);
                         values.push(value);
                     }
                 }
                 Payload::TableSection(tables) => {
                     for table in tables.into_iter().map_while(Result::ok) {
-                        let value = match &table.init {
+                        let object = match &table.init {
                             TableInit::Expr(expr) if objects.refer(table.ty.element_type) => {
-                                statics.value(expr, objects, &values)
+                                let value = statics.value(expr, objects, &values);
+                                statics.reference(value)
                             }
-                            _ => None,
+                            _ => 0,
                         };
-                        statics.tables.push(reference(value));
+                        statics.tables.push(object);
                     }
                 }
                 Payload::ElementSection(elements) => {
@@ -93,10 +97,21 @@ impl Statics {
         match items {
             ElementItems::Expressions(ty, all) if objects.refer(ty) => {
                 let all = all.into_iter().map_while(Result::ok);
-                Some(all.map(|expr| reference(self.value(&expr, objects, globals))).collect())
+                let item = |expr| {
+                    let value = self.value(&expr, objects, globals);
+                    self.reference(value)
+                };
+                Some(all.map(item).collect())
             }
             _ => None,
         }
+    }
+
+    /// A reference to an object.
+    fn reference(&mut self, value: Option<Constant>) -> u32 {
+        let object = value.and_then(bits);
+        self.are_cut |= object.is_none();
+        object.unwrap_or(0) as u32
     }
 
     /// Where the first object begins that the code makes.
@@ -162,11 +177,11 @@ impl Statics {
                 self.object(shape, &fields, None)?
             }
             O::ArrayNew { array_type_index } => {
-                let (len, value) = (bits(stack.pop()?)? as usize, stack.pop()?);
+                let (len, value) = (bits(stack.pop()?)? as u32, stack.pop()?);
                 self.array(objects.shape(array_type_index)?, value, len)?
             }
             O::ArrayNewDefault { array_type_index } => {
-                let (shape, len) = (objects.shape(array_type_index)?, bits(stack.pop()?)? as usize);
+                let (shape, len) = (objects.shape(array_type_index)?, bits(stack.pop()?)? as u32);
                 self.array(shape, default(shape.element()), len)?
             }
             O::ArrayNewFixed { array_type_index, array_size } => {
@@ -178,34 +193,59 @@ impl Statics {
         })
     }
 
-    fn array(&mut self, shape: &Shape, value: Constant, len: usize) -> Option<Constant> {
-        if len > STATIC_OBJECTS {
-            return None;
+    /// Makes an array whose elements are all alike.
+    fn array(&mut self, shape: &Shape, value: Constant, len: u32) -> Option<Constant> {
+        let element = shape.element();
+        let at = self.begin(shape, Some(len), if element.is_kept_aside() { len } else { 0 })?;
+        match value {
+            Constant::Function(function) => {
+                let functions = self.functions.len() + len as usize;
+                self.functions.resize(functions, function);
+            }
+            Constant::Bits(0) => {}
+            Constant::Bits(bits) => {
+                let (bytes, width) = (bits.to_le_bytes(), element.size() as usize);
+                let begin = (at + HEADER) as usize;
+                let elements = self.bytes.get_mut(begin..begin + width * len as usize)?;
+                elements.chunks_exact_mut(width).for_each(|one| one.copy_from_slice(&bytes[..width]));
+            }
         }
-        self.object(shape, &vec![value; len], Some(len as u32))
+        Some(Constant::Bits(at.into()))
     }
 
-    /// Makes an object; an array has a length.
-    fn object(&mut self, shape: &Shape, values: &[Constant], len: Option<u32>) -> Option<Constant> {
+    /// Begins an object, which is zero but for its head; an array has a length. So many functions are kept
+    /// aside for it.
+    fn begin(&mut self, shape: &Shape, len: Option<u32>, functions: u32) -> Option<u32> {
         let at = self.bytes.len() as u32;
         let size = match len {
             Some(len) => array_size(shape.element(), len),
             None => u64::from(shape.size),
         };
-        let all = u64::from(at) + size + 8 * (self.functions.len() + values.len()) as u64;
-        if all > STATIC_OBJECTS as u64 {
+        let end = u64::from(at) + size;
+        // The table has one more.
+        let functions = self.functions.len() as u64 + u64::from(functions);
+        if end > STATIC_OBJECTS as u64 || functions >= OBJECT_REFERENCES {
             return None;
         }
-        self.bytes.resize((u64::from(at) + size) as usize, 0);
+        self.bytes.resize(end as usize, 0);
         self.put(at, &shape.number.to_le_bytes());
         if let Some(len) = len {
             self.put(at + LENGTH, &len.to_le_bytes());
             if shape.element().is_kept_aside() {
                 let first = self.functions.len() as u32 + 1;
                 self.put(at + HEADER, &first.to_le_bytes());
-                values.iter().for_each(|&value| _ = self.keep(value));
-                return Some(Constant::Bits(at.into()));
             }
+        }
+        Some(at)
+    }
+
+    /// Makes an object; an array has a length.
+    fn object(&mut self, shape: &Shape, values: &[Constant], len: Option<u32>) -> Option<Constant> {
+        let is_aside = |value: &&Constant| matches!(value, Constant::Function(_));
+        let at = self.begin(shape, len, values.iter().filter(is_aside).count() as u32)?;
+        if len.is_some() && shape.element().is_kept_aside() {
+            values.iter().for_each(|&value| _ = self.keep(value));
+            return Some(Constant::Bits(at.into()));
         }
         let width = shape.element().size();
         for (index, &value) in (0..).zip(values) {
@@ -240,14 +280,6 @@ pub(crate) fn array_size(element: Storage, len: u32) -> u64 {
     (u64::from(HEADER) + elements).next_multiple_of(8)
 }
 
-/// A reference to an object; null if it is not known.
-fn reference(value: Option<Constant>) -> u32 {
-    match value {
-        Some(Constant::Bits(bits)) => bits as u32,
-        _ => 0,
-    }
-}
-
 /// What a reference to a small number is.
 fn i31(value: u32) -> u32 {
     value << 1 | 1
@@ -267,9 +299,16 @@ fn default(storage: Storage) -> Constant {
     }
 }
 
-/// What an imported global holds: known only if it refers to objects. No host gives any.
-fn imported(ty: wasmparser::ValType, objects: &Objects) -> Option<Constant> {
-    matches!(ty, wasmparser::ValType::Ref(ty) if objects.refer(ty)).then_some(Constant::Bits(0))
+/// What an imported global holds. No host gives functions.
+fn imported(ty: wasmparser::ValType, objects: &Objects, given: u128) -> Constant {
+    match ty {
+        wasmparser::ValType::Ref(ty) => match objects.hierarchy(ty.heap_type()) {
+            super::Hierarchy::Function => Constant::Function(None),
+            super::Hierarchy::Object => Constant::Bits(given),
+            _ => Constant::Bits(0),
+        },
+        _ => Constant::Bits(given),
+    }
 }
 
 fn calculate(operator: &Operator<'_>, stack: &mut Vec<Constant>) -> Option<Constant> {

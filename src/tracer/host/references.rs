@@ -31,6 +31,11 @@ pub(crate) enum Reference {
 const TAG_BITS: u32 = 2;
 const TAG: u32 = 0b10;
 
+/// The reference to what has this number, where it is one among references to objects.
+pub(in crate::tracer) fn word(number: u32) -> u32 {
+    number << TAG_BITS | TAG
+}
+
 /// The reference to what has this number, as the engine has it.
 pub(in crate::tracer) fn made(
     mut store: impl engine::AsContextMut<Data = Host>,
@@ -38,7 +43,7 @@ pub(in crate::tracer) fn made(
     ty: engine::ValType,
 ) -> Option<engine::Val> {
     match ty {
-        engine::ValType::I32 => Some(engine::Val::I32((number << TAG_BITS | TAG) as i32)),
+        engine::ValType::I32 => Some(engine::Val::I32(word(number) as i32)),
         engine::ValType::ExternRef => {
             let known = store.as_context().data().references.get(&number).copied();
             let reference = known.unwrap_or_else(|| {

@@ -31,7 +31,7 @@ impl Machine<'_> {
         let layout = match &self.layouts[instance.module] {
             Some(layout) => Arc::clone(layout),
             None => {
-                let layout = Layout::read(module)
+                let layout = Layout::read(module, &self.given(imports))
                     .map_err(|error| ValuesErrorKind::Module(error.to_string().into()))?;
                 Arc::clone(self.layouts[instance.module].insert(Arc::new(layout)))
             }
@@ -42,6 +42,18 @@ impl Machine<'_> {
         self.store.linked.push(linked);
         self.keep_initial_globals();
         done
+    }
+
+    /// The values of imported globals.
+    fn given(&self, imports: &[Imported]) -> Vec<u128> {
+        let value = |import: &Imported| match *import {
+            Imported::Global(global) => {
+                let [low, high] = self.store.globals.get(global as usize).copied().unwrap_or_default();
+                Some(u128::from(low) | u128::from(high) << 64)
+            }
+            _ => None,
+        };
+        imports.iter().filter_map(value).collect()
     }
 
     pub(super) fn link(&mut self, layout: &Layout, imports: &[Imported]) -> Result<Linked> {

@@ -204,9 +204,9 @@ impl Translator<'_> {
             O::RefTestNullable { hty } => (Act::Test { asks: self.asks(hty, true)? }, 1, Some(Ty::I32)),
             O::RefCastNonNull { hty } => (Act::Cast { asks: self.asks(hty, false)? }, 1, Some(top)),
             O::RefCastNullable { hty } => (Act::Cast { asks: self.asks(hty, true)? }, 1, Some(top)),
-            O::AnyConvertExtern => (Act::Convert { all: self.layout.objects.are_there() }, 1, Some(Ty::Any)),
+            O::AnyConvertExtern => (Act::Convert { all: self.layout.objects.are_alike() }, 1, Some(Ty::Any)),
             O::ExternConvertAny => {
-                let all = self.layout.objects.are_there();
+                let all = self.layout.objects.are_alike();
                 (Act::Convert { all }, 1, Some(if all { Ty::Any } else { Ty::Extern }))
             }
             _ => return None,

@@ -333,7 +333,7 @@ impl Translator<'_> {
             | O::TableGet { table }
             | O::TableSet { table }
             | O::TableGrow { table }
-                if self.table(table)?.1 == Ty::V128 || self.is_wide_of_objects(table)? =>
+                if self.table(table)?.1 == Ty::V128 =>
             {
                 self.own(Code::Unsupported, 0, 0, 0, None)?;
                 self.die()?;
@@ -376,11 +376,6 @@ impl Translator<'_> {
             },
         }
         Ok(())
-    }
-
-    /// Whether a table of objects has 64-bit indices: such are not written anew.
-    fn is_wide_of_objects(&self, table: u32) -> Result<bool> {
-        Ok(self.table(table)?.1 == Ty::Any && self.table_index(table) == Ty::I64)
     }
 
     /// Operands in the order of the stack: address, value or what is expected, value or time.

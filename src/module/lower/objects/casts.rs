@@ -145,7 +145,7 @@ impl Reader<'_, '_> {
     /// `any.convert_extern`, `extern.convert_any`. Where there are types of objects both refer alike;
     /// elsewhere only null goes there and back.
     fn convert(&mut self, from: Hierarchy, temps: Temps) {
-        if self.sections.objects().are_there() {
+        if self.sections.objects().are_alike() {
             return;
         }
         let (temp, to) = (temps.reference(from), if from == Hierarchy::Host { I::I32Const(0) } else { NULL });

@@ -21,7 +21,61 @@ fn memarg(memory: u32) -> MemArg {
     MemArg { offset: 0, align: 0, target: MemArgTarget::Memory(memory), ordering: None }
 }
 
+/// An operand that is asked of the engine's table first, and then goes into its local. One of 64 bits waits
+/// elsewhere: what the table has takes no more than 32.
+#[derive(Clone, Copy)]
+struct Kept {
+    temps: Temps,
+    position: u32,
+    is_64: bool,
+}
+
+impl Kept {
+    /// The local of its lowest 32 bits.
+    fn local(self) -> u32 {
+        self.temps.number(self.position)
+    }
+
+    fn set(self) -> Vec<I<'static>> {
+        match (self.is_64, self.position) {
+            (false, _) => vec![I::LocalSet(self.local())],
+            (true, TO) => vec![I::F64ReinterpretI64, I::LocalSet(self.temps.f64())],
+            (true, FROM) => vec![I::I64x2Splat, I::LocalSet(self.temps.v128())],
+            (true, _) => vec![I::LocalSet(self.temps.i64())],
+        }
+    }
+
+    fn get(self) -> Vec<I<'static>> {
+        match (self.is_64, self.position) {
+            (false, _) => vec![I::LocalGet(self.local())],
+            (true, TO) => vec![I::LocalGet(self.temps.f64()), I::I64ReinterpretF64],
+            (true, FROM) => vec![I::LocalGet(self.temps.v128()), I::I64x2ExtractLane(0)],
+            (true, _) => vec![I::LocalGet(self.temps.i64())],
+        }
+    }
+
+    /// Puts it into its local. The table has agreed to it.
+    fn narrow(self) -> Vec<I<'static>> {
+        if !self.is_64 {
+            return Vec::new();
+        }
+        [self.get(), vec![I::I32WrapI64, I::LocalSet(self.local())]].concat()
+    }
+}
+
 impl Reader<'_, '_> {
+    /// Takes where to, where from and how many, and puts them back.
+    fn take_range(&mut self, [to, from, len]: [Kept; 3]) {
+        let take = [len.set(), from.set(), to.set(), to.get(), from.get(), len.get()];
+        self.begin_made(&take.concat());
+    }
+
+    /// The same as addresses.
+    fn addresses(&mut self, all: [Kept; 3]) {
+        all.iter().for_each(|kept| self.silent(&kept.narrow()));
+        all.iter().for_each(|kept| self.address_of(kept.local()));
+    }
+
     /// Writes an operator on a table or a segment of objects; whether it is one.
     pub(super) fn table(&mut self, operator: &Operator<'_>, temps: Temps) -> Result<bool, Refused> {
         use Operator as O;
@@ -41,47 +95,48 @@ impl Reader<'_, '_> {
             return Ok(false);
         };
         let Some(memory) = self.sections.table_memory(table) else { return Ok(false) };
-        if self.sections.is_table_64(table) {
-            self.body.stop(Stop::Unsupported);
-            self.die();
-            return Ok(true);
-        }
-        let [to, from, len, value] = [TO, FROM, LEN, VALUE].map(|position| temps.number(position));
+        let is_64 = self.sections.is_table_64(table);
+        let [to, from, len] = [TO, FROM, LEN].map(|position| Kept { temps, position, is_64 });
+        let value = temps.number(VALUE);
         match *operator {
             O::TableGet { .. } => {
-                self.begin_made(&[I::LocalTee(to)]);
+                self.begin_made(&[to.set(), to.get()].concat());
                 self.body.own(&I::TableGet(table));
                 self.silent(&[I::Drop]);
-                self.address_of(to);
+                self.silent(&to.narrow());
+                self.address_of(to.local());
                 self.silent(&[I::I32Load(memarg(memory))]);
             }
             O::TableSet { .. } => {
-                self.begin_made(&[I::LocalSet(value), I::LocalTee(to), NULL]);
+                self.begin_made(&[vec![I::LocalSet(value)], to.set(), to.get(), vec![NULL]].concat());
                 self.body.own(&I::TableSet(table));
-                self.address_of(to);
+                self.silent(&to.narrow());
+                self.address_of(to.local());
                 self.silent(&[I::LocalGet(value), I::I32Store(memarg(memory))]);
             }
             O::TableFill { .. } => {
-                self.begin_made(&[I::LocalSet(len), I::LocalSet(value), I::LocalTee(to), NULL]);
-                self.silent(&[I::LocalGet(len)]);
+                let take = [len.set(), vec![I::LocalSet(value)], to.set(), to.get(), vec![NULL], len.get()];
+                self.begin_made(&take.concat());
                 self.body.own(&I::TableFill(table));
+                self.silent(&[to.narrow(), len.narrow()].concat());
                 self.fill_table(memory, temps);
             }
             O::TableGrow { .. } => self.grow_table(table, memory, temps),
             O::TableCopy { src_table, .. } => {
                 let Some(source) = self.sections.table_memory(src_table) else { return Ok(false) };
-                self.begin_made(&[I::LocalSet(len), I::LocalSet(from), I::LocalTee(to)]);
-                self.silent(&[I::LocalGet(from), I::LocalGet(len)]);
+                let from = Kept { is_64: self.sections.is_table_64(src_table), ..from };
+                let len = Kept { is_64: to.is_64 && from.is_64, ..len };
+                self.take_range([to, from, len]);
                 self.body.own(&I::TableCopy { src_table, dst_table: table });
-                [to, from, len].into_iter().for_each(|local| self.address_of(local));
+                self.addresses([to, from, len]);
                 self.silent(&[I::MemoryCopy { src_mem: source, dst_mem: memory }]);
             }
             O::TableInit { elem_index, .. } => {
-                self.begin_made(&[I::LocalSet(len), I::LocalSet(from), I::LocalTee(to)]);
-                self.silent(&[I::LocalGet(from), I::LocalGet(len)]);
+                let [from, len] = [from, len].map(|kept| Kept { is_64: false, ..kept });
+                self.take_range([to, from, len]);
                 self.body.own(&I::TableInit { elem_index, table });
                 if let Some(data_index) = self.sections.element_data(elem_index) {
-                    [to, from, len].into_iter().for_each(|local| self.address_of(local));
+                    self.addresses([to, from, len]);
                     self.silent(&[I::MemoryInit { mem: memory, data_index }]);
                 }
             }
@@ -97,8 +152,14 @@ impl Reader<'_, '_> {
 
     fn grow_table(&mut self, table: u32, memory: u32, temps: Temps) {
         let [to, len, value, done] = [TO, LEN, VALUE, DONE].map(|position| temps.number(position));
-        self.begin_made(&[I::LocalSet(len), I::LocalSet(value), NULL, I::LocalGet(len)]);
+        let is_64 = self.sections.is_table_64(table);
+        let more = Kept { temps, position: LEN, is_64 };
+        self.begin_made(&[more.set(), vec![I::LocalSet(value), NULL], more.get()].concat());
         self.body.own(&I::TableGrow(table));
+        if is_64 {
+            self.silent(&[I::I32WrapI64]);
+        }
+        self.silent(&more.narrow());
         self.silent(&[I::LocalSet(to), I::Block(BlockType::Empty)]);
         self.silent(&[I::LocalGet(to), I::I32Const(-1), I::I32Eq, I::BrIf(0)]);
         // As many pages as its elements take.
@@ -129,6 +190,10 @@ impl Reader<'_, '_> {
         self.demand_grown(&grown);
         self.fill_table(memory, temps);
         self.silent(&[I::End, I::LocalGet(to)]);
+        // -1 if it did not grow.
+        if is_64 {
+            self.silent(&[I::I64ExtendI32S]);
+        }
     }
 
     /// As `demand`, of what may be left before it is asked.

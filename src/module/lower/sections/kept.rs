@@ -151,8 +151,12 @@ impl Sections<'_> {
         filled.map(|((index, (ty, _)), &object)| (index, ty.initial, object))
     }
 
-    /// A table of objects that does not begin with null takes room.
+    /// A table of objects that does not begin with null takes room. So do objects. Nothing stands for those that
+    /// are missing.
     pub(super) fn check_tables(&self) -> Result<(), Refused> {
+        if self.statics.are_cut {
+            return refused("the objects that a global, table or segment begins with");
+        }
         let bytes =
             self.first_objects().map(|(_, len, _)| len.saturating_mul(4)).fold(0, u64::saturating_add);
         match bytes > self.room as u64 {
@@ -162,8 +166,17 @@ impl Sections<'_> {
     }
 
     /// Notes where a segment goes.
-    pub(super) fn note_goes(&mut self, goes: Goes) {
+    pub(super) fn note_goes(&mut self, goes: Goes) -> Result<(), Refused> {
+        let position = self.goes.len();
+        if let Goes::Active(table, offset) = &goes
+            && self.statics.elements.get(position).is_some_and(Option::is_some)
+            && self.is_table_64(*table)
+            && constant_64(offset).is_none()
+        {
+            return refused("a segment of objects for a table of 64 bits at an offset that is calculated");
+        }
         self.goes.push(goes);
+        Ok(())
     }
 
     /// Writes the segments that keep what is in tables of objects and in segments for them. Those that code
@@ -183,7 +196,7 @@ impl Sections<'_> {
         for (items, goes) in all() {
             let (Some(items), Goes::Active(table, offset)) = (items, goes) else { continue };
             let memory = self.table_memory(*table).unwrap_or(0);
-            data.active(memory, &in_bytes(offset), bytes(items));
+            data.active(memory, &in_bytes(offset, self.is_table_64(*table)), bytes(items));
         }
     }
 
@@ -196,8 +209,22 @@ impl Sections<'_> {
     }
 }
 
+/// The number that an expression of 64 bits is, if it is nothing else.
+fn constant_64(expr: &ConstExpr) -> Option<i64> {
+    let mut bytes = Vec::new();
+    expr.encode(&mut bytes);
+    let mut reader = wasmparser::BinaryReader::new(bytes.get(1..)?, 0);
+    let number = reader.read_var_i64().ok().filter(|_| bytes.first() == Some(&0x42))?;
+    (reader.bytes_remaining() == 1).then_some(number)
+}
+
 /// An index of a table as an address.
-fn in_bytes(index: &ConstExpr) -> ConstExpr {
+fn in_bytes(index: &ConstExpr, is_64: bool) -> ConstExpr {
+    if is_64 {
+        // The engine's table has refused what is not there.
+        let address = constant_64(index).unwrap_or(0).wrapping_mul(4);
+        return ConstExpr::i32_const(address as i32);
+    }
     let mut bytes = Vec::new();
     index.encode(&mut bytes);
     // Without its `end`, which an expression of its own gets again.

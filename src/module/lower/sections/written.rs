@@ -437,16 +437,16 @@ impl Reencode for Sections<'_> {
         };
         match element.kind {
             ElementKind::Passive => {
-                self.note_goes(Goes::Passive);
+                self.note_goes(Goes::Passive)?;
                 elements.passive(items.elements())
             }
             ElementKind::Declared => {
-                self.note_goes(Goes::Declared);
+                self.note_goes(Goes::Declared)?;
                 elements.declared(items.elements())
             }
             ElementKind::Active { table_index, offset_expr } => {
                 let offset = self.const_expr(offset_expr)?;
-                self.note_goes(Goes::Active(table_index.unwrap_or(0), offset.clone()));
+                self.note_goes(Goes::Active(table_index.unwrap_or(0), offset.clone()))?;
                 self.filled.note(table_index, &offset, &items);
                 elements.active(table_index, &offset, items.elements())
             }

@@ -455,6 +455,31 @@ fn types_are_written_as_in_the_text_format() {
     assert_eq!(shown.iter().find(of_rust), None);
 }
 
+/// To what references refer is said beside them.
+#[test]
+fn references_say_to_what_they_refer() {
+    let text = r#"(module (type $s (struct (field i32)))
+      (func (export "_start")
+        (drop (ref.i31 (i32.const -7)))
+        (drop (struct.new $s (i32.const 1)))
+        (drop (ref.func 0))
+        (drop (ref.null $s))))"#;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("references.wat");
+    std::fs::write(&file, text).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_spoor"))
+        .args(["dump", "--values"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    for expected in ["→ ref i31 -7", "→ ref object 0x8", "→ ref func", "→ ref null", "drop  (ref object 0x8)"]
+    {
+        assert!(shown.contains(expected), "{expected} of {shown}");
+    }
+    assert!(!shown.contains("ref ref"), "{shown}");
+}
+
 /// Bytes without order.
 fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;

@@ -11,7 +11,7 @@ use std::{io::Write, path::PathBuf, rc::Rc};
 use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
-    LoadError, Value,
+    LoadError,
     module::{FuncIndex, Opcode, SourceFrame},
     sandbox::Run,
     text,
@@ -166,9 +166,9 @@ struct Line<'t> {
 struct LineValues {
     number: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    operands: Option<Vec<Value>>,
+    operands: Option<Vec<valued::Shown>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    results: Option<Vec<Value>>,
+    results: Option<Vec<valued::Shown>>,
     /// What memory is written, or else read.
     #[serde(skip_serializing_if = "Option::is_none")]
     memory: Option<u32>,

@@ -5,7 +5,6 @@ use std::{io::Write, path::PathBuf, rc::Rc};
 use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
-    Value,
     module::SourceFrame,
     text::{self, grouped},
     trace::MAIN,
@@ -65,7 +64,7 @@ struct Output<'t> {
     levels: Vec<LevelJson<'t>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     waiting: Vec<WaitingJson<'t>>,
-    globals: Vec<Value>,
+    globals: Vec<valued::Shown>,
     memories: Vec<u64>,
     tables: Vec<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -89,8 +88,8 @@ enum LevelJson<'t> {
         opcode: &'static str,
         #[serde(skip_serializing_if = "valued::no_frames")]
         source: Rc<[SourceFrame]>,
-        locals: Vec<Value>,
-        operands: Vec<Value>,
+        locals: Vec<valued::Shown>,
+        operands: Vec<valued::Shown>,
     },
     Host {
         host: String,
@@ -217,10 +216,10 @@ fn print_frame(
     let name = name.map(|name| format!(" {}", text::line(name))).unwrap_or_default();
     writeln!(out, "\n#{depth} {site}{name}, at {opcode}{}", places.source(frame.offset))?;
     for (index, local) in frame.locals.iter().enumerate() {
-        writeln!(out, "  local {index:<4} {}", valued::words(&valued::value(local)))?;
+        writeln!(out, "  local {index:<4} {}", valued::words(&valued::shown(local)))?;
     }
     for (index, operand) in frame.operands.iter().enumerate() {
-        writeln!(out, "  operand {index:<2} {}", valued::words(&valued::value(operand)))?;
+        writeln!(out, "  operand {index:<2} {}", valued::words(&valued::shown(operand)))?;
     }
     Ok(())
 }
@@ -231,7 +230,7 @@ fn print_instances(state: &State, out: &mut impl Write) -> Result<(), Failure> {
         writeln!(out)?;
     }
     for (index, global) in state.globals.iter().enumerate() {
-        writeln!(out, "global {index:<4} {}", valued::words(&valued::value(global)))?;
+        writeln!(out, "global {index:<4} {}", valued::words(&valued::shown(global)))?;
     }
     for (index, len) in state.memories.iter().enumerate() {
         writeln!(out, "memory {index:<4} {} bytes", grouped(*len))?;

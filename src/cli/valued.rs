@@ -135,21 +135,55 @@ pub(super) fn value(typed: &Typed) -> Value {
     }
 }
 
+/// To what a reference refers that is not null.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Refers {
+    Func,
+    Host,
+    /// A small number.
+    I31(i32),
+    /// An object at an address of their memory.
+    Object(u32),
+}
+
+/// A value as reports show it. In JSON it is the value alone.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(transparent)]
+pub(super) struct Shown {
+    value: Value,
+    #[serde(skip)]
+    refers: Option<Refers>,
+}
+
+/// A value as reports show it.
+pub(super) fn shown(typed: &Typed) -> Shown {
+    let number = typed.slots[0] as u32;
+    let refers = match typed.ty {
+        Ty::Func => Some(Refers::Func),
+        Ty::Extern => Some(Refers::Host),
+        Ty::Any if number & 1 == 1 => Some(Refers::I31(number as i32 >> 1)),
+        Ty::Any if number & 0b11 == 0b10 => Some(Refers::Host),
+        Ty::Any => Some(Refers::Object(number)),
+        _ => None,
+    };
+    Shown { value: value(typed), refers: refers.filter(|_| typed.slots[0] != 0) }
+}
+
 /// Values as reports show them.
-pub(super) fn values(typed: &[Typed]) -> Vec<Value> {
-    typed.iter().map(value).collect()
+pub(super) fn values(typed: &[Typed]) -> Vec<Shown> {
+    typed.iter().map(shown).collect()
 }
 
 /// A value in words: `i32 5`.
-pub(super) fn words(value: &Value) -> String {
-    match value {
+pub(super) fn words(shown: &Shown) -> String {
+    match &shown.value {
         Value::I32(number) if *number < 0 || *number > 0xffff => format!("i32 {number} ({number:#x})"),
-        _ => exact(value),
+        _ => exact(shown),
     }
 }
 
 /// A value with its type, and nothing else.
-pub(super) fn exact(value: &Value) -> String {
+pub(super) fn exact(Shown { value, refers }: &Shown) -> String {
     let ty = match value {
         Value::I32(_) => "i32",
         Value::I64(_) => "i64",
@@ -158,11 +192,17 @@ pub(super) fn exact(value: &Value) -> String {
         Value::V128(_) => "v128",
         _ => "ref",
     };
-    format!("{ty} {value}")
+    match refers {
+        Some(Refers::Func) => "ref func".into(),
+        Some(Refers::Host) => "ref host".into(),
+        Some(Refers::I31(number)) => format!("ref i31 {number}"),
+        Some(Refers::Object(address)) => format!("ref object {address:#x}"),
+        None => format!("{ty} {value}"),
+    }
 }
 
 /// Values in words, in a row.
-pub(super) fn row(values: &[Value]) -> String {
+pub(super) fn row(values: &[Shown]) -> String {
     values.iter().map(words).collect::<Vec<_>>().join(", ")
 }
 

@@ -11,9 +11,8 @@
 //!
 //! A reference is 0 for null, odd for an `i31`, or the address of an object. What is the host's has a number,
 //! of which a reference is four times that and two. In a module with types of objects `externref` is such a
-//! reference, too, and in one that makes one of the other. A field that refers to a function has the number of
-//! an element of a table; of an array of
-//! those it is the first one's.
+//! reference, too, and in one that makes one of the other. A field that refers to a function has the number
+//! of an element of a table; of an array of those it is the first one's.
 //!
 //! Types have numbers such that those of a type and all below it are in a row. Two that are the same by the
 //! specification have one number. So a cast compares one number with two.

@@ -173,7 +173,8 @@ const KINDS: u64 = 4;
 /// A value by its name. An `i32` may be an address, so that memory can be looked at from there.
 fn variable(name: String, typed: &Typed) -> Json {
     let value = valued::value(typed);
-    let mut shown = json!({ "name": name, "value": valued::words(&value), "variablesReference": 0 });
+    let mut shown =
+        json!({ "name": name, "value": valued::words(&valued::shown(typed)), "variablesReference": 0 });
     if let wasmspoor::Value::I32(address) = value {
         shown["memoryReference"] = format!("{:#x}", address as u32).into();
     }

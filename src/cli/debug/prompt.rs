@@ -110,7 +110,7 @@ fn levels(places: &Places<'_>, levels: &[Level], out: &mut impl Write) -> Result
 /// Prints values with their numbers.
 fn list_values(values: &[Typed], out: &mut impl Write) -> Result<(), Problem> {
     for (index, value) in values.iter().enumerate() {
-        writeln!(out, "{index:>4} {}", valued::words(&valued::value(value)))?;
+        writeln!(out, "{index:>4} {}", valued::words(&valued::shown(value)))?;
     }
     Ok(())
 }

@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 
 use wasmspoor::{
-    Value,
     module::{FuncIndex, ValType},
     trace::{Callee, End, FuncKey, Threads, Trace},
     values::{Access, At, Level, Op, Timeline, Ty, ValuesError, Visitor, signature, typed},
@@ -18,8 +17,8 @@ pub(super) struct Told {
     number: u64,
     /// A call that has not got its arguments yet.
     is_call: bool,
-    pub(super) operands: Vec<Value>,
-    pub(super) results: Vec<Value>,
+    pub(super) operands: Vec<valued::Shown>,
+    pub(super) results: Vec<valued::Shown>,
     /// What it wrote, or else read.
     pub(super) access: Option<Access>,
     /// Where a bulk operation read.
@@ -80,7 +79,7 @@ impl<'t> Values<'t> {
     }
 
     /// The values of what comes next of this kind, before which `number` instructions were executed.
-    pub(super) fn border(&mut self, kind: Border, number: u64) -> Result<Vec<Value>, ValuesError> {
+    pub(super) fn border(&mut self, kind: Border, number: u64) -> Result<Vec<valued::Shown>, ValuesError> {
         // It comes after the instruction before it.
         self.fill(number.saturating_sub(1));
         while let Some((at, found, values)) = self.window.borders.pop_front() {
@@ -125,7 +124,7 @@ impl<'t> Values<'t> {
 struct Window<'t> {
     trace: &'t Trace,
     told: VecDeque<Told>,
-    borders: VecDeque<(u64, Border, Vec<Value>)>,
+    borders: VecDeque<(u64, Border, Vec<valued::Shown>)>,
     /// The functions that were entered and not left, and host functions.
     frames: Vec<FuncKey>,
     /// How many they were when each open invocation began.

@@ -6,16 +6,19 @@
 
 use super::limits::{MOST_COMPUTED, STIRRED_INSTRUCTIONS, STIRRED_WHILE};
 use crate::{
-    sandbox::Run,
+    sandbox::{EntryKind, Run},
     values::{
         Machine,
         taint::{Taint, TaintOptions},
     },
 };
 
-/// Whether the run of so many instructions stirs what it keeps.
+/// Whether the run of so many instructions stirs what it keeps. Exports of a library that are called one after
+/// another make long runs of any work: only a program is looked at.
 pub(super) fn stirs(run: &Run, executed: u64) -> bool {
-    executed >= STIRRED_INSTRUCTIONS && looked_at(run, executed).unwrap_or(false)
+    let is_own = |kind| matches!(kind, EntryKind::Start | EntryKind::Initialize | EntryKind::Main);
+    let is_program = run.entries.iter().all(|entry| is_own(entry.kind));
+    executed >= STIRRED_INSTRUCTIONS && is_program && looked_at(run, executed).unwrap_or(false)
 }
 
 fn looked_at(run: &Run, executed: u64) -> Option<bool> {

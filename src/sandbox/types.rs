@@ -216,8 +216,8 @@ pub enum EntryKind {
     /// A function of the table that the sample told its host of: one that it registered by a type and a name,
     /// or handed to an import. Driven with arguments of the types that the registration names.
     Callback,
-    /// A function of the sample's own that nothing led to. It takes nothing, calls no host function, and reads
-    /// and writes memory in a loop: called for what it builds.
+    /// A function of the sample's own that nothing led to. It takes nothing, calls no host function, and
+    /// reads and writes memory in a loop: called for what it builds.
     Builder,
 }
 

@@ -89,7 +89,8 @@ pub(super) fn waiting(code: &Code<'_>, module: &Module) -> Vec<Effect> {
     effects
 }
 
-/// Calls that were skipped, and hand the path of a file of a user that stands in the data to what opens files.
+/// Calls that were skipped, and hand the path of a file of a user that stands in the data to what opens
+/// files.
 fn named(code: &Code<'_>, module: &Module, leading: &BTreeMap<FuncIndex, (Rc<str>, Rc<str>)>) -> Vec<Effect> {
     let (facts, seen): (&Facts<'_>, _) = (code.facts, code.seen());
     let is_path = |address: &u32| {

@@ -13,8 +13,8 @@ use crate::{
     },
 };
 
-/// Whether the run of so many instructions stirs what it keeps. Exports of a library that are called one after
-/// another make long runs of any work: only a program is looked at.
+/// Whether the run of so many instructions stirs what it keeps. Exports of a library that are called one
+/// after another make long runs of any work: only a program is looked at.
 pub(super) fn stirs(run: &Run, executed: u64) -> bool {
     let is_own = |kind| matches!(kind, EntryKind::Start | EntryKind::Initialize | EntryKind::Main);
     let is_program = run.entries.iter().all(|entry| is_own(entry.kind));

@@ -329,7 +329,7 @@ fn asks_for_work<'f>(facts: &Weighed<'f>) -> Option<&'f str> {
     };
     let may_give = |call: &&Call| {
         call.answer == Answer::Default
-            && !(call.args.is_empty() && call.results.is_empty())
+            && (!call.args.is_empty() || !call.results.is_empty())
             && !is_of_wasi(&call.module)
             && !is_known(call.name.trim_start_matches('_'))
     };

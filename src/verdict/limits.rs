@@ -120,3 +120,6 @@ pub(super) const SWOLLEN_BYTES: u64 = 1 << 20;
 
 /// Times what it was that it grows by at least then: a large file may well grow by so many bytes.
 pub(super) const SWOLLEN_TIMES: u64 = 8;
+
+/// Bytes of a path in the data that is looked at: systems take no longer ones.
+pub(super) const PATH_BYTES: usize = 4096;

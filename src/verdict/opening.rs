@@ -18,7 +18,7 @@ use wasmparser::Operator;
 use super::{
     effect::{Effect, guarding, reaching},
     guards::Guard,
-    limits::OPENING_ARGUMENTS,
+    limits::{OPENING_ARGUMENTS, PATH_BYTES},
     operators::for_each_operator,
     seen::{Code, Seen, Site, calls_in},
     weights::{Weights, listed},
@@ -89,15 +89,20 @@ pub(super) fn waiting(code: &Code<'_>, module: &Module) -> Vec<Effect> {
     effects
 }
 
+/// The text up to a zero byte that stands in the data there, if it is as long as a path at most.
+pub(super) fn path_at<'f>(facts: &Facts<'f>, address: u32) -> Option<&'f str> {
+    let data = facts.view.data_at(facts.wasm, u64::from(address))?;
+    let end = data.iter().take(PATH_BYTES).position(|byte| *byte == 0)?;
+    std::str::from_utf8(&data[..end]).ok()
+}
+
 /// Calls that were skipped, and hand the path of a file of a user that stands in the data to what opens
 /// files.
 fn named(code: &Code<'_>, module: &Module, leading: &BTreeMap<FuncIndex, (Rc<str>, Rc<str>)>) -> Vec<Effect> {
     let (facts, seen): (&Facts<'_>, _) = (code.facts, code.seen());
     let is_path = |address: &u32| {
-        let data = facts.view.data_at(facts.wasm, u64::from(*address)).unwrap_or_default();
-        let text =
-            data.iter().position(|byte| *byte == 0).and_then(|end| std::str::from_utf8(&data[..end]).ok());
-        text.is_some_and(|path| path.starts_with('/') && path.matches('/').count() > 2 && is_users(path))
+        let path = path_at(facts, *address);
+        path.is_some_and(|path| path.starts_with('/') && path.matches('/').count() > 2 && is_users(path))
     };
     let dead: BTreeSet<_> = facts.view.calls.dead.iter().copied().collect();
     let leads = |one: &&view::Function| {

@@ -20,8 +20,9 @@ use super::{
     explained,
     guards::{Guard, comparison},
     leaving,
-    limits::{UNSEEN_FANOUT, UNSEEN_TOLD, UNSEEN_WAY},
-    mixing, opening,
+    limits::{PATH_BYTES, UNSEEN_FANOUT, UNSEEN_TOLD, UNSEEN_WAY},
+    mixing,
+    opening::{self, path_at},
     operators::for_each_operator,
     seen::{Code, Seen, Site, calls_in},
     text, told,
@@ -157,13 +158,11 @@ fn uses(
 
 /// Whether a call is handed a path that stands in the data and lies where nobody keeps anything.
 fn is_for_its_own(facts: &Facts<'_>, constants: Option<(u32, u32)>, constant: Option<u32>) -> bool {
-    let text = |address: u32, len: Option<u32>| {
+    let text = |(address, len): (u32, u32)| {
         let data = facts.view.data_at(facts.wasm, u64::from(address))?;
-        let end = len.map_or_else(|| data.iter().position(|byte| *byte == 0), |len| Some(len as usize))?;
-        std::str::from_utf8(data.get(..end)?).ok()
+        std::str::from_utf8(data.get(..(len as usize).min(PATH_BYTES))?).ok()
     };
-    let whole = constants.and_then(|(address, len)| text(address, Some(len)));
-    let texts = [whole, constant.and_then(|address| text(address, None))];
+    let texts = [constants.and_then(text), constant.and_then(|address| path_at(facts, address))];
     texts.into_iter().flatten().any(|path| path.contains('/') && !is_users(&told::absolute(path)))
 }
 

@@ -46,6 +46,13 @@ fn run(text: &str) -> Run {
     run_with(text, &RunOptions::default())
 }
 
+/// Options without a limit of the clock, for what makes many calls: a machine may be busy.
+fn patient() -> RunOptions {
+    let mut options = RunOptions::default();
+    (options.limits.wall_time, options.entry_time) = (None, std::time::Duration::from_secs(3600));
+    options
+}
+
 /// Names of the calls with their first result.
 fn results(run: &Run) -> Vec<(&str, Option<wasmspoor::Value>)> {
     run.calls.iter().map(|call| (&*call.name, call.results.first().copied())).collect()

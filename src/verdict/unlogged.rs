@@ -38,7 +38,8 @@ pub(super) fn lack(facts: &Weighed<'_>) -> Option<String> {
         harmless = harmless.saturating_add(known);
     }
     unexplained = unexplained.saturating_sub(harmless);
-    (unexplained > 0).then(|| format!("{} were not logged", text::plural(unexplained, "host call")))
+    let verb = if unexplained == 1 { "was" } else { "were" };
+    (unexplained > 0).then(|| format!("{} {verb} not logged", text::plural(unexplained, "host call")))
 }
 
 /// Whether a function has no effect, or cannot have one that depends on the program.

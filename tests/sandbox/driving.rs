@@ -126,10 +126,11 @@ fn room_that_was_asked_for_is_filled() {
 /// A loop that only calls its host leaves room in the log for what others call.
 #[test]
 fn host_calls_of_a_made_up_entry_are_bounded() {
-    let run = run(r#"(module (import "env" "tell" (func $tell (param i32))) (memory (export "memory") 2)
+    let text = r#"(module (import "env" "tell" (func $tell (param i32))) (memory (export "memory") 2)
         (func (export "asks") (param i32 i32)
             (loop $again (call $tell (local.get 0)) (br $again)))
-        (func (export "also") (param i32 i32) (result i32) (call $tell (local.get 1)) (i32.const 42)))"#);
+        (func (export "also") (param i32 i32) (result i32) (call $tell (local.get 1)) (i32.const 42)))"#;
+    let run = super::run_with(text, &super::patient());
     let asks: Vec<_> = run.entries.iter().filter(|entry| entry.name == "asks").collect();
     let stopped = EntryEnd::Stopped { limit: Limit::HostCalls };
     assert!(!asks.is_empty() && asks.iter().all(|entry| entry.end == stopped), "{asks:?}");

@@ -210,11 +210,9 @@ fn a_host_call_that_calls_back_for_ever_ends() {
 fn floods_of_calls_are_counted() {
     let text = r#"(module (import "env" "f" (func $f (param i32 i32))) (memory (export "memory") 1) (data (i32.const 2000) "something to look at")
         (func (export "main") (loop $l (call $f (i32.const 2000) (i32.const 4096)) (br $l))))"#;
-    let mut options = RunOptions::default();
+    let mut options = super::patient();
     options.limits.host_calls = Some(MAX_CALLS as u64 + 1000);
     options.entry_decisions = None;
-    options.entry_time = std::time::Duration::from_secs(60);
-    options.limits.wall_time = None;
     let run = run_with(text, &options);
     let kept = run.calls.len();
     assert!(kept > MAX_CALLS / 4 && kept < MAX_CALLS / 2, "{kept}");
@@ -240,10 +238,7 @@ fn what_follows_a_flood_of_calls_is_logged() {
             (loop $l (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
                 (local.set $n (i32.add (local.get $n) (i32.const 1))) (br_if $l (i32.lt_u (local.get $n) (i32.const 4000))))
             (drop (call $unlink (i32.const 3) (i32.const 16) (i32.const 6)))))"#;
-    let mut options = RunOptions::default();
-    options.entry_time = std::time::Duration::from_secs(120);
-    options.limits.wall_time = None;
-    let run = run_with(text, &options);
+    let run = run_with(text, &super::patient());
     let last = run.calls.last().unwrap();
     assert_eq!(
         (&*last.name, &last.args[1].points_at),

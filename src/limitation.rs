@@ -267,7 +267,9 @@ impl fmt::Display for Named {
 impl fmt::Display for Limitation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NothingExecuted(error) => write!(f, "nothing was executed: {error}"),
+            Self::NothingExecuted(error) => {
+                write!(f, "nothing was executed: {}", on_one_line(&error.to_string()))
+            }
             Self::Unread(unread) => write!(f, "{unread}"),
             Self::ReplayEnded { error } => write!(f, "the trace could not be replayed to its end: {error}"),
             Self::FileEnds => f.write_str("the file ends before the run did"),
@@ -438,6 +440,13 @@ fn heavy_functions(f: &mut fmt::Formatter<'_>, first: FuncIndex, count: u64) -> 
 
 text_in_json!(Limitation);
 
+/// An error of a text, which shows the line where it is: only what is wrong, and where.
+fn on_one_line(error: &str) -> String {
+    let Some((what, rest)) = error.split_once('\n') else { return error.to_owned() };
+    let place = rest.split_once("<anon>:").and_then(|(_, place)| place.lines().next()?.split_once(':'));
+    place.map_or_else(|| what.to_owned(), |(line, column)| format!("{what} (line {line}, column {column})"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -508,5 +517,13 @@ mod tests {
             assert_eq!(limitation.to_string(), words);
             assert_eq!(serde_json::to_value(&limitation).unwrap(), words, "{limitation:?}");
         }
+    }
+
+    #[test]
+    fn errors_of_a_text_are_one_line() {
+        let error =
+            "invalid text: expected `(`\n     --> <anon>:2:7\n      |\n    2 | (func x)\n      |       ^";
+        assert_eq!(on_one_line(error), "invalid text: expected `(` (line 2, column 7)");
+        assert_eq!((&*on_one_line("one"), &*on_one_line("one\ntwo")), ("one", "one"));
     }
 }

@@ -10,7 +10,7 @@
 //! | `ciov`, `iov` | points at pairs of pointer and length, whose bytes the call reads or writes; the next argument counts them |
 //! | `cstr`, `utf16` | points at text that ends with a zero; at text in UTF-16 whose length in bytes stands before it |
 //! | `job` | points at 76 bytes that the call writes |
-//! | `units` | refers to an array of 16-bit units; the next two arguments say from which on it is read, and up to which |
+//! | `units` | refers to an array of 16-bit units; the next two arguments say which of them are read |
 //!
 //! Not here: reading what an argument points at (`log`).
 

@@ -15,7 +15,7 @@ use super::{
     limits::{BUILDERS, COMPARED, FEW_LOOPS, RANK_STEPS, WORDS_KEPT, WORDS_LOOKED_AT},
 };
 use crate::{
-    module::{FuncIndex, Module},
+    module::{FuncIndex, Module, Opcode},
     sandbox::glob,
 };
 
@@ -339,10 +339,11 @@ fn read(body: &wasmparser::FunctionBody<'_>, hints: &mut Hints) -> Body {
             Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => {
                 read.calls_indirectly = true
             }
-            ref other => {
-                is_read |= read.loops > 0 && is_load(other);
-                read.builds |= is_read && is_store(other);
+            ref other if read.loops > 0 && !read.builds => {
+                is_read |= accesses(other, ".load");
+                read.builds = is_read && accesses(other, ".store");
             }
+            _ => {}
         }
         if operators.eof() {
             break;
@@ -353,31 +354,9 @@ fn read(body: &wasmparser::FunctionBody<'_>, hints: &mut Hints) -> Body {
     read
 }
 
-fn is_load(operator: &Operator<'_>) -> bool {
-    use Operator as O;
-    matches!(
-        operator,
-        O::I32Load8U { .. }
-            | O::I32Load8S { .. }
-            | O::I32Load16U { .. }
-            | O::I32Load { .. }
-            | O::I64Load8U { .. }
-            | O::I64Load { .. }
-            | O::V128Load { .. }
-    )
-}
-
-fn is_store(operator: &Operator<'_>) -> bool {
-    use Operator as O;
-    matches!(
-        operator,
-        O::I32Store8 { .. }
-            | O::I32Store16 { .. }
-            | O::I32Store { .. }
-            | O::I64Store8 { .. }
-            | O::I64Store { .. }
-            | O::V128Store { .. }
-    )
+/// Whether an operator loads or stores, of any type and width: `.load` or `.store` in its name.
+fn accesses(operator: &Operator<'_>, how: &str) -> bool {
+    Opcode::of(operator).is_some_and(|opcode| opcode.mnemonic().contains(how))
 }
 
 #[cfg(test)]

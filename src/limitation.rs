@@ -484,7 +484,7 @@ mod tests {
             ),
             (
                 Limitation::ObjectsSpent { count: 1 },
-                "1 entry point made more objects than there is room for: 64 MiB, and 1048576 references to \
+                "1 entry point made more objects than there is room for: 256 MiB, and 1048576 references to \
                  functions",
             ),
             (

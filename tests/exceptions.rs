@@ -3,6 +3,8 @@
 
 #[path = "common/command.rs"]
 mod command;
+#[path = "exceptions/passing.rs"]
+mod passing;
 #[path = "common/valued.rs"]
 mod valued;
 

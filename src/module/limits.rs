@@ -54,14 +54,14 @@ pub(super) const LOWERED_REFERENCES_PER_BYTE: usize = 64;
 /// written. The largest modules known to throw exceptions become a quarter of it.
 pub(super) const LOWERED_MOST: usize = 256 << 20;
 
-/// Pages of the memory in which objects of garbage collection lie, 64 MiB: nothing in it is given back. A
-/// multiple of the pages by which it grows.
-pub(crate) const OBJECT_PAGES: u64 = 1024;
+/// Pages of the memory in which objects of garbage collection lie, 256 MiB: nothing in it is given back. It
+/// takes room as it is touched, and is near by default. A multiple of the pages by which it grows.
+pub(crate) const OBJECT_PAGES: u64 = 4096;
 
 /// References to functions that objects hold: 8 MiB.
 pub(crate) const OBJECT_REFERENCES: u64 = 1 << 20;
 
-/// Bytes of objects that constant expressions make: as many as code may make.
+/// Bytes of objects that constant expressions make: they are held a few times while a module is written anew.
 pub(super) const STATIC_OBJECTS: usize = 64 << 20;
 
 /// Labels of a `br_table` in a line of code: the rest is counted, a line stays a line.

@@ -369,14 +369,23 @@ impl Module {
 
     /// The type of a function; `None` if the function does not exist or its type is not a function type.
     pub fn func_type(&self, func: FuncIndex) -> Option<&FuncType> {
-        let index = match self.imported_function(func) {
+        self.sections.types.get(self.func_type_index(func)?.position())?.as_ref()
+    }
+
+    /// The index of the type of a function.
+    fn func_type_index(&self, func: FuncIndex) -> Option<TypeIndex> {
+        match self.imported_function(func) {
             Some(import) => match import.kind {
-                ItemKind::Function(index) => index,
-                _ => return None,
+                ItemKind::Function(index) => Some(index),
+                _ => None,
             },
-            None => *self.sections.functions.get(self.defined_position(func)?)?,
-        };
-        self.sections.types.get(index.position())?.as_ref()
+            None => self.sections.functions.get(self.defined_position(func)?).copied(),
+        }
+    }
+
+    /// The number of the type of a function; 0 if it has none.
+    pub(crate) fn function_number(&self, func: FuncIndex) -> u32 {
+        self.func_type_index(func).map_or(0, |ty| self.objects().function(ty.0))
     }
 
     /// Where the body of a function lies in the module file: from its local declarations to past its `end`.

@@ -15,7 +15,8 @@
 //! of an element of a table; of an array of those it is the first one's.
 //!
 //! Types have numbers such that those of a type and all below it are in a row. Two that are the same by the
-//! specification have one number. So a cast compares one number with two.
+//! specification have one number. So a cast compares one number with two. Types of functions have numbers of
+//! their own, and the host tells that of a function.
 //!
 //! Not here: what operators do (`lower`, `values`), constant expressions (`statics`).
 
@@ -40,6 +41,8 @@ pub(crate) const FIRST: u32 = 8;
 pub(crate) const HEADER: u32 = 8;
 /// Where in that the length is.
 pub(crate) const LENGTH: u32 = 4;
+/// A reference to an object that constant expressions make and that has no room. Nothing is ever there.
+pub(crate) const MISSING: u32 = 0xffff_fff8;
 /// Under this name the lowered module exports that memory, for the host. It has none if the sample has
 /// something of that name.
 pub(crate) const EXPORT: &str = "memory of objects";
@@ -129,7 +132,9 @@ pub(crate) enum Takes {
     I31,
     /// An object whose type has one of these numbers.
     Numbers(u32, u32),
-    /// What nobody can tell of a reference to a function.
+    /// A function whose type has one of these numbers.
+    Functions(u32, u32),
+    /// What nobody can tell.
     Unknown,
 }
 
@@ -141,17 +146,28 @@ pub(crate) struct Objects {
     /// Numbers of structures begin with 1, and those of arrays behind.
     structures: u32,
     arrays: u32,
+    /// Of each type of functions its number, and the last one of those below it.
+    functions: Vec<Option<(u32, u32)>>,
     /// Whether what refers to the host refers alike though there is no type: code makes one of the other.
     are_converted: bool,
 }
 
 /// A type and what is directly below it.
-#[derive(Default)]
 struct Node {
     below: Vec<CoreTypeId>,
-    is_array: bool,
+    kind: Kind,
     has_above: bool,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Structure,
+    Array,
+    Function,
+}
+
+/// Numbers of types, and the last ones of those below them.
+type Numbers = HashMap<CoreTypeId, (u32, u32)>;
 
 impl Objects {
     /// Those of a valid module; none if it is not valid.
@@ -181,16 +197,18 @@ impl Objects {
                 let id = types.core_type_at_in_module(index);
                 ids.push(id);
                 let ty = &types[id];
-                let is_array = matches!(ty.composite_type.inner, CompositeInnerType::Array(_));
-                if !is_array && !matches!(ty.composite_type.inner, CompositeInnerType::Struct(_)) {
-                    continue;
-                }
+                let kind = match ty.composite_type.inner {
+                    CompositeInnerType::Struct(_) => Kind::Structure,
+                    CompositeInnerType::Array(_) => Kind::Array,
+                    CompositeInnerType::Func(_) => Kind::Function,
+                    CompositeInnerType::Cont(_) => continue,
+                };
                 if nodes.contains_key(&id) {
                     continue;
                 }
                 order.push(id);
                 let above = ty.supertype_idxs.first().and_then(|above| above.as_core_type_id());
-                nodes.insert(id, Node { is_array, has_above: above.is_some(), below: Vec::new() });
+                nodes.insert(id, Node { kind, has_above: above.is_some(), below: Vec::new() });
                 // It was declared before.
                 if let Some(above) = above.and_then(|above| nodes.get_mut(&above)) {
                     above.below.push(id);
@@ -198,20 +216,17 @@ impl Objects {
             }
         }
         let mut objects = Self::default();
-        let mut numbers = HashMap::new();
-        for is_array in [false, true] {
-            let of_kind =
-                order.iter().filter(|id| nodes.get(id).is_some_and(|node| node.is_array == is_array));
-            for &root in of_kind {
-                if nodes.get(&root).is_some_and(|node| !node.has_above) {
-                    number(root, &nodes, &mut numbers);
-                }
-            }
-            match is_array {
-                false => objects.structures = numbers.len() as u32,
-                true => objects.arrays = numbers.len() as u32 - objects.structures,
-            }
-        }
+        let number_all = |kind, numbers: &mut Numbers| {
+            let is_root =
+                |id: &&CoreTypeId| nodes.get(id).is_some_and(|node| node.kind == kind && !node.has_above);
+            order.iter().filter(is_root).for_each(|&root| number(root, &nodes, numbers));
+            numbers.len() as u32
+        };
+        let (mut numbers, mut of_functions) = (Numbers::new(), Numbers::new());
+        objects.structures = number_all(Kind::Structure, &mut numbers);
+        objects.arrays = number_all(Kind::Array, &mut numbers) - objects.structures;
+        number_all(Kind::Function, &mut of_functions);
+        objects.functions = ids.iter().map(|id| of_functions.get(id).copied()).collect();
         let is_function: Vec<bool> =
             declared.iter().map(|ty| matches!(ty, CompositeInnerType::Func(_))).collect();
         let hierarchy = |ty| hierarchy(ty, |index| is_function.get(index as usize).copied().unwrap_or(false));
@@ -250,7 +265,20 @@ impl Objects {
             Payload::CodeSectionEntry(body) => Some(body),
             _ => None,
         });
-        Self { are_converted: bodies.into_iter().any(|body| converts(&body)), ..Self::default() }
+        let (mut are_converted, mut are_cast) = (false, false);
+        for operator in bodies.into_iter().flat_map(|body| casts(&body)) {
+            match operator {
+                Operator::AnyConvertExtern | Operator::ExternConvertAny => are_converted = true,
+                _ => are_cast = true,
+            }
+        }
+        let read = (are_cast || has_subtypes(core)).then(|| Self::read(core).unwrap_or_default());
+        Self { are_converted, ..read.unwrap_or_default() }
+    }
+
+    /// The number of a type of functions; 0 is that of none.
+    pub(crate) fn function(&self, ty: u32) -> u32 {
+        self.functions.get(ty as usize).copied().flatten().map_or(0, |(number, _)| number)
     }
 
     /// Whether a field or an element refers to a function.
@@ -285,28 +313,58 @@ impl Objects {
             },
             HeapType::Concrete(UnpackedIndex::Module(index)) => match self.shape(index) {
                 Some(shape) => Takes::Numbers(shape.number, shape.last),
-                None => Takes::Unknown,
+                None => match self.functions.get(index as usize) {
+                    Some(&Some((first, last))) => Takes::Functions(first, last),
+                    _ => Takes::Unknown,
+                },
             },
             _ => Takes::Unknown,
         }
     }
 }
 
-/// Whether a body has `any.convert_extern` or `extern.convert_any`. Few have the bytes of one.
-fn converts(body: &FunctionBody<'_>) -> bool {
-    let is_prefix = |pair: &[u8]| pair[0] == 0xfb && matches!(pair[1] & 0x7f, 0x1a | 0x1b);
+/// Whether types are declared as only modules that the engine refuses declare them.
+fn has_subtypes(core: Core<'_>) -> bool {
+    let sections = core.payloads().map_while(Result::ok).filter_map(|payload| match payload {
+        Payload::TypeSection(groups) => Some(groups),
+        _ => None,
+    });
+    let mut groups = sections.flatten().map_while(Result::ok);
+    groups.any(|group| {
+        let is_plain = |ty: &wasmparser::SubType| ty.is_final && ty.supertype_idxs.is_empty();
+        group.is_explicit_rec_group() || !group.types().all(is_plain)
+    })
+}
+
+/// The operators of a body that cast or convert references. Few bodies have the bytes of one.
+fn casts<'b>(body: &FunctionBody<'b>) -> impl Iterator<Item = Operator<'b>> + use<'b> {
+    let is_prefix = |pair: &[u8]| pair[0] == 0xfb && matches!(pair[1] & 0x7f, 0x14..=0x1b);
     let may = body.as_bytes().windows(2).any(is_prefix);
     let operators = body.get_operators_reader().ok().filter(|_| may);
-    let mut operators = operators.into_iter().flatten().map_while(Result::ok);
-    operators.any(|operator| matches!(operator, Operator::AnyConvertExtern | Operator::ExternConvertAny))
+    let operators = operators.into_iter().flatten().map_while(Result::ok);
+    operators.filter(|operator| {
+        let is_converted = matches!(operator, Operator::AnyConvertExtern | Operator::ExternConvertAny);
+        is_converted || cast_to(operator).is_some()
+    })
+}
+
+/// The type that an operator casts to or asks for.
+pub(crate) fn cast_to(operator: &Operator<'_>) -> Option<HeapType> {
+    use Operator as O;
+    match *operator {
+        O::RefTestNonNull { hty }
+        | O::RefTestNullable { hty }
+        | O::RefCastNonNull { hty }
+        | O::RefCastNullable { hty } => Some(hty),
+        O::BrOnCast { to_ref_type, .. } | O::BrOnCastFail { to_ref_type, .. } => {
+            Some(to_ref_type.heap_type())
+        }
+        _ => None,
+    }
 }
 
 /// Gives numbers to a type and all below it: its own, and the last one of theirs.
-fn number(
-    root: CoreTypeId,
-    nodes: &HashMap<CoreTypeId, Node>,
-    numbers: &mut HashMap<CoreTypeId, (u32, u32)>,
-) {
+fn number(root: CoreTypeId, nodes: &HashMap<CoreTypeId, Node>, numbers: &mut Numbers) {
     let first = numbers.len() as u32 + 1;
     numbers.insert(root, (first, first));
     let mut open = vec![(root, 0)];

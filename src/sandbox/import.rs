@@ -424,7 +424,7 @@ impl CallEnd {
         match self {
             Self::Exit(code) => {
                 state.exit(*code);
-                HostError::new(format!("exit {code}")).of_program()
+                HostError::new(format!("exit {code}")).of_exit()
             }
             Self::Abort(message) => HostError::new(message).of_program(),
             Self::Unwind(message) => {

@@ -119,6 +119,11 @@ impl<'t> Reader<'t> {
                     call.ended = *failed;
                 }
             }
+            Record::HostThrew { .. } => {
+                if let Some(call) = self.open.pop().flatten().and_then(|call| self.calls.get_mut(call)) {
+                    call.ended = true;
+                }
+            }
             Record::Switch { thread } => {
                 let mut here = (self.depth, mem::take(&mut self.open));
                 self.threads.leave(*thread, &mut here, |(depth, _)| *depth == 0);

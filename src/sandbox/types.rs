@@ -308,7 +308,7 @@ pub struct Call {
     pub errno: Option<Cow<'static, str>>,
     /// Virtual time in nanoseconds since the start of the run.
     pub time_ns: u64,
-    /// Whether it ended the invocation.
+    /// Whether it ended the invocation, or was left by an exception.
     pub ended: bool,
 }
 

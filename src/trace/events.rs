@@ -48,7 +48,8 @@ pub enum Event {
     },
     /// The host function entered last and not left yet was left.
     HostReturn {
-        /// Whether it failed, which ends the invocation that called it.
+        /// Whether it failed, which ends the invocation that called it. Or an exception left it, which goes
+        /// on at the call, or leaves the frame that made a tail call.
         failed: bool,
     },
     /// Another thread goes on, on a stack of its own.

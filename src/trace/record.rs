@@ -60,6 +60,11 @@ pub enum Record {
         /// Its number; 0 is the one that the host calls in.
         thread: u32,
     },
+    /// The host function entered last and not left yet is left by an exception, which goes on at the call.
+    HostThrew {
+        /// Number of its tag, in the order in which a trace has them.
+        tag: u32,
+    },
 }
 
 impl Record {
@@ -73,6 +78,7 @@ impl Record {
             Self::Grow { .. } => "Grow",
             Self::Bulk { .. } => "Bulk",
             Self::Switch { .. } => "Switch",
+            Self::HostThrew { .. } => "HostThrew",
         }
     }
 }

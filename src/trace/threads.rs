@@ -93,11 +93,13 @@ impl Trace {
         let [instance] = &self.instances[..] else { return None };
         let module = self.modules.get(instance.module)?;
         let first = FuncKey(module.imported_functions());
-        let count = instance.first_key.0.checked_sub(first.0)?;
+        let is_there = |count: &u32| {
+            let last = first.0.checked_add(count - 1).filter(|&last| last < instance.first_key.0);
+            last.is_some_and(|last| self.hosts.contains_key(&FuncKey(last)))
+        };
         // In traces of before loops asked there is one fewer.
-        let is_there = [Meeting::COUNT, Meeting::COUNT - 1].contains(&count)
-            && self.hosts.contains_key(&FuncKey(instance.first_key.0 - 1));
-        (module.is_threaded() && is_there).then_some(Meetings { first, count })
+        let count = [Meeting::COUNT, Meeting::COUNT - 1].into_iter().find(is_there)?;
+        module.is_threaded().then_some(Meetings { first, count })
     }
 }
 

@@ -91,6 +91,13 @@ pub trait Visitor {
     /// The host function entered last and not left yet is left.
     fn host_return(&mut self, _failed: bool) {}
 
+    /// A host function is left by an exception, which goes on at the call. If that was a tail call,
+    /// [`Self::unwind`] tells of its caller, and the exception goes on at the call of that. By default as one
+    /// that fails.
+    fn host_threw(&mut self) {
+        self.host_return(true);
+    }
+
     /// `memory.grow` or `table.grow` by `delta` gave `result`: the former size, or -1 in the index type.
     fn grow(&mut self, _run: ExecutedBlock<'_>, _delta: u64, _result: u64) {}
 
@@ -221,6 +228,11 @@ impl<A: Visitor, B: Visitor> Visitor for (A, B) {
     fn host_return(&mut self, failed: bool) {
         self.0.host_return(failed);
         self.1.host_return(failed);
+    }
+
+    fn host_threw(&mut self) {
+        self.0.host_threw();
+        self.1.host_threw();
     }
 
     fn grow(&mut self, run: ExecutedBlock<'_>, delta: u64, result: u64) {

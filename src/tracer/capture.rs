@@ -301,6 +301,11 @@ impl Capture {
         self.thrown.take()
     }
 
+    /// The exception that left an invocation last, if nothing happened since.
+    pub(super) fn escaped(&self) -> Option<recorder::Thrown> {
+        self.escaped
+    }
+
     /// The exception that left an invocation by a host function that then failed, once.
     pub(super) fn take_escaped(&mut self) -> Option<recorder::Thrown> {
         self.escaped.take()

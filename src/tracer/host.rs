@@ -12,7 +12,7 @@ use std::{collections::HashMap, fmt, ops::Range, sync::Arc};
 use wasmspoor_hooks::{self as engine, AsContext as _};
 
 use crate::{
-    module::{FuncIndex, FuncType, Module},
+    module::{FuncType, Module},
     trace::{
         FuncKey,
         effects::{Effect, Origin, Val},
@@ -20,7 +20,7 @@ use crate::{
 };
 
 pub(crate) use self::references::Reference;
-pub(super) use self::references::{made, to_val, word};
+pub(super) use self::references::{function_number, made, to_val, word};
 
 use self::growth::Growth;
 use super::limits::NESTING;
@@ -51,18 +51,25 @@ impl<F: Fn(&mut Caller<'_>) -> Result<(), HostError> + Send + Sync> HostFn for F
 pub struct HostError {
     message: String,
     ends_program: bool,
+    exits: bool,
 }
 
 impl HostError {
     /// Creates an error with a message for people.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), ends_program: false }
+        Self { message: message.into(), ends_program: false, exits: false }
     }
 
     /// Ends all threads of the program, and not only the one that called.
     pub(crate) fn of_program(mut self) -> Self {
         self.ends_program = true;
         self
+    }
+
+    /// The program exits, whatever is thrown.
+    pub(crate) fn of_exit(mut self) -> Self {
+        self.exits = true;
+        self.of_program()
     }
 
     /// Whether all threads end.
@@ -465,7 +472,10 @@ pub(super) fn func(
                 return Err(engine::Error::host(engine::recorder::threads::Suspended));
             }
         }
-        answered.map_err(engine::Error::host)?;
+        if let Err(error) = answered {
+            let passes = !error.exits && pass_on(caller, results);
+            return if passes { Ok(()) } else { Err(engine::Error::host(error)) };
+        }
         note(caller, results, Effect::Results, false);
         // A function that swallowed the stop of an execution nested in it does not go on either.
         match call.caller.recorder_mut().is_stopping() {
@@ -473,6 +483,17 @@ pub(super) fn func(
             false => Ok(()),
         }
     })
+}
+
+/// A host function fails as an exception left what it called: that goes on at its own call. Whether it does.
+fn pass_on(caller: &mut engine::Caller<'_, Host>, results: &mut [engine::Val]) -> bool {
+    let Some(thrown) = capture(caller).and_then(|capture| capture.escaped()) else { return false };
+    let is_large = thrown.pending.wrapping_sub(1) >= caller.data().sample.0.tags().small();
+    if caller.recorder_mut().is_stopping() || !caller.throw(thrown, is_large) {
+        return false;
+    }
+    results.iter_mut().for_each(|result| *result = engine::Val::default_for_ty(result.ty()));
+    true
 }
 
 /// The error of a call that a limit ends; the session knows which.
@@ -563,14 +584,7 @@ impl Host {
 
     /// The types of the parameters and results of a function as the sample has them.
     pub(super) fn types(&self, func: engine::Func, ty: &engine::FuncType) -> (Vec<Type>, Vec<Type>) {
-        let (sample, first_key) = &self.sample;
-        let imported = sample.imported_functions();
-        let index = match func.key().checked_sub(*first_key) {
-            Some(position) => position.checked_add(imported),
-            // Those of ours have no types of the sample's.
-            None => Some(func.key()).filter(|&index| index < imported),
-        };
-        let declared = index.and_then(|index| sample.func_type(FuncIndex(index)));
+        let declared = self.index_of(func).and_then(|index| self.sample.0.func_type(index));
         let (params, results) = (declared.map(FuncType::params), declared.map(FuncType::results));
         (Type::all(ty.params(), params), Type::all(ty.results(), results))
     }

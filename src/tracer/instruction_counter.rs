@@ -85,6 +85,8 @@ enum At {
     Throw(FuncIndex, BlockIndex, u32, u32),
     /// Before the bit of a handler that is a loop.
     Loop(FuncIndex, BlockIndex),
+    /// The host function that this block of this function called is left by an exception with this tag.
+    Passed(FuncIndex, BlockIndex, u32),
 }
 
 #[derive(Debug)]
@@ -108,6 +110,7 @@ enum AfterHost {
 enum Known {
     Invoke(FuncKey),
     HostReturn,
+    HostThrew(u32),
     Switch(u32),
     Other,
 }
@@ -256,6 +259,7 @@ impl InstructionCounter {
                     stopped => stopped?,
                 },
                 At::Throw(func, block, read, tag) => self.throw(module, (func, block), read, tag)?,
+                At::Passed(func, block, tag) => self.land(module, (func, block), tag)?,
                 At::Loop(func, block) => {
                     self.take_bit();
                     self.at = At::Block(func, block);
@@ -328,6 +332,11 @@ impl InstructionCounter {
                 return Ok(());
             }
         };
+        self.land(module, from, tag)
+    }
+
+    /// An exception comes out of a block.
+    fn land(&mut self, module: &Module, from: Place, tag: u32) -> Result<(), Stop> {
         let Landed { to: (func, block), is_loop, .. } =
             land(&mut Unwinding { counter: self, module }, from, tag)?;
         self.at = if is_loop { At::Loop(func, block) } else { At::Block(func, block) };
@@ -404,6 +413,16 @@ impl InstructionCounter {
                     }
                     None => return Err(Stop::Lost),
                 }
+            }
+            (Some(Known::HostThrew(tag)), Some(after)) => {
+                self.next_record += 1;
+                let (func, next) = match after.take() {
+                    Some(AfterHost::Block(func, block)) => (func, block),
+                    Some(AfterHost::Return) => self.pop_frame()?,
+                    None => return Err(Stop::Lost),
+                };
+                // It would have gone on behind the block that called.
+                self.at = At::Passed(func, BlockIndex(next.0.checked_sub(1).ok_or(Stop::Lost)?), tag);
             }
             _ => return Err(Stop::Lost),
         }
@@ -487,6 +506,7 @@ impl Known {
         match record {
             Record::Invoke { func } => Self::Invoke(*func),
             Record::HostReturn { .. } => Self::HostReturn,
+            Record::HostThrew { tag } => Self::HostThrew(*tag),
             Record::Switch { thread } => Self::Switch(*thread),
             _ => Self::Other,
         }

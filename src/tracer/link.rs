@@ -12,7 +12,10 @@ use wasmparser::GlobalType;
 use wasmspoor_hooks as engine;
 
 use crate::{
-    module::{FuncIndex, FuncType, LoadError, Meeting, Module, objects, objects::Hierarchy},
+    module::{
+        FuncIndex, FuncType, LoadError, Meeting, Module, lower::references::FUNCTION_NUMBER, objects,
+        objects::Hierarchy,
+    },
     trace::{
         self, FuncKey,
         effects::{Effect, Imported, MemoryShape, TableShape},
@@ -143,7 +146,8 @@ pub(super) fn imports(
     let mut globals = globals.into_iter();
     let is_function = |import: &engine::ImportType<'_>| matches!(import.ty(), engine::ExternType::Func(_));
     // Without functions of ours threads have nowhere to meet.
-    if compiled.imports().filter(is_function).count() > sample.imported_functions() as usize {
+    let mut of_ours = compiled.imports().filter(is_function).skip(sample.imported_functions() as usize);
+    if of_ours.any(|import| import.name() != FUNCTION_NUMBER) {
         store.data_mut().threads = Some(Threads::new(linker.turns()));
     }
     for import in compiled.imports() {
@@ -151,6 +155,11 @@ pub(super) fn imports(
         let refused =
             |what: &'static str, given, limit| LoadError::TooBig { what: what.into(), given, limit };
         imports.push(match import.ty() {
+            engine::ExternType::Func(ty)
+                if hosts.len() >= sample.imported_functions() as usize && name == FUNCTION_NUMBER =>
+            {
+                host::function_number(store, ty.clone()).into()
+            }
             engine::ExternType::Func(ty) => {
                 let index = hosts.len() as u32;
                 let known = sample.imported_function(FuncIndex(index));

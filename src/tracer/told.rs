@@ -15,6 +15,7 @@ impl From<Event> for Record {
             Event::End { end, place } => Self::End(to_end(end, place)),
             Event::HostCall { func } => Self::HostCall { func: FuncKey(func) },
             Event::HostReturn { failed } => Self::HostReturn { failed },
+            Event::HostThrew { tag } => Self::HostThrew { tag },
             Event::Grow { delta, result } => Self::Grow { delta, result },
             Event::Bulk { dst, src, len } => Self::Bulk { dst, src, len },
             Event::Switch { thread } => Self::Switch { thread },
@@ -55,11 +56,14 @@ pub(super) fn trap_of(end: &mut trace::End, stop: Option<Stop>) -> Option<Trap> 
         Some(Stop::NullStructure) => Trap::NullStructure,
         Some(Stop::NullArray) => Trap::NullArray,
         Some(Stop::NullI31) => Trap::NullI31,
+        Some(Stop::Signature) => Trap::IndirectCallTypeMismatch,
         Some(Stop::Cast) => Trap::CastFailure,
         Some(Stop::ArrayBounds) => Trap::OutOfBoundsArrayAccess,
         Some(Stop::MemoryBounds) => Trap::OutOfBoundsMemoryAccess,
         Some(Stop::TableBounds) => Trap::OutOfBoundsTableAccess,
         Some(Stop::Objects) => Trap::ObjectsLimited,
+        Some(Stop::Missing) if *code == Trap::OutOfBoundsMemoryAccess => Trap::ObjectsLimited,
+        Some(Stop::Missing) => *code,
     };
     Some(*code)
 }

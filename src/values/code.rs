@@ -380,6 +380,8 @@ pub(super) struct CallSite {
     pub(super) table: u32,
     /// Number of the type.
     pub(super) ty: u32,
+    /// Numbers of the types of functions that are taken for it, if that says more.
+    pub(super) takes: Option<(u32, u32)>,
 }
 
 /// An atomic access.

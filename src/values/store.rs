@@ -71,12 +71,26 @@ pub(super) struct Data {
     pub(super) bytes: std::ops::Range<usize>,
 }
 
+/// What is thrown.
+#[derive(Debug, Clone)]
+pub(super) struct Thrown {
+    /// The number of its tag.
+    pub(super) number: u32,
+    /// As references hold it.
+    pub(super) exception: u128,
+    pub(super) operands: Vec<u64>,
+    /// At which byte of that each operand is, and in how many.
+    pub(super) places: Vec<(u8, u8)>,
+}
+
 /// The last exception whose operands find no room in what references hold.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LastThrown {
     /// How many there were.
     pub(super) serial: u32,
     pub(super) operands: Vec<u64>,
+    /// The exception that left an invocation last, of any kind: a host function may let it pass.
+    pub(super) escaped: Option<Thrown>,
 }
 
 /// The state.

@@ -258,7 +258,7 @@ fn stored_trace(u: &mut Unstructured<'_>) -> arbitrary::Result<Trace> {
         Ok(TracePosition { bits: small(u)?, calls: small(u)?, depth: u.int_in_range(0..=5)?, site })
     };
     for _ in 0..u.int_in_range(0..=20)? {
-        let record = match u.int_in_range(0..=9)? {
+        let record = match u.int_in_range(0..=10)? {
             0 | 1 => Record::Invoke { func: key(u)? },
             2 => Record::End(End::Returned),
             3 => Record::End(End::HostError),
@@ -267,6 +267,7 @@ fn stored_trace(u: &mut Unstructured<'_>) -> arbitrary::Result<Trace> {
             6 => Record::HostCall { func: key(u)? },
             7 => Record::HostReturn { failed: u.ratio(1, 4)? },
             8 => Record::Grow { delta: small(u)?, result: small(u)? },
+            9 => Record::HostThrew { tag: u.int_in_range(0..=3)? },
             _ => Record::Bulk { dst: small(u)?, src: small(u)?, len: small(u)? },
         };
         trace.records.push(record);

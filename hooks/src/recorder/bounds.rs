@@ -39,7 +39,8 @@ pub struct Made {
     /// nothing either.
     pub operators: Vec<Box<[u8]>>,
     /// Index of the global, of type `i32`, that is not 0 where an exception leaves a function. Behind it come
-    /// a `v128`, the exception, and an `i32`, the number of the operator that threw it.
+    /// a `v128`, the exception, and two `i32`: the number of the operator that threw it, and that of the last
+    /// exception whose operands are elsewhere.
     /// `None` if the module throws nothing.
     pub pending: Option<u32>,
 }

@@ -1,7 +1,7 @@
 //! Where recorder and engine meet: places, invocations, and the store's access to its recorder.
 
 use crate::{
-    AsContextMut, Caller, Config, Engine, Error, Func, FuncEntity, Memory, Store, Table, Val,
+    AsContextMut, Caller, Config, Engine, Error, Func, FuncEntity, Global, Memory, Store, Table, Val,
     core::RawRef,
     engine::executor::handler::{
         dispatch::{Break, Control, ExecutionOutcome},
@@ -105,7 +105,7 @@ impl PrunedStore {
         func: Func,
         call: impl FnOnce(&mut Self) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        if !self.inner().engine().config().record {
+        if !self.inner().engine().config().record || self.recorder().is_left_out(func.key()) {
             return call(self);
         }
         if self.recorder().stops_at_host() {
@@ -116,7 +116,7 @@ impl PrunedStore {
         if result.as_ref().is_err_and(|error| error.downcast_ref::<Suspended>().is_some()) {
             self.recorder().suspend();
         } else {
-            self.recorder().event(Event::HostReturn { failed: result.is_err() });
+            self.recorder().host_left(result.is_err());
         }
         result
     }
@@ -254,7 +254,9 @@ pub(crate) fn invocation<T, R>(
     if is_host {
         store.inner.recorder_mut().event(Event::HostCall { func: func.key() });
     }
+    let was_at_root = store.inner.recorder_mut().at_root(is_host);
     let (outcome, stack) = run(store);
+    store.inner.recorder_mut().at_root(was_at_root);
     if is_host {
         store.inner.recorder_mut().event(Event::HostReturn { failed: outcome.is_err() });
     }
@@ -285,19 +287,30 @@ pub(super) fn end_with(error: &Error) -> End {
     }
 }
 
+/// The globals in which an exception under way is kept, as [`super::bounds::Made::pending`] has them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kept {
+    pending: Global,
+    exception: Global,
+    place: Global,
+    /// The number of the last exception whose operands are kept elsewhere.
+    serial: Global,
+}
+
 /// The exception that left `func`, if one did. It is gone then.
 pub(super) fn thrown<T>(store: &mut Store<T>, func: &Func) -> Option<Thrown> {
     let pending = store.engine().config().pending()?;
     let FuncEntity::Wasm(func) = store.inner.resolve_func(func) else { return None };
     // SAFETY: the function belongs to the store that asks, which never drops an instance.
     let instance = unsafe { func.instance().as_ptr().as_ref() };
-    let global = |index: u32| instance.get_global(instance.layout().global_addr(index)?);
-    let [pending, exception, place] = [0, 1, 2].map(|behind| global(pending + behind));
-    let (pending, exception, place) = (pending?, exception?, place?);
+    let global = |behind: u32| instance.get_global(instance.layout().global_addr(pending + behind)?);
+    let kept = Kept { pending: global(0)?, exception: global(1)?, place: global(2)?, serial: global(3)? };
+    let Kept { pending, exception, place, .. } = kept;
     match (pending.get(&*store), exception.get(&*store), place.get(&*store)) {
         (Val::I32(value @ (..=-1 | 1..)), Val::V128(exception), Val::I32(place)) => {
             // It is mutable and of that type: the global was made so.
             _ = pending.set(&mut *store, Val::I32(0));
+            store.inner.recorder_mut().exceptions = Some(kept);
             Some(Thrown { pending: value as u32, exception: exception.as_u128(), place: place as u32 })
         }
         _ => None,
@@ -357,5 +370,31 @@ impl<T> Caller<'_, T> {
     /// Returns the recorder of the store.
     pub fn recorder_mut(&mut self) -> &mut Recorder {
         self.as_context_mut().store.inner.recorder_mut()
+    }
+
+    /// Throws again, at the call of this host function, what left an invocation that it made; its results are
+    /// of no use then. One that is `large` is there until another such is thrown. Whether it could be done;
+    /// if it was, the host function must return at once, and not fail.
+    pub fn throw(&mut self, thrown: super::Thrown, large: bool) -> bool {
+        let recorder = self.recorder_mut();
+        let Some(Kept { pending, exception, place, serial }) = recorder.exceptions else { return false };
+        if recorder.is_at_root {
+            return false;
+        }
+        let number = (thrown.exception >> 32) as u32;
+        if large && !matches!(serial.get(&*self), Val::I32(last) if last as u32 == number) {
+            return false;
+        }
+        let values = [
+            (pending, Val::I32(thrown.pending as i32)),
+            (exception, Val::V128(crate::V128::from(thrown.exception))),
+            (place, Val::I32(thrown.place as i32)),
+        ];
+        for (global, value) in values {
+            // They are mutable and of these types: they were made so.
+            _ = global.set(&mut *self, value);
+        }
+        self.recorder_mut().passing = Some(thrown.pending.wrapping_sub(1));
+        true
     }
 }

@@ -86,6 +86,11 @@ pub enum Event {
         /// Whether it failed, which ends the invocation that called it.
         failed: bool,
     },
+    /// The host function entered last and not left yet is left by an exception, which goes on at the call.
+    HostThrew {
+        /// Number of its tag.
+        tag: u32,
+    },
     /// `memory.grow` or `table.grow` ran.
     Grow {
         /// Pages or elements asked for.
@@ -200,6 +205,14 @@ pub struct Recorder {
     stopped_at_host: bool,
     /// The host function that was called last suspended its caller.
     suspended: bool,
+    /// Where the exception is kept that is under way, once one left an invocation; and whether the host
+    /// function that was called last lets one pass, by the number of its tag.
+    exceptions: Option<engine::Kept>,
+    passing: Option<u32>,
+    /// The host function was called by the host, so that nothing behind it takes an exception.
+    is_at_root: bool,
+    /// Key of a host function whose calls are not recorded.
+    left_out: Option<u32>,
     /// First word of the chunk.
     start: NonNull<u64>,
     /// Words up to here are counted in `decisions`.
@@ -247,6 +260,10 @@ impl Recorder {
             host_failed: false,
             stopped_at_host: false,
             suspended: false,
+            exceptions: None,
+            passing: None,
+            is_at_root: false,
+            left_out: None,
             start,
             counted: start,
             decisions: 0,
@@ -460,10 +477,35 @@ impl Recorder {
     }
 
     pub(crate) fn event(&mut self, event: Event) {
-        if let Event::HostReturn { failed } = event {
-            self.host_failed = failed;
+        match event {
+            Event::HostReturn { failed } => self.host_failed = failed,
+            Event::HostThrew { .. } => self.host_failed = false,
+            _ => {}
         }
         self.sink.event(event);
+    }
+
+    /// Records no calls of the host function with this key: what it answers is known otherwise.
+    pub fn leave_out(&mut self, key: u32) {
+        self.left_out = Some(key);
+    }
+
+    pub(crate) fn is_left_out(&self, key: u32) -> bool {
+        self.left_out == Some(key)
+    }
+
+    /// A host function is left. An exception may pass it.
+    pub(crate) fn host_left(&mut self, failed: bool) {
+        let event = match self.passing.take() {
+            Some(tag) => Event::HostThrew { tag },
+            None => Event::HostReturn { failed },
+        };
+        self.event(event);
+    }
+
+    /// Whether the host function that is called next was called by the host; gives what was so before.
+    pub(crate) fn at_root(&mut self, is_at_root: bool) -> bool {
+        std::mem::replace(&mut self.is_at_root, is_at_root)
     }
 
     pub(crate) fn charge_bulk(&mut self, len: u64) {

@@ -68,11 +68,11 @@ pub(in crate::file) const REST: &[Later<Rest>] = &[Later {
     },
 }];
 
-/// Whether a record says of an end what came later. A reader that does not know it cannot read the run, so a
-/// file that holds it has a feature bit.
+/// Whether a record says of an end, or of how a host function is left, what came later. A reader that does
+/// not know it cannot read the run, so a file that holds it has a feature bit.
 pub(in crate::file) fn is_in_record(record: &Record) -> bool {
     match record {
-        Record::End(End::Thrown) => true,
+        Record::End(End::Thrown) | Record::HostThrew { .. } => true,
         Record::End(End::Trapped { code, .. }) => is_trap(*code),
         _ => false,
     }

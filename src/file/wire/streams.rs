@@ -16,6 +16,8 @@ stored! {
         Bulk { dst: u64, src: u64, len: u64 },
         // After version 1; a file that has one says so by a feature bit.
         Switch { thread: u32 },
+        // After version 1: `later` says which files have a feature bit for it.
+        HostThrew { tag: u32 },
     }
 
     /// How an invocation ended.

@@ -112,7 +112,9 @@ pub(super) fn lower(
     if first_kept.is_some() {
         count += kept;
     }
-    let has_references = survey.has_references || survey.has_tables && sections.has_object_tables();
+    let has_references = survey.has_references
+        || survey.has_tables && sections.has_object_tables()
+        || sections.calls_alike(survey);
     let has_temps = has_references && count.saturating_add(Temps::COUNT) <= MAX_LOCALS;
     let temps = has_temps.then_some(Temps(count));
     if has_temps {
@@ -155,6 +157,11 @@ impl Reader<'_, '_> {
         if self.is_skipped(&operator) {
             return Ok(());
         }
+        if let Operator::CallIndirect { type_index, table_index }
+        | Operator::ReturnCallIndirect { type_index, table_index } = operator
+        {
+            self.tell_apart(type_index, table_index);
+        }
         match operator {
             Operator::Block { .. } | Operator::If { .. } => self.enter(operator, Kind::Block)?,
             Operator::Loop { .. } => {
@@ -180,13 +187,9 @@ impl Reader<'_, '_> {
                 self.body.own(&Instruction::BrTable(labels.into(), default));
             }
             Operator::Call { .. } | Operator::CallIndirect { .. } => {
-                let is_import = self.sections.is_import(&operator);
                 let instruction = self.sections.instruction(operator)?;
                 self.body.own(&instruction);
-                // What the host calls throws to the host.
-                if !is_import {
-                    self.look();
-                }
+                self.look();
             }
             Operator::Throw { tag_index } if self.is_thrown => {
                 self.throw(tag_index);

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use wasm_encoder::{ConstExpr, GlobalSection, GlobalType, RefType};
 use wasmparser::ValType;
 
-use crate::module::{Module, objects::Hierarchy};
+use crate::module::{Module, objects::Hierarchy, tags::places};
 
 /// Kinds of slots.
 const KINDS: usize = 7;
@@ -23,7 +23,8 @@ pub(super) struct Globals {
     pub(super) place: u32,
     /// How many exceptions were thrown whose operands find no room in what references hold.
     pub(super) serial: u32,
-    /// The first slot, and how many there are of each kind.
+    /// The first slot, and how many there are of each kind. Behind them come as many: exceptions that find
+    /// room in what references hold pass there, so that they leave the others' operands alone.
     first: u32,
     counts: [u32; KINDS],
 }
@@ -61,7 +62,9 @@ impl Globals {
 
     /// The slots of operands of these types.
     pub(super) fn slots(&self, sample: &Module, params: &[ValType]) -> Vec<u32> {
-        let (mut next, mut first) = ([0u32; KINDS], self.first);
+        let is_small = places(params).is_some();
+        let all = if is_small { self.counts.iter().sum() } else { 0 };
+        let (mut next, mut first) = ([0u32; KINDS], self.first + all);
         for (next, count) in next.iter_mut().zip(self.counts) {
             *next = first;
             first += count;
@@ -93,8 +96,10 @@ impl Globals {
             (V::Ref(RefType::FUNCREF), ConstExpr::ref_null(wasm_encoder::HeapType::FUNC)),
             (V::Ref(RefType::EXTERNREF), ConstExpr::ref_null(wasm_encoder::HeapType::EXTERN)),
         ];
-        for ((ty, value), count) in kinds.into_iter().zip(self.counts) {
-            (0..count).for_each(|_| add(ty, value.clone()));
+        for _ in 0..2 {
+            for ((ty, value), &count) in kinds.iter().zip(&self.counts) {
+                (0..count).for_each(|_| add(*ty, value.clone()));
+            }
         }
     }
 }

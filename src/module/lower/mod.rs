@@ -15,9 +15,10 @@
 //! | types that are no functions | a type of functions, so that indices stay |
 //! | compact import sections | one import for each |
 //!
-//! A module that begins threads imports functions of ours behind its own (`threads`). In any other, indices
-//! of functions, types, tables, memories, globals and segments stay what they are. No operator is added that
-//! decides, calls, grows or moves much. So the engine records what it would record if it ran the sample
+//! A module that begins threads imports functions of ours behind its own (`threads`), and so does one that
+//! casts references to types of functions (`references`). In any other, indices of functions, types, tables,
+//! memories, globals and segments stay what they are. No operator is added that decides, calls, grows or
+//! moves much. So the engine records what it would record if it ran the sample
 //! itself, and replay walks the sample's own code. Only where a run is cut short does an offset of the new
 //! code come back; [`Sites`] leads it to the sample's.
 //!
@@ -30,7 +31,7 @@ mod globals;
 mod lacking;
 mod nulls;
 mod objects;
-mod references;
+pub(crate) mod references;
 mod refusal;
 mod sections;
 mod sites;
@@ -99,7 +100,8 @@ fn write(sample: &Module, wasm: &[u8], heavy: &Heavy, given: &[u128]) -> Result<
         parser.parse_all(wasm)
     };
     let mut sections = Sections::of((sample, given), heavy, payloads())?;
-    let (mut lowered, mut sites) = (wasm_encoder::Module::HEADER.to_vec(), Sites::default());
+    let (mut lowered, mut sites) =
+        (wasm_encoder::Module::HEADER.to_vec(), Sites::of_module(sections.are_objects_missing()));
     let (mut code, mut operators) = (CodeSection::default(), Vec::new());
     for payload in payloads() {
         match payload? {

@@ -8,11 +8,15 @@
 //! and never with half of it done.
 
 use wasm_encoder::{BlockType, Instruction as I, reencode::Reencode as _};
-use wasmparser::{HeapType, Operator};
+use wasmparser::{HeapType, Operator, UnpackedIndex};
 
-use crate::module::objects::Hierarchy;
+use crate::module::objects::{Hierarchy, Takes};
 
 use super::{body::Reader, refusal::Refused, sites::Stop, temps::Temps};
+
+/// The function of ours, behind those of threads, that tells the number of the type of the function that a
+/// reference refers to. It has no record.
+pub(crate) const FUNCTION_NUMBER: &str = "function.number";
 
 impl Reader<'_, '_> {
     /// Writes an operator on references that the engine lacks; whether it is one that can be.
@@ -40,6 +44,26 @@ impl Reader<'_, '_> {
             ref operator => return self.object(operator, temps),
         }
         Ok(true)
+    }
+
+    /// Before a call through a table, with the index on the stack: stops if the function has another type than
+    /// the one that is called, and the engine would not see it.
+    pub(super) fn tell_apart(&mut self, ty: u32, table: u32) {
+        let Some(temps) = self.temps.filter(|_| self.sections.is_alike(ty, table)) else { return };
+        let takes = self.sections.objects().takes(HeapType::Concrete(UnpackedIndex::Module(ty)));
+        let (Takes::Functions(first, last), Some(function)) = (takes, self.sections.function_number()) else {
+            return;
+        };
+        let (index, number) = (temps.number(0), temps.number(1));
+        self.begin_made(&[I::LocalTee(index)]);
+        self.silent(&[I::Block(BlockType::Empty), I::LocalGet(index), I::TableSize(table)]);
+        self.silent(&[I::I32GeU, I::BrIf(0), I::LocalGet(index), I::TableGet(table), I::Call(function)]);
+        // Null is found by the call.
+        self.silent(&[I::LocalTee(number), I::I32Eqz, I::BrIf(0)]);
+        self.silent(&[I::LocalGet(number), I::I32Const(first as i32), I::I32Sub]);
+        self.silent(&[I::I32Const((last - first) as i32), I::I32LeU, I::BrIf(0)]);
+        self.body.stop(Stop::Signature);
+        self.silent(&[I::End]);
     }
 
     /// Operators of our own: the first may be where a run is cut short.

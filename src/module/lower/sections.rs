@@ -1,6 +1,7 @@
 //! All sections but custom ones: what of a module must be known before any of it is written. How each is
 //! written stands in `written`.
 
+mod alike;
 mod filled;
 mod kept;
 mod written;
@@ -89,6 +90,11 @@ pub(super) struct Sections<'m> {
     body_types: BTreeMap<u32, u32>,
     /// Of a module that begins threads.
     pub(super) meetings: Option<Meetings>,
+    /// Whether references are cast to types of functions: a function of ours tells what they are.
+    asks_functions: bool,
+    /// Types that are called through tables and that the engine takes for others.
+    alike: Vec<u32>,
+    are_imports_written: bool,
     /// Globals of our own, and whether they are written.
     pub(super) globals: Globals,
     are_globals_written: bool,
@@ -129,6 +135,9 @@ impl<'m> Sections<'m> {
             pad_types: BTreeMap::new(),
             body_types: BTreeMap::new(),
             meetings: None,
+            asks_functions: false,
+            alike: Vec::new(),
+            are_imports_written: false,
             globals: Globals::default(),
             are_globals_written: false,
             filled: Filled::default(),
@@ -150,6 +159,12 @@ impl<'m> Sections<'m> {
     fn settle(&mut self, given: &[u128]) {
         self.settle_objects(given);
         self.are_thrown = self.surveys.iter().any(|survey| survey.throws);
+        let objects = self.sample.objects();
+        let mut cast_to = self.surveys.iter().flat_map(|survey| &survey.cast_to);
+        let is_cast = cast_to.any(|&ty| objects.function(ty) > 0);
+        let called = self.surveys.iter().flat_map(|survey| survey.called.iter().copied());
+        self.alike = alike::of(self.sample, called);
+        self.asks_functions = is_cast || !self.alike.is_empty();
         let globals = self.initial.len() as u32;
         self.meetings = self
             .sample
@@ -204,6 +219,11 @@ impl<'m> Sections<'m> {
         Some(self.kept.first_table + before as u32)
     }
 
+    /// Whether objects are missing that the module begins with.
+    pub(super) fn are_objects_missing(&self) -> bool {
+        self.statics.are_cut
+    }
+
     /// Whether there are tables or segments of objects.
     pub(super) fn has_object_tables(&self) -> bool {
         let tables = self.tables.iter().any(|(_, refers)| *refers == Hierarchy::Object);
@@ -234,7 +254,24 @@ impl<'m> Sections<'m> {
 
     /// Functions of ours that are imported behind the sample's own.
     pub(super) fn more_imports(&self) -> u32 {
-        if self.meetings.is_some() { threads::COUNT } else { 0 }
+        let of_threads = if self.meetings.is_some() { threads::COUNT } else { 0 };
+        of_threads + u32::from(self.asks_functions)
+    }
+
+    /// Index of the function of ours that tells the number of a function's type, if there is one.
+    pub(super) fn function_number(&self) -> Option<u32> {
+        let last = (self.sample.imported_functions() + self.more_imports()).checked_sub(1);
+        last.filter(|_| self.asks_functions)
+    }
+
+    /// Whether a call of this type through a table must be told from others that the engine takes for it.
+    pub(super) fn is_alike(&self, ty: u32, table: u32) -> bool {
+        self.alike.binary_search(&ty).is_ok() && !self.is_table_64(table)
+    }
+
+    /// Whether a body calls such types.
+    pub(super) fn calls_alike(&self, survey: &Survey) -> bool {
+        survey.called.iter().any(|ty| self.alike.binary_search(ty).is_ok())
     }
 
     /// Index of the first type of our functions.
@@ -312,12 +349,6 @@ impl<'m> Sections<'m> {
             _ => None,
         };
         index.map_or(BlockType::Empty, |&index| BlockType::FunctionType(index))
-    }
-
-    /// Whether an operator calls an imported function by its index.
-    pub(super) fn is_import(&self, operator: &wasmparser::Operator<'_>) -> bool {
-        matches!(operator, wasmparser::Operator::Call { function_index }
-            if *function_index < self.sample.imported_functions())
     }
 
     /// The number of the tag with this index.

@@ -21,6 +21,8 @@ pub(crate) enum Stop {
     NullStructure,
     NullArray,
     NullI31,
+    /// A function has another type than the one that is called.
+    Signature,
     /// A cast fails.
     Cast,
     /// An element of an array is not there.
@@ -30,6 +32,8 @@ pub(crate) enum Stop {
     TableBounds,
     /// There is no room for one object more.
     Objects,
+    /// An object that is asked for may be missing: if so, what asks is out of bounds.
+    Missing,
 }
 
 /// From here on, up to the next.
@@ -131,24 +135,33 @@ impl SitesWriter {
 
 /// The sites of all defined functions.
 #[derive(Debug, Default)]
-pub(crate) struct Sites(Vec<FunctionSites>);
+pub(crate) struct Sites {
+    functions: Vec<FunctionSites>,
+    are_objects_missing: bool,
+}
 
 impl Sites {
     /// Bytes that they take.
     #[cfg(test)]
     pub(super) fn size(&self) -> usize {
         let size = |function: &FunctionSites| function.sites.len() + size_of_val(&*function.stops);
-        self.0.iter().map(size).sum()
+        self.functions.iter().map(size).sum()
+    }
+
+    /// Those of a module before any is known; objects that it begins with may be missing.
+    pub(super) fn of_module(are_objects_missing: bool) -> Self {
+        Self { functions: Vec::new(), are_objects_missing }
     }
 
     pub(super) fn push(&mut self, function: FunctionSites) {
-        self.0.push(function);
+        self.functions.push(function);
     }
 
     /// The offset in the sample's body of what stands at `offset` in the defined function at `position`, and
     /// why it stops there.
     pub(crate) fn of(&self, position: usize, offset: u32) -> Option<(u32, Option<Stop>)> {
-        let (site, stop) = self.0.get(position)?.of(offset)?;
+        let (site, stop) = self.functions.get(position)?.of(offset)?;
+        let stop = stop.or((self.are_objects_missing && !site.is_own).then_some(Stop::Missing));
         let beyond = if site.is_own { offset - site.lowered } else { 0 };
         Some((site.original.saturating_add(beyond), stop))
     }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use wasmparser::{BlockType, FunctionBody, Operator};
+use wasmparser::{BlockType, FunctionBody, HeapType, Operator, UnpackedIndex};
 
-use crate::module::atomic::Atomic;
+use crate::module::{atomic::Atomic, objects::cast_to};
 
 use super::{lacking::is_of_objects, refusal::Refused};
 
@@ -27,6 +27,9 @@ pub(super) struct Survey {
     /// The `try`s whose exception a `rethrow` names, by their offset in the body, each with the number of the
     /// local that keeps it.
     pub(super) kept: BTreeMap<u32, u32>,
+    /// Types that it casts references to, and those that it calls through tables, by index.
+    pub(super) cast_to: Vec<u32>,
+    pub(super) called: Vec<u32>,
     /// Types of its `try`s, of those that are not written in place.
     pub(super) types: Vec<u32>,
 }
@@ -36,6 +39,13 @@ enum Construct {
     Other,
     Try(u32),
     Handlers(u32, u32),
+}
+
+/// Notes a type, but for the one that was noted last.
+fn note(types: &mut Vec<u32>, ty: u32) {
+    if types.last() != Some(&ty) {
+        types.push(ty);
+    }
 }
 
 impl Survey {
@@ -95,8 +105,16 @@ impl Survey {
                     (survey.calls_ref, survey.has_references) = (true, true);
                 }
                 Operator::Throw { .. } | Operator::ThrowRef => survey.throws = true,
-                Operator::Call { .. } | Operator::CallIndirect { .. } => survey.can_throw = true,
+                Operator::Call { .. } => survey.can_throw = true,
+                Operator::CallIndirect { type_index, .. } => {
+                    survey.can_throw = true;
+                    note(&mut survey.called, type_index);
+                }
+                Operator::ReturnCallIndirect { type_index, .. } => note(&mut survey.called, type_index),
                 operator => {
+                    if let Some(HeapType::Concrete(UnpackedIndex::Module(ty))) = cast_to(&operator) {
+                        note(&mut survey.cast_to, ty);
+                    }
                     survey.has_references |= is_of_objects(&operator);
                     survey.has_atomics |= Atomic::of(&operator).is_some();
                 }
@@ -107,10 +125,8 @@ impl Survey {
     }
 
     fn note_type(&mut self, ty: BlockType) {
-        if let BlockType::FuncType(index) = ty
-            && self.types.last() != Some(&index)
-        {
-            self.types.push(index);
+        if let BlockType::FuncType(index) = ty {
+            note(&mut self.types, index);
         }
     }
 

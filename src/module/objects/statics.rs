@@ -7,7 +7,7 @@ use crate::module::{
     limits::{OBJECT_REFERENCES, STATIC_OBJECTS},
 };
 
-use super::{FIRST, HEADER, LENGTH, Objects, Shape, Storage, TOP};
+use super::{FIRST, HEADER, LENGTH, MISSING, Objects, Shape, Storage, TOP};
 
 /// A value that is known before anything runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,8 @@ pub(crate) struct Statics {
     pub(crate) tables: Vec<u32>,
     /// Of each segment for tables the references to objects in it; `None` has others.
     pub(crate) elements: Vec<Option<Vec<u32>>>,
-    /// Whether an object is missing: there is no room for it, or nobody knows how it is made.
+    /// Whether an object is missing: there is no room for it, or nobody knows how it is made. [`MISSING`]
+    /// stands for it.
     pub(crate) are_cut: bool,
 }
 
@@ -111,7 +112,7 @@ impl Statics {
     fn reference(&mut self, value: Option<Constant>) -> u32 {
         let object = value.and_then(bits);
         self.are_cut |= object.is_none();
-        object.unwrap_or(0) as u32
+        object.map_or(MISSING, |object| object as u32)
     }
 
     /// Where the first object begins that the code makes.

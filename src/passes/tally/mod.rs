@@ -342,6 +342,11 @@ impl Visitor for Tally {
         }
     }
 
+    fn host_threw(&mut self) {
+        let frame = self.stack.pop(false);
+        self.ends.came_back(frame.map(|frame| frame.site));
+    }
+
     fn grow(&mut self, run: ExecutedBlock<'_>, delta: u64, result: u64) {
         self.growth.grow(run, delta, result);
     }

@@ -328,6 +328,7 @@ impl<'t> Replay<'t> {
         match (self.records.peek(), after) {
             (Some(&Record::Invoke { func }), _) => self.invoke(visitor, func),
             (Some(&Record::HostReturn { failed }), Some(after)) => self.host_return(visitor, after, failed),
+            (Some(&Record::HostThrew { tag }), Some(after)) => self.host_threw(visitor, after, tag),
             (Some(&Record::Switch { thread }), _) => self.switch(visitor, thread),
             (None, None) if self.trace.gap().is_none() => self.finish().map(State::Done),
             (_, None) => Err(self.unexpected("Invoke")),

@@ -4,7 +4,7 @@ use crate::module::Way;
 
 use super::super::step::{Unwinder, land, thrown};
 use super::super::{ReplayErrorKind, Visitor};
-use super::{BOTTOM, How, Replay, State};
+use super::{AfterHost, BOTTOM, How, Replay, State};
 
 /// Why an exception comes no further.
 enum Stop {
@@ -27,7 +27,61 @@ impl<'t> Replay<'t> {
         visitor: &mut impl Visitor,
         number: u32,
     ) -> Result<State, ReplayErrorKind> {
-        match self.follow(visitor, number) {
+        let followed = self.read_tag(number).and_then(|tag| {
+            let index = self.map.thrown(number).0.tag(tag).map_or(tag, |(index, _)| index);
+            visitor.throw(self.map.run(number), index);
+            self.follow(visitor, number, tag)
+        });
+        self.go_on(visitor, followed)
+    }
+
+    /// Leaves a host function by an exception.
+    pub(super) fn host_threw(
+        &mut self,
+        visitor: &mut impl Visitor,
+        after: AfterHost,
+        tag: u32,
+    ) -> Result<State, ReplayErrorKind> {
+        if matches!(after, AfterHost::Next(number) if self.is_meeting(number)) {
+            return Err(self.unexpected("HostReturn or Invoke"));
+        }
+        self.records.take();
+        visitor.host_threw();
+        if let Some(invocation) = self.invocations.last_mut() {
+            invocation.host = None;
+        }
+        let from = match after {
+            AfterHost::Next(number) => number,
+            AfterHost::Return => match self.frames.pop() {
+                Some(BOTTOM) | None => return self.end(visitor, How::Thrown),
+                // It would have gone on behind the block that called.
+                Some(back) => {
+                    visitor.unwind(self.map.run(back - 1));
+                    back - 1
+                }
+            },
+        };
+        self.pass_on(visitor, from, tag)
+    }
+
+    /// An exception with the tag of this number comes out of a host function that block `number` called;
+    /// gives where it goes on.
+    fn pass_on(
+        &mut self,
+        visitor: &mut impl Visitor,
+        number: u32,
+        tag: u32,
+    ) -> Result<State, ReplayErrorKind> {
+        let followed = self.follow(visitor, number, tag);
+        self.go_on(visitor, followed)
+    }
+
+    fn go_on(
+        &mut self,
+        visitor: &mut impl Visitor,
+        followed: Result<u32, Stop>,
+    ) -> Result<State, ReplayErrorKind> {
+        match followed {
             Ok(next) => Ok(State::At(next)),
             Err(Stop::Uncaught) => self.end(visitor, How::Thrown),
             Err(Stop::Cut) => self.end(visitor, How::Cut),
@@ -35,14 +89,16 @@ impl<'t> Replay<'t> {
         }
     }
 
-    fn follow(&mut self, visitor: &mut impl Visitor, number: u32) -> Result<u32, Stop> {
+    /// The number of the tag that block `number` throws.
+    fn read_tag(&mut self, number: u32) -> Result<u32, Stop> {
         let (tags, index) = self.map.thrown(number);
-        let tag = match thrown(tags, index) {
-            Ok(tag) => tag,
-            Err(bits) => (0..bits).try_fold(0, |tag, _| Ok(tag << 1 | u32::from(self.bit()?)))?,
-        };
-        let index = self.map.thrown(number).0.tag(tag).map_or(tag, |(index, _)| index);
-        visitor.throw(self.map.run(number), index);
+        match thrown(tags, index) {
+            Ok(tag) => Ok(tag),
+            Err(bits) => (0..bits).try_fold(0, |tag, _| Ok(tag << 1 | u32::from(self.bit()?))),
+        }
+    }
+
+    fn follow(&mut self, visitor: &mut impl Visitor, number: u32, tag: u32) -> Result<u32, Stop> {
         let landed = land(&mut Unwinding { replay: self, visitor }, number, tag)?;
         if landed.is_loop && !self.bit()? {
             return Err(Stop::Failed(ReplayErrorKind::NotTaken));

@@ -36,7 +36,7 @@ fn random_record(random: &mut Random) -> Record {
     let site = (random.below(3) != 0).then(|| (key, random.below(24) as u32));
     let at =
         TracePosition { bits: random.below(80), calls: random.below(3), depth: random.below(4) as u32, site };
-    match random.below(10) {
+    match random.below(11) {
         0..3 => Record::Invoke { func: key },
         3 => RETURNED,
         4 => Record::End(End::Trapped { code: Trap::Unreachable, at }),
@@ -44,6 +44,7 @@ fn random_record(random: &mut Random) -> Record {
         6 => Record::HostCall { func: FuncKey(random.below(2) as u32) },
         7 => Record::HostReturn { failed: random.below(4) == 0 },
         8 => Record::Grow { delta: random.next(), result: 0 },
+        9 => Record::HostThrew { tag: random.below(3) as u32 },
         _ => Record::Bulk { dst: 0, src: 0, len: random.next() },
     }
 }

@@ -10,7 +10,10 @@ use wasmspoor_hooks as engine;
 
 use super::{Caller, Host, capture};
 use crate::{
-    module::objects::{self, Storage},
+    module::{
+        FuncIndex,
+        objects::{self, Storage},
+    },
     trace::effects::{Effect, UNKNOWN_FUNC, Val},
     tracer::value::Type,
 };
@@ -75,6 +78,39 @@ pub(in crate::tracer) fn to_val(store: impl engine::AsContext<Data = Host>, valu
         engine::Val::ExternRef(value) => {
             Val::Extern(value.val().map(|reference| number(store, reference).unwrap_or(u32::MAX)))
         }
+    }
+}
+
+/// Makes the function that tells the number of the type of a function.
+pub(in crate::tracer) fn function_number(
+    store: &mut engine::Store<Host>,
+    ty: engine::FuncType,
+) -> engine::Func {
+    let func = engine::Func::new(&mut *store, ty, |caller, args, results| {
+        let host: &Host = caller.data();
+        let func = match args.first() {
+            Some(engine::Val::FuncRef(func)) => func.val().copied(),
+            _ => None,
+        };
+        let index = func.and_then(|func| host.index_of(func));
+        let number = index.map_or(0, |index| host.sample.0.function_number(index));
+        results.iter_mut().for_each(|result| *result = engine::Val::I32(number as i32));
+        Ok(())
+    });
+    store.recorder_mut().leave_out(func.key());
+    func
+}
+
+impl Host {
+    /// The index that a function has in the sample; those of ours have none.
+    pub(super) fn index_of(&self, func: engine::Func) -> Option<FuncIndex> {
+        let (sample, first_key) = &self.sample;
+        let imported = sample.imported_functions();
+        let index = match func.key().checked_sub(*first_key) {
+            Some(position) => position.checked_add(imported),
+            None => Some(func.key()).filter(|&index| index < imported),
+        };
+        index.map(FuncIndex)
     }
 }
 

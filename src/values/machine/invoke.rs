@@ -24,6 +24,7 @@ impl Machine<'_> {
             (Some(&Record::HostReturn { failed }), Some(host)) => {
                 self.host_return(host, failed, crossing.results, visitor)
             }
+            (Some(&Record::HostThrew { tag }), Some(host)) => self.host_threw(host, tag, visitor),
             (Some(&Record::Switch { thread }), _) => self.switch(thread, visitor),
             (None, None) => self.finish(),
             (_, None) => Err(self.check.unexpected("Invoke")),
@@ -207,6 +208,20 @@ impl Machine<'_> {
         }
         self.state = State::Wasm;
         Ok(())
+    }
+
+    /// A host function is left by an exception.
+    fn host_threw(&mut self, (func, _): (u32, usize), tag: u32, visitor: &mut impl Visitor) -> Result<()> {
+        if self.meeting_of(func).is_some() {
+            return Err(self.check.unexpected("HostReturn or Invoke"));
+        }
+        self.check.records.take();
+        if let Some(invocation) = self.invocations.last_mut() {
+            invocation.host = None;
+        }
+        visitor.host_return(true, &[]);
+        self.state = State::Wasm;
+        self.pass_on(tag, visitor).map(|_| ())
     }
 
     /// Ends the last invocation, with its results at a slot if it returned.

@@ -103,6 +103,10 @@ impl Machine<'_> {
         if self.store.funcs.get(func as usize).is_none_or(|func| func.ty != Some(site.ty)) {
             return self.fails(visitor, instr, &[index], Trap::IndirectCallTypeMismatch);
         }
+        let is_taken = |(first, last): (u32, u32)| (first..=last).contains(&self.function_number(element));
+        if !site.takes.is_none_or(is_taken) {
+            return self.fails(visitor, instr, &[index], Trap::IndirectCallTypeMismatch);
+        }
         self.told(visitor, instr, &[index], &[], 1);
         let is_tail = instr.code == Code::ReturnCallIndirect;
         self.go(func, frame.fp + instr.a as usize, is_tail, visitor)

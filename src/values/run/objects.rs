@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::{
     module::{
         limits::{OBJECT_PAGES, OBJECT_REFERENCES},
-        objects::{Field, HEADER, LENGTH, STEP, Shape, Storage, TOP, array_size},
+        objects::{Field, HEADER, LENGTH, MISSING, STEP, Shape, Storage, TOP, array_size},
     },
     trace::{End, Record, Trap},
 };
@@ -90,6 +90,9 @@ impl Machine<'_> {
         let site = site.ok_or(ValuesErrorKind::Effects("unknown code"))?;
         self.take_memory(NONE);
         let operands: Vec<u64> = (0..site.operands).map(|place| self.here(instr.b + place)).collect();
+        if let Some(trap) = self.is_refused(&operands) {
+            return self.fails(visitor, instr, &operands, trap);
+        }
         let mut moves = Moves::default();
         let done = self.acts(site, instr, &operands, &mut moves);
         let memory = site.heap.memory;
@@ -279,11 +282,32 @@ impl Machine<'_> {
 
     /// Whether the recording says that there was no room here.
     fn had_no_room(&self) -> bool {
-        matches!(self.check.records.peek(),
-            Some(Record::End(End::Trapped { code: Trap::ObjectsLimited, at }))
-            if at.bits == self.check.decisions.position()
-                && at.calls == self.check.calls()
-                && at.site == self.offset_here())
+        self.ended_here() == Some(Trap::ObjectsLimited)
+    }
+
+    /// Why an operator with these operands does nothing, as the recording says: no more memory may be
+    /// touched, or an object is missing that the module began with.
+    pub(super) fn is_refused(&self, operands: &[u64]) -> Option<Trap> {
+        let is_missing = || operands.contains(&MISSING.into());
+        self.ended_here().filter(|trap| match trap {
+            Trap::GrowthLimited => true,
+            Trap::ObjectsLimited => is_missing(),
+            _ => false,
+        })
+    }
+
+    /// The trap that the invocation ends with here.
+    fn ended_here(&self) -> Option<Trap> {
+        match self.check.records.peek() {
+            Some(Record::End(End::Trapped { code, at }))
+                if at.bits == self.check.decisions.position()
+                    && at.calls == self.check.calls()
+                    && at.site == self.offset_here() =>
+            {
+                Some(*code)
+            }
+            _ => None,
+        }
     }
 
     /// Makes room for an object of a type.

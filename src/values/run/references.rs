@@ -51,6 +51,7 @@ impl Machine<'_> {
             Takes::Nothing | Takes::Unknown => false,
             Takes::Comparable => reference & 0b11 != 0b10,
             Takes::I31 => reference & 1 == 1,
+            Takes::Functions(first, last) => (first..=last).contains(&self.function_number(reference)),
             Takes::Numbers(first, last) => {
                 self.take_memory(NONE);
                 let at = if reference & 0b111 == 0 { reference as usize } else { 0 };
@@ -59,6 +60,19 @@ impl Machine<'_> {
                 number.is_some_and(|number| (first..=last).contains(&u32::from_le_bytes(*number)))
             }
         }
+    }
+
+    /// The number of the type of a function; 0 if there is none.
+    pub(super) fn function_number(&self, reference: u64) -> u32 {
+        let func = reference.checked_sub(1).and_then(|func| self.store.funcs.get(func as usize));
+        let (Some(func), Ok(layout)) = (func, self.layout_of_frame()) else { return 0 };
+        let index = match func.defined {
+            Some((_, index)) => Some(index),
+            // Imports come first, each as a function of its own.
+            None => self.trace.hosts.keys().position(|key| *key == func.key).map(|index| index as u32),
+        };
+        let ty = index.and_then(|index| layout.funcs.get(index as usize));
+        ty.map_or(0, |&ty| layout.objects.function(ty))
     }
 
     /// A branch on a reference; whether Wasm is left.
@@ -71,6 +85,9 @@ impl Machine<'_> {
         let way = *body.ways.get(instr.c as usize).ok_or_else(unknown)?;
         let len = site.ty.slots() as usize;
         let value = [self.here(instr.a), if site.ty == Ty::V128 { self.here(instr.a + 1) } else { 0 }];
+        if let Some(trap) = self.is_refused(&value[..len]) {
+            return self.fails(visitor, instr, &value[..len], trap);
+        }
         let holds = self.holds(site.asks, value[0], value == [0, 0], site.memory);
         let is_taken = holds != site.is_inverse;
         self.told(visitor, instr, &value[..len], &[], 1);

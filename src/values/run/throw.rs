@@ -13,18 +13,9 @@ use super::super::{
     error::ValuesErrorKind,
     layout::Layout,
     machine::{Machine, Result, too_deep},
+    store::Thrown,
     visitor::Visitor,
 };
-
-/// What is thrown.
-#[derive(Debug, Clone)]
-pub(super) struct Thrown {
-    number: u32,
-    /// As references hold it.
-    exception: u128,
-    operands: Vec<u64>,
-    places: Vec<(u8, u8)>,
-}
 
 /// What goes on.
 enum On {
@@ -87,7 +78,7 @@ impl Machine<'_> {
         }
         self.told(visitor, instr, &operands, &[], 0);
         visitor.throws(None, instr.a..instr.a + instr.c, &places);
-        self.unwind(Thrown { number: instr.b, exception, operands, places }, visitor)
+        self.unwind(Thrown { number: instr.b, exception, operands, places }, false, visitor)
     }
 
     /// `throw_ref` or `rethrow`; whether Wasm is left.
@@ -114,7 +105,7 @@ impl Machine<'_> {
             }
         }
         visitor.throws(Some(instr.a), 0..0, &[]);
-        self.unwind(thrown, visitor)
+        self.unwind(thrown, false, visitor)
     }
 
     /// Checks a decision; whether the invocation ended after it.
@@ -129,10 +120,28 @@ impl Machine<'_> {
         }
     }
 
-    /// Follows an exception; whether Wasm is left.
-    fn unwind(&mut self, thrown: Thrown, visitor: &mut impl Visitor) -> Result<bool> {
+    /// A host function that the top frame called, or that was called in place of one above it, is left by
+    /// what left an invocation of its own; whether Wasm is left.
+    pub(in crate::values) fn pass_on(&mut self, tag: u32, visitor: &mut impl Visitor) -> Result<bool> {
+        let thrown = self.store.last_thrown.escaped.take().filter(|thrown| thrown.number == tag);
+        let thrown = thrown.ok_or(ValuesErrorKind::Effects("the host throws what nothing threw"))?;
         let base = self.invocations.last().map_or(0, |invocation| invocation.base);
-        let mut is_caller = false;
+        if self.frames.len() == base {
+            return self.leaves(thrown, visitor);
+        }
+        self.unwind(thrown, true, visitor)
+    }
+
+    /// The invocation is left by an exception; Wasm is left.
+    fn leaves(&mut self, thrown: Thrown, visitor: &mut impl Visitor) -> Result<bool> {
+        self.store.last_thrown.escaped = Some(thrown);
+        self.end(Ending::Thrown, None, visitor).map(|()| true)
+    }
+
+    /// Follows an exception. The top frame throws it, or else called what is left by it. Whether Wasm is
+    /// left.
+    fn unwind(&mut self, thrown: Thrown, mut is_caller: bool, visitor: &mut impl Visitor) -> Result<bool> {
+        let base = self.invocations.last().map_or(0, |invocation| invocation.base);
         loop {
             let frame = *self.frames.last().ok_or_else(too_deep)?;
             let body = self.store.funcs[frame.func as usize].body.clone();
@@ -156,7 +165,7 @@ impl Machine<'_> {
             self.frames.pop();
             visitor.leave(&[]);
             if self.frames.len() == base {
-                return self.end(Ending::Thrown, None, visitor).map(|()| true);
+                return self.leaves(thrown, visitor);
             }
             is_caller = true;
         }

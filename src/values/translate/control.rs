@@ -1,7 +1,9 @@
 //! Blocks, branches and calls.
 
-use wasmparser::{BlockType, ValType};
+use wasmparser::{BlockType, HeapType, UnpackedIndex, ValType};
 use wasmspoor_hooks::recorder::stream;
+
+use crate::module::objects::Takes;
 
 use super::super::code::{CallSite, Code, Instr, JumpTable, Place, Ty, Way};
 use super::{Control, Entry, Kind, Patch, Result, Translator, Where};
@@ -308,7 +310,12 @@ impl Translator<'_> {
         let table = *self.linked.tables.get(table as usize).ok_or_else(|| self.invalid())?;
         let number = *self.linked.types.get(ty as usize).ok_or_else(|| self.invalid())?;
         self.index.set(self.table_index(index_of));
-        self.body.sites.push(CallSite { table, ty: number });
+        let is_64 = self.table_index(index_of) == Ty::I64;
+        let takes = match self.layout.objects.takes(HeapType::Concrete(UnpackedIndex::Module(ty))) {
+            Takes::Functions(first, last) if !is_64 => Some((first, last)),
+            _ => None,
+        };
+        self.body.sites.push(CallSite { table, ty: number, takes });
         self.body.slots = self.body.slots.max(index.home + 1);
         let code = if is_tail { Code::ReturnCallIndirect } else { Code::CallIndirect };
         self.call(code, ty, slot, site, is_tail)

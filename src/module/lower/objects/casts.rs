@@ -69,6 +69,12 @@ impl Reader<'_, '_> {
             }
             Takes::I31 => self.silent(&[I::LocalGet(asked), I::I32Const(1), I::I32And]),
             Takes::Numbers(first, last) => self.ask_number(asked, (first, last)),
+            Takes::Functions(first, last) => {
+                let Some(function) = self.sections.function_number() else { return false };
+                // The number of null is 0.
+                self.silent(&[I::LocalGet(asked), I::Call(function), I::I32Const(first as i32), I::I32Sub]);
+                self.silent(&[I::I32Const((last - first) as i32), I::I32LeU]);
+            }
         }
         if is_nullable {
             self.silent(&[I::LocalGet(asked)]);

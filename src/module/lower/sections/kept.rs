@@ -151,12 +151,8 @@ impl Sections<'_> {
         filled.map(|((index, (ty, _)), &object)| (index, ty.initial, object))
     }
 
-    /// A table of objects that does not begin with null takes room. So do objects. Nothing stands for those
-    /// that are missing.
+    /// A table of objects that does not begin with null takes room.
     pub(super) fn check_tables(&self) -> Result<(), Refused> {
-        if self.statics.are_cut {
-            return refused("the objects that a global, table or segment begins with");
-        }
         let bytes =
             self.first_objects().map(|(_, len, _)| len.saturating_mul(4)).fold(0, u64::saturating_add);
         match bytes > self.room as u64 {

@@ -13,6 +13,7 @@ use crate::module::{limits::MAX_INLINED, objects::Hierarchy};
 
 use super::super::{
     lacking::is_lacking,
+    references,
     refusal::{Reason, Refused, refused},
     threads,
 };
@@ -51,7 +52,7 @@ impl Sections<'_> {
             Payload::DataSection(all) => write!(DataSection::new(), parse_data_section, all),
             // With threads it is called, so that it can be suspended.
             Payload::StartSection { func, .. } if self.meetings.is_none() => {
-                StartSection { function_index: func }.append_to(wasm);
+                StartSection { function_index: self.function_index(func)? }.append_to(wasm);
             }
             Payload::DataCountSection { count, .. } => {
                 let count = count + self.more_data();
@@ -67,6 +68,7 @@ impl Sections<'_> {
     /// Writes sections of our own that stand before this one.
     fn close_before(&mut self, wasm: &mut Vec<u8>, payload: &Payload<'_>) {
         match payload {
+            Payload::FunctionSection(_) => self.close_imports(wasm),
             Payload::MemorySection(_) => self.close_tables(wasm),
             Payload::GlobalSection(_) => self.close_memories(wasm),
             Payload::ExportSection(_) => self.close_globals(wasm),
@@ -74,6 +76,31 @@ impl Sections<'_> {
             Payload::DataCountSection { .. } | Payload::DataSection(_) => self.close_elements(wasm),
             _ => {}
         }
+    }
+
+    /// No section of imports can follow.
+    fn close_imports(&mut self, wasm: &mut Vec<u8>) {
+        if self.more_imports() > 0 && !self.are_imports_written {
+            let mut written = ImportSection::new();
+            self.write_imports(&mut written);
+            written.append_to(wasm);
+        }
+    }
+
+    /// Writes the imports of our own.
+    fn write_imports(&mut self, imports: &mut ImportSection) {
+        let mut ty = self.first_meeting_type()..;
+        if self.meetings.is_some() {
+            for (name, ty) in threads::NAMES.into_iter().zip(ty.by_ref()) {
+                imports.import(threads::MODULE, name, EntityType::Function(ty));
+            }
+        }
+        if self.asks_functions
+            && let Some(ty) = ty.next()
+        {
+            imports.import(threads::MODULE, references::FUNCTION_NUMBER, EntityType::Function(ty));
+        }
+        self.are_imports_written = true;
     }
 
     /// No section of globals can follow.
@@ -146,6 +173,10 @@ impl Sections<'_> {
             for params in threads::PARAMS {
                 types.ty().function(params.iter().copied(), [wasm_encoder::ValType::I32]);
             }
+        }
+        if self.asks_functions {
+            let function = wasm_encoder::ValType::Ref(wasm_encoder::RefType::FUNCREF);
+            types.ty().function([function], [wasm_encoder::ValType::I32]);
         }
         Ok(())
     }
@@ -311,11 +342,7 @@ impl Reencode for Sections<'_> {
             };
             imports.import(import.module, import.name, self.entity_type(ty)?);
         }
-        if self.meetings.is_some() {
-            for (ty, name) in (self.first_meeting_type()..).zip(threads::NAMES) {
-                imports.import(threads::MODULE, name, EntityType::Function(ty));
-            }
-        }
+        self.write_imports(imports);
         Ok(())
     }
 

@@ -46,8 +46,8 @@ impl Reader<'_, '_> {
         Ok(true)
     }
 
-    /// Before a call through a table, with the index on the stack: stops if the function has another type than
-    /// the one that is called, and the engine would not see it.
+    /// Before a call through a table, with the index on the stack: stops if the function has another type
+    /// than the one that is called, and the engine would not see it.
     pub(super) fn tell_apart(&mut self, ty: u32, table: u32) {
         let Some(temps) = self.temps.filter(|_| self.sections.is_alike(ty, table)) else { return };
         let takes = self.sections.objects().takes(HeapType::Concrete(UnpackedIndex::Module(ty)));

@@ -437,6 +437,29 @@ fn a_slice_at_what_takes_nothing_is_of_what_it_gives() {
     assert!(text.contains(" i64.const 9007199254740993\n"), "{text}");
 }
 
+/// What lies below on the stack is nothing that a `nop` or a `memory.size` takes.
+#[test]
+fn a_slice_at_what_leaves_the_stack_alone_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sample, trace) = (folder.path().join("size.wat"), folder.path().join("size.spoor"));
+    let text = r#"(module (memory 2) (func (export "_start")
+      i32.const 3 nop memory.size i32.add drop))"#;
+    fs::write(&sample, text).unwrap();
+    let trace = trace.to_str().unwrap();
+    shown(&["record", sample.to_str().unwrap(), "-o", trace]);
+    for (at, said) in [
+        ("1", "`nop` takes no operands; 1 operand below it: --operand names one\n"),
+        (
+            "2",
+            "`memory.size 0` gives a size: that of the beginning, and what grew it since; 1 operand below it: --operand names one\n",
+        ),
+    ] {
+        assert_eq!(shown(&["slice", trace, "--at", at]), said, "{at}");
+    }
+    let text = shown(&["slice", trace, "--at", "2", "--operand", "0"]);
+    assert!(text.contains("i32.const → 0x3"), "{text}");
+}
+
 /// Two threads that say a letter in turns.
 const TURNS: &str = r#"(module
   (import "env" "memory" (memory 1 4 shared))
@@ -444,11 +467,13 @@ const TURNS: &str = r#"(module
   (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
   (export "memory" (memory 0))
   (data (i32.const 100) "AB")
+  (global $mine (mut i32) (i32.const 7))
   (func $say (param $i i32)
     (i32.store (i32.const 0) (i32.add (i32.const 100) (local.get $i)))
     (i32.store (i32.const 4) (i32.const 1))
     (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))
   (func (export "wasi_thread_start") (param $thread i32) (param $given i32) (local $n i32)
+    (global.set $mine (local.get $given))
     (loop $again
       (call $say (local.get $given))
       (br_if $again (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 8))))
@@ -481,10 +506,16 @@ fn a_state_names_its_thread_and_those_that_wait() {
         let main = state["waiting"].as_array().unwrap().iter().find(|of| of["thread"] == 0).unwrap();
         let levels = main["levels"].as_array().unwrap();
         assert_eq!(levels[0]["name"], "_start", "{state}");
+        // Each thread has globals of its own.
+        assert_eq!(main["globals"], serde_json::json!([{"i32": 7}]), "{state}");
+        let others = state["waiting"].as_array().unwrap().iter().filter(|of| of["thread"] != 0);
+        let mut globals = others.map(|of| &of["globals"]).chain([&state["globals"]]);
+        assert!(globals.all(|of| of[0]["i32"].as_u64().unwrap() < 2), "{state}");
     }
     let text = shown(&["state", trace, "--at", &events[0]]);
     assert!(text.lines().next().unwrap().contains(", thread "), "{text}");
-    assert!(text.contains("\nthread 0 waits for its turn\n"), "{text}");
+    let (_, waiting) = text.split_once("\nthread 0 waits for its turn\n").unwrap();
+    assert!(waiting.contains("\nglobal 0    i32 7\n"), "{text}");
 }
 
 #[test]

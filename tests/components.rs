@@ -350,6 +350,74 @@ fn a_linked_program_is_told_from_its_trace() {
     spoor(&["rerun"], &trace);
 }
 
+/// What other programs get has places in the file, of the code that stands there, and names modules.
+#[test]
+fn places_of_a_linked_program_are_in_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = folder.path().join("linked.wasm");
+    let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/linked-locker.wat");
+    let wasm = wat::parse_file(text).unwrap();
+    fs::write(&sample, &wasm).unwrap();
+    let spoor = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).arg(&sample).output().unwrap();
+        assert!(output.status.code().is_some_and(|code| code < 2), "{words:?}");
+        output.stdout
+    };
+    let report: Json = serde_json::from_slice(&spoor(&["run", "--json"])).unwrap();
+    let module = Module::parse(&wasm[..]).unwrap();
+    let from = report["view"]["component"]["linked_from"].as_u64().unwrap();
+    assert_eq!(from, wasm.len() as u64);
+    // Each instruction is the same operator at its place in the file.
+    let (mut linked, mut modules) = (0, std::collections::BTreeSet::new());
+    for func in module.defined() {
+        let Some(there) = module.in_file(func) else { continue };
+        modules.insert(there.module);
+        for op in module.code(func).unwrap().ops() {
+            let place = there.at(op.offset).unwrap();
+            assert!(u64::from(op.offset.0) > from && place.position() < wasm.len());
+            let reader = wasmparser::BinaryReader::new(&wasm[place.position()..], 0);
+            let operator = format!("{:?}", wasmparser::OperatorsReader::new(reader).read().unwrap());
+            assert_eq!(operator.split(' ').next().unwrap(), format!("{:?}", op.opcode), "{func} {op:?}");
+            linked += 1;
+        }
+    }
+    assert!(linked > 200 && modules.len() == 2, "{linked} {modules:?}");
+    // Lines `file+offset` of what ran, and blocks of the modules of the component.
+    let lines = String::from_utf8(spoor(&["export", "modoff"])).unwrap();
+    let offsets = lines.lines().map(|line| line.strip_prefix("linked.wasm+").unwrap());
+    let offsets: Vec<u64> = offsets.map(|offset| u64::from_str_radix(offset, 16).unwrap()).collect();
+    assert!(offsets.len() > 100 && offsets.iter().all(|offset| *offset < from));
+    let bytes = spoor(&["export", "drcov"]);
+    let text = String::from_utf8_lossy(&bytes);
+    for part in &modules {
+        let at = report["view"]["component"]["modules"][*part as usize]["offset"].as_u64().unwrap();
+        let row = format!(" {part}, {:#010x}, ", 0x8000_0000 + at);
+        assert!(text.contains(&row) && text.contains(&format!("linked.wasm (module {part})\n")), "{text}");
+    }
+    let blocks = bytes.len() - text.find(" bbs\n").unwrap() - 5;
+    assert_eq!(blocks % 8, 0);
+    // SARIF and capa.
+    let within = |value: &Json| value.as_u64().is_none_or(|offset| offset < from);
+    let sarif: Json = serde_json::from_slice(&spoor(&["run", "--sarif"])).unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let locations = results.iter().flat_map(|result| result["locations"].as_array().unwrap());
+    let mut found = 0;
+    for location in locations.map(|location| &location["physicalLocation"]) {
+        assert!(within(&location["address"]["absoluteAddress"]), "{location}");
+        assert!(within(&location["region"]["byteOffset"]), "{location}");
+        found += usize::from(location["address"].is_object());
+    }
+    assert!(found > 5, "{found}");
+    let capa: Json = serde_json::from_slice(&spoor(&["run", "--format", "capa"])).unwrap();
+    let functions = capa["meta"]["analysis"]["feature_counts"]["functions"].as_array().unwrap();
+    assert!(functions.len() > 8 && functions.iter().all(|one| within(&one["address"]["value"])), "{capa}");
+    // Text and pages say in which module a function is.
+    for words in [&["run", "-v"][..], &["run", "--html"]] {
+        let shown = String::from_utf8(spoor(words)).unwrap();
+        assert!(shown.contains("of module 1") && shown.contains("of module 2"), "{words:?}");
+    }
+}
+
 /// A host function that is lowered with a memory works on that one, and asks its module for room.
 #[test]
 fn host_functions_work_on_the_memory_of_their_module() {

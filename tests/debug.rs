@@ -92,6 +92,32 @@ fn steps_and_breakpoints_go_both_ways() {
     assert_eq!(steps, [0, 20, 21, 24, 23, 20]);
 }
 
+/// Who walks to the end is told how it came.
+#[test]
+fn the_end_of_a_run_says_how_it_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sample, trace) = (folder.path().join("zero.wat"), folder.path().join("zero.spoor"));
+    let text = r#"(module (func (export "_start") (drop (i32.div_u (i32.const 1) (i32.const 0)))))"#;
+    fs::write(&sample, text).unwrap();
+    let spoor = || Command::new(env!("CARGO_BIN_EXE_spoor"));
+    let done = spoor().arg("record").arg(&sample).arg("-o").arg(&trace).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let recorded = Recorded { _folder: folder, trace };
+    let text = recorded.talk("continue\n");
+    let said = "the end of the run: _start trapped: integer divide by zero, at wasm-function[0]:0x";
+    assert!(text.contains(said), "{text}");
+    // An editor gets it as output.
+    let mut client = Client::new(&recorded);
+    client.done("initialize", json!({}));
+    assert_eq!(client.events.pop().unwrap_or_else(|| client.read())["event"], "initialized");
+    client.done("configurationDone", json!({}));
+    client.stopped();
+    client.done("continue", json!({ "threadId": 1 }));
+    client.stopped();
+    assert!(client.said.contains(said), "{}", client.said);
+    client.done("disconnect", json!({}));
+}
+
 #[test]
 fn over_and_out_follow_the_call_stack() {
     let recorded = Recorded::new();
@@ -225,13 +251,15 @@ struct Client {
     seq: i64,
     /// Events that came before the answer that was waited for.
     events: Vec<Value>,
+    /// What the adapter said to the person.
+    said: String,
 }
 
 impl Client {
     fn new(recorded: &Recorded) -> Self {
         let mut child = recorded.start(&["--dap"]);
         let (input, output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
-        Self { child, input, output, seq: 0, events: Vec::new() }
+        Self { child, input, output, seq: 0, events: Vec::new(), said: String::new() }
     }
 
     fn read(&mut self) -> Value {
@@ -278,9 +306,15 @@ impl Client {
 
     /// Waits for the event `stopped`; its reason.
     fn stopped(&mut self) -> String {
-        let message = self.events.pop().unwrap_or_else(|| self.read());
-        assert_eq!(message["event"], "stopped", "{message}");
-        message["body"]["reason"].as_str().unwrap().to_owned()
+        loop {
+            let message = self.events.pop().unwrap_or_else(|| self.read());
+            if message["event"] == "output" {
+                self.said += message["body"]["output"].as_str().unwrap();
+                continue;
+            }
+            assert_eq!(message["event"], "stopped", "{message}");
+            return message["body"]["reason"].as_str().unwrap().to_owned();
+        }
     }
 
     /// The top frame.

@@ -438,6 +438,43 @@ fn samples_can_be_named_in_a_file() {
     assert_eq!(spoor(&["run"]).status.code(), Some(2));
 }
 
+/// Names of files are bytes, in a list and on standard input.
+#[test]
+#[cfg(unix)]
+fn lists_of_samples_hold_any_name() {
+    use std::{ffi::OsStr, io::Write as _, os::unix::ffi::OsStrExt as _, process};
+    let (folder, path) = caller();
+    let odd = folder.path().join(OsStr::from_bytes(b"odd \xff\xfe.wat"));
+    fs::copy(&path, &odd).unwrap();
+    let names = [odd.as_os_str().as_bytes(), b"\n", path.as_os_str().as_bytes(), b"\r\n"].concat();
+    let list = folder.path().join("list");
+    fs::write(&list, &names).unwrap();
+    let out = folder.path().join("scanned");
+    for words in
+        [&["run", "--quiet", "--files-from"][..], &["scan", "--out", out.to_str().unwrap(), "--files-from"]]
+    {
+        for from in [list.to_str().unwrap(), "-"] {
+            _ = fs::remove_dir_all(&out);
+            let mut child = process::Command::new(env!("CARGO_BIN_EXE_spoor"))
+                .args(words)
+                .arg(from)
+                .stdin(process::Stdio::piped())
+                .stdout(process::Stdio::piped())
+                .stderr(process::Stdio::piped())
+                .spawn()
+                .unwrap();
+            // Who reads the list from the file reads nothing here.
+            _ = child.stdin.take().unwrap().write_all(&names);
+            let output = child.wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{words:?} {from}: {said}");
+            if words[0] == "run" {
+                assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 2, "{from}");
+            }
+        }
+    }
+}
+
 #[test]
 fn shells_and_manuals_know_the_subcommands() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
@@ -511,6 +548,35 @@ fn a_negative_number_is_told_as_it_was_typed() {
         assert_eq!(code, Some(expected), "{words:?}: {said}");
         assert!(!said.contains('\0') && !said.contains("u{0}"), "{words:?}: {said:?}");
     }
+}
+
+/// Of what is no number it is said what is expected, with an example.
+#[test]
+fn what_is_no_number_is_told_with_one_that_is() {
+    let (folder, path) = caller();
+    let path = path.to_str().unwrap();
+    let whole = "a whole number of 0 or more is expected, in decimal digits, such as 1000";
+    for (words, expected) in [
+        (&["--seed", "x"][..], whole),
+        (&["--seed", "-1"], whole),
+        (&["--seed", ""], whole),
+        (&["--seed", "0x10"], whole),
+        (&["--max-decisions", "1e6"], whole),
+        (&["--max-depth", "1.5"], whole),
+        (&["--max-decisions", "99999999999999999999"], "the number is too large"),
+        (&["--time-limit", "soon"], "a number is expected, such as 2.5"),
+        (&["--entry-time", "5s"], "a number is expected, such as 2.5"),
+        // The value may say the same.
+        (&["--seed", "invalid digit found in string: invalid digit found in string"], whole),
+    ] {
+        let (code, said) = told(&[&["run", path], words].concat());
+        let end = format!("{} <", words[0]);
+        assert!(code == Some(2) && said.contains(&end) && said.contains(&format!("': {expected}")), "{said}");
+    }
+    let config = folder.path().join("c.toml");
+    fs::write(&config, "[run]\nseed = \"x\"\n").unwrap();
+    let (code, said) = told(&["run", path, "--config", config.to_str().unwrap()]);
+    assert!(code == Some(2) && said.contains(whole), "{said}");
 }
 
 #[test]

@@ -134,11 +134,39 @@ fn trace_files_that_lack_something_end_with_one_exit_code() {
             assert_eq!(code, 1, "{command:?} of {len} of {} bytes: {message}", bytes.len());
         }
     }
+    // What a report says by its exit code is the verdict, which is never CLEAN without all of the run.
+    fs::write(&cut, &bytes[..bytes.len() * 9 / 10]).unwrap();
+    let (code, message) = said(&["report", &cut]);
+    assert!(code == 0 && message.contains("cut.spoor: "), "{code} {message}");
+    assert_eq!(said(&["report", &cut, "--fail-on", "undecided"]).0, 1);
+    assert_eq!(said(&["report", &whole, "--fail-on", "undecided"]).0, 0);
     fs::write(&cut, b"something else").unwrap();
     // Those that take a sample, too, take it for one that is no module.
     for command in commands {
         let takes_samples = matches!(command, &["dump" | "taint" | "export", ..]);
         assert_eq!(exit(command, &cut).0, if takes_samples { 3 } else { 2 }, "{command:?}");
+    }
+}
+
+/// A limit of the process on the size of files is an error and no death, and leaves no half of a file.
+#[test]
+#[cfg(unix)]
+fn a_file_that_may_not_grow_is_an_error() {
+    // Of many numbers, so that a recording of it is long, too.
+    let data: String = (0..4000_u32).map(|n| format!("{} ", n.wrapping_mul(2_654_435_761))).collect();
+    let text = format!(r#"(module (memory 1) (data (i32.const 0) "{data}") (func (export "_start") nop))"#);
+    let sample = Sample::new(&text);
+    for words in ["run SAMPLE --json -o OUT", "record SAMPLE -o OUT", "run SAMPLE --json >OUT"] {
+        let out = sample.path("out");
+        _ = fs::remove_file(&out);
+        let words = words.replace("SAMPLE", &sample.wat()).replace("OUT", &out);
+        // Blocks of 512 bytes, or of 1024.
+        let line = format!("ulimit -c 0; ulimit -f 1; exec '{}' {words}", env!("CARGO_BIN_EXE_spoor"));
+        let output = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(5) && said.contains("File too large"), "{words}: {said}");
+        // A recording is kept as far as it came.
+        assert!(!words.starts_with("run") || words.contains('>') || !Path::new(&out).exists(), "{words}");
     }
 }
 

@@ -147,7 +147,7 @@ fn refused(command: &Command, words: &[OsString]) -> Option<String> {
             | ErrorKind::MissingSubcommand
             | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
     );
-    let said = error.render().to_string();
+    let said = numbers::rendered(&error);
     let lines = said.lines().take_while(|line| !line.is_empty()).map(str::trim);
     let said = lines.collect::<Vec<_>>().join(" ");
     is_value.then(|| said.strip_prefix("error: ").unwrap_or(&said).to_owned())

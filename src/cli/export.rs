@@ -24,7 +24,7 @@ use super::{Exit, Failure, output, refusal, report, sample, symbols};
 #[group(skip)]
 #[command(after_help = "Examples:
   spoor export drcov sample.wasm -o sample.drcov     # Lighthouse, Cartographer, lightkeeper; base 0x80000000 as Ghidra loads it
-  spoor export modoff sample.wasm -o sample.modoff   # a line `sample.wasm+3a06` for each executed instruction
+  spoor export modoff sample.wasm -o sample.modoff   # a line `sample.wasm+3a06` for each executed instruction; of a component, where it stands in its file
   spoor export folded sample.wasm | inferno-flamegraph > sample.svg
   spoor export flame sample.wasm -o sample.svg
   spoor export speedscope sample.wasm -o sample.speedscope.json
@@ -83,10 +83,11 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         return Err(Failure::new(Exit::NotExecutable, anyhow::anyhow!("the sample did not run")));
     };
     let names = Names::of(&analysis.view);
+    let module = || Module::parse(analysis.wasm.clone()).map_err(|error| Failure::new(Exit::Invalid, error));
     let mut bytes = Vec::new();
     match arguments.kind {
-        Kind::Drcov => coverage::write_drcov(&name, analysis.wasm.len() as u64, &blocks(run)?, &mut bytes)?,
-        Kind::Modoff => coverage::write_modoff(&name, &blocks(run)?, &mut bytes)?,
+        Kind::Drcov => coverage::write_drcov(&name, &module()?, &blocks(run)?, &mut bytes)?,
+        Kind::Modoff => coverage::write_modoff(&name, &module()?, &blocks(run)?, &mut bytes)?,
         Kind::Folded => folded::write(&stacks(run)?, &names, &mut bytes)?,
         Kind::Flame => folded::write_svg(&stacks(run)?, &names, &name, &mut bytes)?,
         Kind::Speedscope => speedscope::write(&name, &stacks(run)?, &analysis.view, &mut bytes)?,
@@ -96,8 +97,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
             chrome::write(&Report::of(&subject), run, &mut bytes)?;
         }
         Kind::Lcov => {
-            let module =
-                Module::parse(analysis.wasm.clone()).map_err(|error| Failure::new(Exit::Invalid, error))?;
+            let module = module()?;
             let text = analysis.text.as_deref();
             let source = lcov::Source { name: &name, module: &module, view: &analysis.view, text };
             lcov::write(source, &blocks(run)?, &mut bytes)

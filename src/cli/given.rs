@@ -3,22 +3,32 @@
 
 use std::{
     ffi::OsString,
-    fs, io,
     path::{Path, PathBuf},
 };
 
 use clap::{Arg, ArgMatches, Args as _, Command, CommandFactory as _, parser::ValueSource};
 use wasmspoor::report::text::quoted;
 
-use super::{config, numbers, sample};
+use super::{config, input, numbers, sample};
 
-/// The paths that a file names, one on each line; `-` is standard input.
-pub(super) fn listed(list: &Path) -> io::Result<Vec<PathBuf>> {
-    let text = match list.as_os_str() == "-" {
-        true => io::read_to_string(io::stdin()),
-        false => fs::read_to_string(list),
-    };
-    Ok(text?.lines().filter(|line| !line.is_empty()).map(PathBuf::from).collect())
+/// The paths that a file names, one on each line; `-` is standard input. Names need not be UTF-8.
+pub(super) fn listed(list: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let bytes = input::read(list)?;
+    let lines = bytes.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    lines.filter(|line| !line.is_empty()).map(path).collect()
+}
+
+/// A name of a file, as the system has it.
+#[cfg(unix)]
+fn path(name: &[u8]) -> anyhow::Result<PathBuf> {
+    use std::os::unix::ffi::OsStrExt as _;
+    Ok(PathBuf::from(std::ffi::OsStr::from_bytes(name)))
+}
+
+/// A name of a file. Systems without bytes in their names have no other.
+#[cfg(not(unix))]
+fn path(name: &[u8]) -> anyhow::Result<PathBuf> {
+    Ok(PathBuf::from(std::str::from_utf8(name)?))
 }
 
 /// Those options that `known` has, each value as a word of its own.

@@ -17,6 +17,9 @@ pub(super) const HOST_DIR_BYTES: u64 = 64 << 20;
 /// Files and directories of such a folder: half of what the sandbox has room for.
 pub(super) const HOST_DIR_ENTRIES: usize = 5000;
 
+/// Links that lead to each other on the way to a file that is written: as many as the kernel follows.
+pub(super) const MAX_LINKS: usize = 40;
+
 /// Directories in each other in such a folder: the walk keeps a path for each.
 pub(super) const HOST_DIR_DEPTH: usize = 64;
 

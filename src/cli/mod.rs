@@ -137,7 +137,8 @@ const EXIT_CODES: &str = "Exit codes:
      `info`, `rerun`, `dump`, `export`, `taint`, and `graph` of a run: the
      trace file is cut off or damaged, even if it lacks only its index, and what is in it is
      told; a trace file that lost its sample, without --sample;
-     what shows values: they are not known as far;
+     what shows values: they are not known as far (`report` tells of such a file
+     by its verdict alone, which is never CLEAN then);
      `rules lint`, `rules test`: something was found;
      `rules fmt --check`: a file would change
   2  wrong usage, a file that cannot be read, or one that cannot be created;
@@ -220,6 +221,8 @@ fn run(command: Command, out: &mut impl io::Write) -> Result<Exit, Failure> {
 
 /// Runs the command line of this process.
 pub(crate) fn main() -> ExitCode {
+    #[cfg(unix)]
+    output::fail_at_file_limit();
     if let Err(failure) = config::load() {
         crate::cli::complain!("spoor: {}", words(&failure.cause));
         return ExitCode::from(failure.exit as u8);
@@ -253,7 +256,7 @@ fn tell_origin() {
 /// sample may have chosen its name.
 fn misused(error: &clap::Error) -> ! {
     let said = error.render().to_string();
-    let shown = text::escape(&numbers::unhidden(&said));
+    let shown = text::escape(&numbers::unhidden(&numbers::rendered(error)));
     if !error.use_stderr() {
         error.exit()
     }

@@ -5,7 +5,12 @@
 //! follows `--invoke` is hidden before clap sees it, and shown again when it has read the value. The sign is
 //! hidden by a character that no argument of a process can hold.
 
-use std::{convert::Infallible, ffi::OsString};
+use std::{
+    convert::Infallible,
+    error::Error as _,
+    ffi::OsString,
+    num::{IntErrorKind, ParseFloatError, ParseIntError},
+};
 
 use wasmspoor::Type;
 
@@ -56,6 +61,24 @@ fn without_sign(text: &str) -> OsString {
 /// A message with the signs as they were typed: what is wrong elsewhere may be told with such a number in it.
 pub(super) fn unhidden(message: &str) -> String {
     message.replace(HIDDEN, "-")
+}
+
+/// What is wrong with the command line, as clap says it. Of what is no number it is said what is expected.
+pub(super) fn rendered(error: &clap::Error) -> String {
+    let said = error.render().to_string();
+    let Some(source) = error.source() else { return said };
+    let whole = |error: &ParseIntError| match error.kind() {
+        IntErrorKind::PosOverflow => "the number is too large; a smaller one is expected, such as 1000",
+        _ => "a whole number of 0 or more is expected, in decimal digits, such as 1000",
+    };
+    let point = |_: &ParseFloatError| "a number is expected, such as 2.5";
+    let expected = source.downcast_ref().map(whole).or_else(|| source.downcast_ref().map(point));
+    let source = source.to_string();
+    // What was given stands before it and may be anything.
+    match expected.and_then(|expected| Some((expected, said.rfind(&source)?))) {
+        Some((expected, at)) => format!("{}{expected}{}", &said[..at], &said[at + source.len()..]),
+        None => said,
+    }
 }
 
 /// The value as it was given.

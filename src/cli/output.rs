@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use serde::Serialize;
 
-use super::{Exit, Failure};
+use super::{Exit, Failure, limits::MAX_LINKS};
 
 /// An object with the name of its schema before its own fields.
 #[derive(Serialize)]
@@ -43,6 +43,28 @@ pub(super) fn spares<'p>(
     Ok(())
 }
 
+/// A file that grows beyond what the process may write ends it by a signal. Where that is blocked, the write
+/// fails with a reason.
+#[cfg(unix)]
+pub(super) fn fail_at_file_limit() {
+    use nix::sys::signal::{SigSet, Signal};
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGXFSZ);
+    // Where it cannot be blocked, it does what it did.
+    _ = signals.thread_block();
+}
+
+/// Where a path leads through links, be there something or not. What is taken away again must be the file
+/// and no link.
+fn led(path: &Path) -> PathBuf {
+    let mut led = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let Ok(to) = fs::read_link(&led) else { break };
+        led = led.parent().unwrap_or(Path::new("")).join(to);
+    }
+    led
+}
+
 /// A file being written. One that is there already stays as it is until the new one is whole.
 pub(super) enum Target {
     /// What is no file.
@@ -69,7 +91,7 @@ impl Drop for New {
 
 impl Target {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
-        let Ok(there) = fs::metadata(path) else { return Self::new(path) };
+        let Ok(there) = fs::metadata(path) else { return Self::new(led(path)) };
         // Whoever may not write to it may not replace it.
         let file = File::options().write(true).open(path)?;
         if !there.is_file() {
@@ -83,9 +105,9 @@ impl Target {
         Ok(Self::Beside(beside, path))
     }
 
-    fn new(path: &Path) -> io::Result<Self> {
-        let file = File::create(path)?;
-        Ok(Self::New(New { file, path: Some(path.to_owned()) }))
+    fn new(path: PathBuf) -> io::Result<Self> {
+        let file = File::create(&path)?;
+        Ok(Self::New(New { file, path: Some(path) }))
     }
 
     /// The file is whole.
@@ -153,5 +175,28 @@ mod tests {
         target.write_all(b"half").unwrap();
         drop(target);
         assert_eq!(fs::read(&path).unwrap(), b"whole");
+    }
+
+    /// A link that leads nowhere yet stays a link, whether the file becomes whole or not.
+    #[test]
+    #[cfg(unix)]
+    fn a_link_without_a_file_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let [link, middle, file] = ["link", "middle", "file"].map(|name| folder.path().join(name));
+        std::os::unix::fs::symlink("middle", &link).unwrap();
+        std::os::unix::fs::symlink(&file, &middle).unwrap();
+        let mut target = Target::create(&link).unwrap();
+        target.write_all(b"half").unwrap();
+        drop(target);
+        assert!(!file.exists() && link.is_symlink() && middle.is_symlink());
+        let mut target = Target::create(&link).unwrap();
+        target.write_all(b"whole").unwrap();
+        target.finish().unwrap();
+        assert_eq!(fs::read(&link).unwrap(), b"whole");
+        assert!(file.is_file() && link.is_symlink() && middle.is_symlink());
+        // A ring ends.
+        let ring = folder.path().join("ring");
+        std::os::unix::fs::symlink("ring", &ring).unwrap();
+        assert!(Target::create(&ring).is_err());
     }
 }

@@ -4,8 +4,9 @@
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use wasmspoor::{
-    module::{CodeOffset, FuncIndex, SourceFrame, demangled, view::Symbols},
+    module::{CodeOffset, FuncIndex, Place, SourceFrame, demangled, view::Symbols},
     report,
+    sandbox::Entry,
     text::line,
     trace::{Callee, FuncKey, Trace},
 };
@@ -23,13 +24,15 @@ pub(super) struct Places<'t> {
     known: RefCell<HashMap<CodeOffset, Rc<[SourceFrame]>>>,
     /// What is said of an instruction whose line is not known.
     nowhere: Rc<[SourceFrame]>,
+    /// How the last entry point of the run ended, if that is known.
+    pub(super) ended: Option<Box<Entry>>,
 }
 
 impl<'t> Places<'t> {
     /// With the names of the sample, and these of a file beside it.
     pub(super) fn new(trace: &'t Trace, symbols: Symbols) -> Self {
         let names = symbols.names().iter().map(|(func, name)| (*func, name.clone())).collect();
-        Self { trace, names, symbols, known: RefCell::default(), nowhere: [].into() }
+        Self { trace, names, symbols, known: RefCell::default(), nowhere: [].into(), ended: None }
     }
 
     /// Where an instruction comes from in the source, the innermost inlined call first; empty if that is not
@@ -43,6 +46,14 @@ impl<'t> Places<'t> {
     /// The line of an instruction behind two blanks, or nothing.
     pub(super) fn source(&self, offset: CodeOffset) -> String {
         report::source(&self.frames(offset)).map(|source| format!("  {source}")).unwrap_or_default()
+    }
+
+    /// How the run ended: `: _start trapped: unreachable, at wasm-function[3]:0x41`, or nothing.
+    pub(super) fn ended(&self) -> String {
+        let Some(entry) = &self.ended else { return String::new() };
+        let place = |site: Place| format!(", at {site}{}", self.source(site.offset));
+        let site = entry.site.map(place).unwrap_or_default();
+        format!(": {}{site}", line(&format!("{} {}", entry.name, entry.end)))
     }
 
     /// The name of a function: of the file beside the sample, the name section, or an export.

@@ -32,8 +32,8 @@ use super::{
   spoor report sample.spoor --html -o report.html
   spoor report detached.spoor --sample sample.wasm -vv
 
-Exit codes are those of `spoor run`; a file that is no trace file, or that lost its sample, gives 2. A file that is cut off or damaged is read as far as it goes, and the
-report and a line on standard error say so; without all of it the verdict is never CLEAN.")]
+Exit codes are those of `spoor run`, so they speak of the verdict; a file that is no trace file, or that lost its sample, gives 2. A file that is cut off or damaged
+is read as far as it goes, and the report and a line on standard error say so; without all of it the verdict is never CLEAN, so --fail-on undecided gives 1.")]
 pub(super) struct Arguments {
     /// The trace file
     file: PathBuf,

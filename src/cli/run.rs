@@ -147,7 +147,7 @@ fn say_if_archive(analysed: &Analysed) {
 fn named(arguments: &Arguments) -> Result<Vec<PathBuf>, Failure> {
     let mut files = arguments.files.clone();
     if let Some(list) = &arguments.files_from {
-        files.extend(given::listed(list).map_err(|error| unusable(list, error))?);
+        files.extend(given::listed(list).map_err(|error| Failure::new(Exit::Usage, error))?);
     }
     Ok(files)
 }

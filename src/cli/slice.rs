@@ -122,13 +122,13 @@ impl Of {
             (None, Some(Level::Wasm(frame))) => frame,
             _ => return Err(valued::usage("the run is over at this event: name bytes with --memory")),
         };
-        let is_constant = frame.opcode.mnemonic().ends_with(".const");
+        let takes_nothing = takes_nothing(frame.opcode.mnemonic());
         Ok(match (arguments.operand, frame.gives) {
             (None, Some(Gives::Local(first, len))) => {
                 Self::Local((first..first.saturating_add(len)).map(|slot| slot as usize).collect())
             }
             (None, Some(Gives::Global(number))) => Self::Global(number),
-            (None, None) if is_constant || frame.operands.is_empty() => Self::Nothing,
+            (None, None) if takes_nothing || frame.operands.is_empty() => Self::Nothing,
             (operand, _) => Self::Operands(slots(frame, operand)?),
         })
     }
@@ -160,11 +160,35 @@ impl Of {
         let module = trace.modules.first();
         let immediates = module.map_or_else(String::new, |module| module.immediates(frame.offset));
         let mnemonic = frame.opcode.mnemonic();
-        match mnemonic.ends_with(".const") {
-            true => format!("`{mnemonic} {immediates}` gives a constant of the code"),
-            false => format!("`{}` takes no operands", format!("{mnemonic} {immediates}").trim_end()),
+        let written = format!("{mnemonic} {immediates}").trim_end().to_owned();
+        let said = match mnemonic {
+            "memory.size" | "table.size" => {
+                format!("`{written}` gives a size: that of the beginning, and what grew it since")
+            }
+            "ref.null" | "ref.func" => format!("`{written}` gives a reference that the code names"),
+            _ if mnemonic.ends_with(".const") => format!("`{written}` gives a constant of the code"),
+            _ => format!("`{written}` takes no operands"),
+        };
+        match frame.operands.len() as u64 {
+            0 => said,
+            below => format!("{said}; {} below it: --operand names one", text::plural(below, "operand")),
         }
     }
+}
+
+/// Whether an instruction takes nothing from the operand stack, whatever lies there.
+fn takes_nothing(mnemonic: &str) -> bool {
+    let others = [
+        "nop",
+        "memory.size",
+        "table.size",
+        "ref.null",
+        "ref.func",
+        "data.drop",
+        "elem.drop",
+        "atomic.fence",
+    ];
+    mnemonic.ends_with(".const") || others.contains(&mnemonic)
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {

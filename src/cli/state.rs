@@ -8,7 +8,7 @@ use wasmspoor::{
     module::SourceFrame,
     text::{self, grouped},
     trace::MAIN,
-    values::{Activation, Level, State, Timeline, Waiting},
+    values::{Activation, Level, State, Timeline, Typed, Waiting},
 };
 
 use super::limits::STATE_MEMORY;
@@ -76,6 +76,7 @@ struct Output<'t> {
 struct WaitingJson<'t> {
     thread: u32,
     levels: Vec<LevelJson<'t>>,
+    globals: Vec<valued::Shown>,
 }
 
 #[derive(Debug, Serialize)]
@@ -152,7 +153,11 @@ fn output<'t>(
         Level::Host(func) => LevelJson::Host { host: places.callee(*func) },
     };
     let levels = |levels: &[Level]| levels.iter().map(one).collect();
-    let waiting = |of: &Waiting| WaitingJson { thread: of.thread, levels: levels(&of.levels) };
+    let waiting = |of: &Waiting| WaitingJson {
+        thread: of.thread,
+        levels: levels(&of.levels),
+        globals: valued::values(&of.globals),
+    };
     Output {
         event: state.event,
         is_end,
@@ -186,6 +191,7 @@ pub(super) fn print(
     for waiting in &state.waiting {
         writeln!(out, "\nthread {} waits for its turn", waiting.thread)?;
         print_levels(places, &waiting.levels, out)?;
+        print_globals(&waiting.globals, out)?;
     }
     print_instances(state, out)?;
     for (range, bytes) in memory {
@@ -224,14 +230,19 @@ fn print_frame(
     Ok(())
 }
 
-/// Globals with their values, memories and tables with their sizes.
-fn print_instances(state: &State, out: &mut impl Write) -> Result<(), Failure> {
-    if !state.globals.is_empty() {
+fn print_globals(globals: &[Typed], out: &mut impl Write) -> Result<(), Failure> {
+    if !globals.is_empty() {
         writeln!(out)?;
     }
-    for (index, global) in state.globals.iter().enumerate() {
+    for (index, global) in globals.iter().enumerate() {
         writeln!(out, "global {index:<4} {}", valued::words(&valued::shown(global)))?;
     }
+    Ok(())
+}
+
+/// Globals with their values, memories and tables with their sizes.
+fn print_instances(state: &State, out: &mut impl Write) -> Result<(), Failure> {
+    print_globals(&state.globals, out)?;
     for (index, len) in state.memories.iter().enumerate() {
         writeln!(out, "memory {index:<4} {} bytes", grouped(*len))?;
     }

@@ -185,9 +185,9 @@ fn next(trace: &Trace, position: Position, at: Option<Point>) -> String {
         Some(Record::HostCall { func } | Record::Invoke { func }) => {
             let host = trace.hosts.get(func).map(|host| format!("{}.{}", host.module, host.name));
             let what = record.as_deref().map_or("", Record::name);
-            host.map_or_else(|| format!("{what} of key {func}"), |host| format!("{what} of {host}"))
+            host.map_or_else(|| format!("{what}, with key {func}"), |host| format!("{what}, {host}"))
         }
-        Some(record) => format!("{record:?}"),
+        Some(record) => record.to_string(),
     }
 }
 
@@ -274,7 +274,7 @@ fn files(runs: [&Run; 2]) -> BTreeMap<&str, [Option<String>; 2]> {
 fn outcomes(a: &Run, b: &Run) -> Vec<OutcomeDifference> {
     let code = |run: &Run| run.exit_code.map(|code| code.to_string());
     let mut pairs = vec![
-        ("status".to_owned(), Some(format!("{:?}", a.status)), Some(format!("{:?}", b.status))),
+        ("status".to_owned(), Some(a.status.to_string()), Some(b.status.to_string())),
         ("exit code".to_owned(), code(a), code(b)),
         ("standard output".to_owned(), Some(output(&a.stdout)), Some(output(&b.stdout))),
         ("standard error".to_owned(), Some(output(&a.stderr)), Some(output(&b.stderr))),
@@ -299,7 +299,7 @@ fn output(bytes: &[u8]) -> String {
 
 fn entry(entry: &Entry) -> String {
     let args: Vec<_> = entry.args.iter().map(ToString::to_string).collect();
-    format!("{}({}): {:?}", entry.name, args.join(", "), entry.end)
+    format!("{}({}): {}", entry.name, args.join(", "), entry.end)
 }
 
 fn file(change: &FileChange) -> String {

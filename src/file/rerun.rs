@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::{
     LoadError,
     limitation::Limitation,
-    sandbox::{self, FileChange, Item, Journal, Recorder},
+    sandbox::{self, Arg, Call, FileChange, Item, Journal, Pointed, Recorder},
     trace::{FuncKey, Host, Instance, Record, Trace, effects::Effects},
     tracer::{Batch, LimitError, StreamSink, Timeout},
 };
@@ -331,10 +331,10 @@ impl State {
             match self.records.next() {
                 Some(recorded) if recorded == *now => self.record += 1,
                 Some(recorded) => {
-                    self.differs("records", self.record, format!("{recorded:?}"), format!("{now:?}"));
+                    self.differs("records", self.record, recorded.to_string(), now.to_string());
                     return;
                 }
-                None => return self.runs_out("records", self.record, format!("{now:?}")),
+                None => return self.runs_out("records", self.record, now.to_string()),
             }
         }
     }
@@ -364,7 +364,7 @@ impl State {
     /// The run is over: is the recording?
     fn end(&mut self, rest: Option<&Rest>, run: &sandbox::Run) {
         if let Some(record) = self.records.next() {
-            self.differs("records", self.record, format!("{record:?}"), "the end".into());
+            self.differs("records", self.record, record.to_string(), "the end".into());
         }
         if self.words.fill() {
             self.differs("decisions", self.words.position, "further decisions".into(), "the end".into());
@@ -473,15 +473,28 @@ fn record_of(item: &Item) -> Option<u64> {
 fn told(item: &Item) -> String {
     let text = match item {
         Item::Begun(entry) => format!("`{}` is called", entry.name),
-        Item::Ended(entry) => format!("`{}` ended: {:?}", entry.name, entry.end),
-        Item::Call { call, .. } => {
-            format!("{}.{} with {:?} gave {:?}", call.module, call.name, call.args, call.results)
-        }
+        Item::Ended(entry) => format!("`{}` ended: {}", entry.name, entry.end),
+        Item::Call { call, .. } => called(call),
         Item::Stdout(bytes) => format!("{} bytes of standard output", bytes.len()),
         Item::Stderr(bytes) => format!("{} bytes of standard error", bytes.len()),
         Item::Timeout(timeout) => format!("the clock struck at question {}", timeout.clock_reads),
     };
     text.chars().take(ITEM_TEXT).collect()
+}
+
+/// A call of a host function, with what its arguments point at.
+fn called(call: &Call) -> String {
+    let arg = |arg: &Arg| match &arg.points_at {
+        Some(Pointed::Text { text }) => format!("{} \"{text}\"", arg.value),
+        Some(Pointed::Bytes { hex, .. }) => format!("{} [{hex}]", arg.value),
+        Some(Pointed::Resource { name }) => format!("{} of \"{name}\"", arg.value),
+        None => arg.value.to_string(),
+    };
+    let args: Vec<_> = call.args.iter().map(arg).collect();
+    let results: Vec<_> = call.results.iter().map(ToString::to_string).collect();
+    let (args, results) = (args.join(", "), results.join(", "));
+    let errno = call.errno.as_ref().map(|errno| format!(" {errno}")).unwrap_or_default();
+    format!("{}.{}({args}) gave ({results}){errno}", call.module, call.name)
 }
 
 /// The items of the log, as far as they are whole.

@@ -77,7 +77,7 @@ fn bodies<'a, 'b>(fields: &'b [ModuleField<'a>]) -> impl Iterator<Item = (Span, 
 }
 
 /// Where the instructions of a body lie, each `else` and `end` too, as far as it can be read.
-fn offsets(module: &Module, func: FuncIndex) -> Vec<u32> {
+pub(super) fn offsets(module: &Module, func: FuncIndex) -> Vec<u32> {
     let body = module.body(func).unwrap_or_default();
     let bytes = module.image().get(body.start as usize..body.end as usize).unwrap_or_default();
     let body = FunctionBody::new(BinaryReader::new(bytes, u64::from(body.start)));

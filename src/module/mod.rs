@@ -23,6 +23,7 @@ mod extent;
 mod features;
 #[cfg(feature = "cli")]
 mod immediates;
+mod in_file;
 mod index;
 pub(crate) mod limits;
 mod lines;
@@ -63,6 +64,7 @@ pub(crate) use extent::{HEAD, is_cut, sections};
 pub(crate) use features::{engine_features, lowered_features};
 #[cfg(feature = "cli")]
 pub(crate) use immediates::Line;
+pub use in_file::InFile;
 pub use index::{
     BlockIndex, CodeOffset, FuncIndex, GlobalIndex, MemoryIndex, OpIndex, TableIndex, TypeIndex,
 };
@@ -391,6 +393,17 @@ impl Module {
     /// Where the body of a function lies in the module file: from its local declarations to past its `end`.
     pub fn body(&self, func: FuncIndex) -> Option<Range<u32>> {
         self.sections.bodies.get(self.defined_position(func)?).cloned()
+    }
+
+    /// Where the code of a function stands in the file, if it is one of several modules of a component that
+    /// became one; the offsets of any other are those of the file. Reads the body.
+    pub fn in_file(&self, func: FuncIndex) -> Option<InFile> {
+        InFile::of(self, func)
+    }
+
+    /// Whether it is what several modules of a component became.
+    pub fn is_linked(&self) -> bool {
+        self.component().is_some_and(|component| component.linkage.is_some())
     }
 
     /// The function whose body holds the byte at `offset`. A binary search.

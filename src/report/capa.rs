@@ -27,7 +27,12 @@ use crate::{
 };
 
 use super::limits::{CAPA_DEPTH, CAPA_FOUND};
-use super::{Report, ndjson::id, time::timestamp};
+use super::{
+    Report,
+    ndjson::id,
+    placed::{self, Placed},
+    time::timestamp,
+};
 
 /// Oldest version of capa whose result documents have this shape. Its web viewer asks for `7.0.0` or later,
 /// and compares as text: `10.0.0` would be too old for it.
@@ -109,13 +114,14 @@ impl Address {
         Self { kind: "absolute", value: Some(offset) }
     }
 
-    fn of(place: &Place) -> Self {
-        Self::absolute(u64::from(place.offset.0))
+    /// The address of an instruction, if it stands in the file.
+    fn of(placed: &Placed, place: &Place) -> Self {
+        placed.at(*place).map_or(Self::NONE, Self::absolute)
     }
 
     /// The address of a function: the first byte of its body. None for an import, which has no body.
     fn of_function(report: &Report<'_>, func: FuncIndex) -> Option<Self> {
-        report.view.function(func).map(|function| Self::absolute(u64::from(function.offset.0)))
+        placed::body(report.view, report.view.function(func)?).map(Self::absolute)
     }
 }
 
@@ -172,8 +178,9 @@ struct Node {
 pub fn write(report: &Report<'_>, out: &mut impl io::Write) -> io::Result<()> {
     // A terminal is where capa prints it.
     let path = text::line(report.sample.name);
+    let placed = Placed::of(report);
     let mut rules: BTreeMap<_, _> =
-        report.rules.iter().map(|rule| (&*rule.name, self::rule(report, rule))).collect();
+        report.rules.iter().map(|rule| (&*rule.name, self::rule(report, &placed, rule))).collect();
     rules.insert(VERDICT, verdict(report));
     let document = Document {
         meta: Meta {
@@ -201,11 +208,11 @@ fn analysis(report: &Report<'_>) -> Analysis {
         .into_iter()
         .filter_map(|func| Address::of_function(report, func))
         .map(|address| FunctionLayout { address, matched_basic_blocks: [] });
-    let counts = report.view.functions.iter().map(|function| FunctionCount {
-        address: Address::absolute(u64::from(function.offset.0)),
-        count: function.classes.total,
-    });
     let view = report.view;
+    let counts = view.functions.iter().filter_map(|function| {
+        let address = Address::absolute(placed::body(view, function)?);
+        Some(FunctionCount { address, count: function.classes.total })
+    });
     Analysis {
         format: "wasm",
         arch: "wasm32",
@@ -222,11 +229,14 @@ fn analysis(report: &Report<'_>) -> Analysis {
     }
 }
 
-fn rule<'a>(report: &Report<'_>, rule: &'a Match) -> Rule<'a> {
+fn rule<'a>(report: &Report<'_>, placed: &Placed, rule: &'a Match) -> Rule<'a> {
     // capa sorts the matches of a rule by address and cannot tell two at the same one apart.
     let functions: BTreeSet<_> = rule.places.iter().map(|place| place.function).collect();
     let mut addresses: Vec<_> =
         functions.into_iter().filter_map(|func| Address::of_function(report, func)).collect();
+    // So are functions of a module that is made twice.
+    addresses.sort_by_key(|address| address.value);
+    addresses.dedup_by_key(|address| address.value);
     let scope = if addresses.is_empty() { "file" } else { "function" };
     if addresses.is_empty() {
         addresses.push(Address::NONE);
@@ -252,7 +262,7 @@ fn rule<'a>(report: &Report<'_>, rule: &'a Match) -> Rule<'a> {
         },
         source: rule.origin.text.clone(),
         // The evidence is of the rule as a whole; each function shows it.
-        matches: addresses.into_iter().map(|address| (address, node(&rule.evidence, 0))).collect(),
+        matches: addresses.into_iter().map(|address| (address, node(placed, &rule.evidence, 0))).collect(),
     }
 }
 
@@ -309,9 +319,9 @@ impl Node {
     }
 }
 
-fn node(evidence: &Evidence, depth: usize) -> Node {
+fn node(placed: &Placed, evidence: &Evidence, depth: usize) -> Node {
     let found = evidence.found.as_deref().map(|found| inert(&text::clip(found, CAPA_FOUND)));
-    let locations = evidence.places.iter().map(Address::of).collect();
+    let locations = evidence.places.iter().map(|place| Address::of(placed, place)).collect();
     // That it does not hold is what was found.
     if let Some(absent) = evidence.statement.strip_prefix("not: ") {
         let statement = json!({"type": "statement", "statement": {"type": "not", "description": null}});
@@ -325,7 +335,7 @@ fn node(evidence: &Evidence, depth: usize) -> Node {
         return Node { locations, ..Node::of_feature(feature(&evidence.statement, found.as_deref()), true) };
     };
     let children = match depth < CAPA_DEPTH {
-        true => evidence.parts.iter().map(|part| node(part, depth + 1)).collect(),
+        true => evidence.parts.iter().map(|part| node(placed, part, depth + 1)).collect(),
         false => Vec::new(),
     };
     Node { children, ..Node::of(json!({"type": "statement", "statement": statement}), true) }

@@ -31,6 +31,7 @@ mod names;
 pub mod ndjson;
 mod options;
 mod persona;
+mod placed;
 pub mod pprof;
 pub mod sarif;
 pub mod speedscope;

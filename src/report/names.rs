@@ -53,11 +53,17 @@ impl<'v> Names<'v> {
         function.called().map(|name| clip(name, NAME_SHOWN)).or_else(by_fingerprint)
     }
 
-    /// `func 42 (name)`.
+    /// The module of a component that a function is of, if several became one.
+    pub fn module(&self, func: FuncIndex) -> Option<u32> {
+        Some(self.function(func)?.origin?.module)
+    }
+
+    /// `func 42 (name)`; of a component whose modules became one `func 42 (name) of module 1`.
     pub fn func(&self, func: FuncIndex) -> String {
+        let of = self.module(func).map(|module| format!(" of module {module}")).unwrap_or_default();
         match self.name(func) {
-            Some(name) => format!("func {func} ({name})"),
-            None => format!("func {func}"),
+            Some(name) => format!("func {func} ({name}){of}"),
+            None => format!("func {func}{of}"),
         }
     }
 

@@ -8,8 +8,8 @@ use std::{collections::HashMap, io};
 
 use prost::Message;
 
-use super::Names;
 use super::limits::NAME_CHARS;
+use super::{Names, placed};
 use crate::{
     module::{FuncIndex, view::View},
     passes::stacks::Stacks,
@@ -171,7 +171,7 @@ impl Maker<'_> {
         let as_given = defined.and_then(|function| function.name.as_deref()).unwrap_or_default();
         let system_name = self.strings.number(&clip(as_given, NAME_CHARS));
         self.profile.function.push(Function { id, name, system_name, filename });
-        let address = defined.map_or(0, |function| function.offset.0.into());
+        let address = defined.and_then(|function| placed::body(self.view, function)).unwrap_or(0);
         let line = vec![Line { function_id: id, line }];
         self.profile.location.push(Location { id, mapping_id: 1, address, line });
         id

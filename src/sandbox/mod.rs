@@ -20,6 +20,7 @@ mod damage;
 mod driver;
 mod dropped;
 mod embedder;
+mod ending;
 #[cfg(test)]
 mod every;
 mod fs;

@@ -88,7 +88,7 @@ pub enum ReplayErrorKind {
         key: FuncKey,
     },
     /// The next record is not what the code needs.
-    #[error("expected the record {expected}, found {found}")]
+    #[error("expected is {expected}, recorded is {found}")]
     Record {
         /// What was needed.
         expected: &'static str,

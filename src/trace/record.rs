@@ -68,17 +68,32 @@ pub enum Record {
 }
 
 impl Record {
-    /// The name of the variant, for messages.
+    /// What it is, for messages.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Invoke { .. } => "Invoke",
-            Self::End(_) => "End",
-            Self::HostCall { .. } => "HostCall",
-            Self::HostReturn { .. } => "HostReturn",
-            Self::Grow { .. } => "Grow",
-            Self::Bulk { .. } => "Bulk",
-            Self::Switch { .. } => "Switch",
-            Self::HostThrew { .. } => "HostThrew",
+            Self::Invoke { .. } => "a call by the host",
+            Self::End(_) => "the end of a call by the host",
+            Self::HostCall { .. } => "a call of a host function",
+            Self::HostReturn { .. } => "the return of a host function",
+            Self::Grow { .. } => "a growth",
+            Self::Bulk { .. } => "a bulk operation",
+            Self::Switch { .. } => "a change of thread",
+            Self::HostThrew { .. } => "an exception of a host function",
+        }
+    }
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        match self {
+            Self::Invoke { func } | Self::HostCall { func } => write!(f, ", the function with key {func}"),
+            Self::End(end) => write!(f, ": {end}"),
+            Self::HostReturn { failed } => f.write_str(if *failed { ", which failed" } else { "" }),
+            Self::Grow { delta, result } => write!(f, " by {delta}, which gave {}", *result as i64),
+            Self::Bulk { dst, src, len } => write!(f, " of {len} from {src:#x} to {dst:#x}"),
+            Self::Switch { thread } => write!(f, " to thread {thread}"),
+            Self::HostThrew { .. } => Ok(()),
         }
     }
 }
@@ -122,16 +137,28 @@ impl End {
         }
     }
 
-    /// The name of the variant, for messages.
+    /// How, for messages.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Returned => "Returned",
-            Self::Thrown => "Thrown",
-            Self::HostError => "HostError",
-            Self::Trapped { .. } => "Trapped",
-            Self::Stopped { .. } => "Stopped",
-            Self::Failed { .. } => "Failed",
+            Self::Returned => "returned",
+            Self::Thrown => "left by an exception",
+            Self::HostError => "failed in a host function",
+            Self::Trapped { .. } => "trapped",
+            Self::Stopped { .. } => "stopped",
+            Self::Failed { .. } => "failed",
         }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        match self {
+            Self::Trapped { code, .. } => write!(f, ": {code}")?,
+            Self::Failed { message, .. } => write!(f, ": {message}")?,
+            Self::Returned | Self::Thrown | Self::HostError | Self::Stopped { .. } => {}
+        }
+        self.place().map_or(Ok(()), |at| write!(f, ", {at}"))
     }
 }
 
@@ -147,6 +174,17 @@ pub struct TracePosition {
     /// The function and the byte offset in its body, counted from its local declarations; `None` right after
     /// decision `bits`, or at depth 0.
     pub site: Option<(FuncKey, u32)>,
+}
+
+impl fmt::Display for TracePosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bits, calls, depth, site } = self;
+        write!(f, "after {bits} decisions and {calls} direct calls, at depth {depth}")?;
+        match site {
+            Some((func, offset)) => write!(f, ", at byte {offset:#x} of the function with key {func}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Why an instruction trapped, by the names of the specification.

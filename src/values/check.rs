@@ -126,7 +126,7 @@ impl<'t> Check<'t> {
                 self.records.take();
                 Ok(result)
             }
-            _ => Err(self.unexpected("Grow")),
+            _ => Err(self.unexpected("a growth")),
         }
     }
 
@@ -140,7 +140,7 @@ impl<'t> Check<'t> {
                 self.records.take();
                 Ok(())
             }
-            _ => Err(self.unexpected("Bulk")),
+            _ => Err(self.unexpected("a bulk operation")),
         }
     }
 

@@ -17,6 +17,7 @@ mod heat;
 mod layout;
 mod limits;
 mod machine;
+mod made;
 mod pages;
 mod run;
 mod shape;

@@ -13,7 +13,6 @@ use std::{
     collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
     mem,
     ops::Range,
-    sync::Arc,
 };
 
 use crate::{
@@ -22,7 +21,8 @@ use crate::{
 };
 
 use super::code::{Op, Ty};
-use super::limits::{MAX_KEPT, MAX_SHADOW_PAGES, MAX_SLICE, MAX_SLOTS, MAX_STEPS, MAX_WATCHED};
+use super::limits::{MAX_KEPT, MAX_SLICE, MAX_SLOTS, MAX_STEPS, MAX_WATCHED};
+use super::made::{Memory, NOTHING};
 use super::visitor::{Access, At, Visitor};
 use super::writers::{Hand, Writer};
 
@@ -83,11 +83,49 @@ pub struct Slice {
     pub is_cut: bool,
 }
 
-/// No step: zero, as memory and locals begin.
-const NOTHING: u32 = 0;
+/// Steps that stand in a step which uses them: as many as take no more room than a place for others.
+const FEW: usize = 5;
 
-/// Bytes whose steps are kept together.
-const PAGE: u64 = 1 << 12;
+/// The steps that a step uses.
+///
+/// PERF: few of them stand in the step itself. Most instructions have two, and there are millions of steps.
+#[derive(Debug, Clone)]
+enum Uses {
+    Few(u8, [u32; FEW]),
+    Many(Box<[u32]>),
+}
+
+impl Uses {
+    /// Those that are steps, once each.
+    fn of(ids: impl IntoIterator<Item = u32>) -> Self {
+        let (mut len, mut few) = (0, [NOTHING; FEW]);
+        let mut ids = ids.into_iter().filter(|id| *id != NOTHING);
+        while let Some(id) = ids.next() {
+            if few[..len].contains(&id) {
+                continue;
+            }
+            match few.get_mut(len) {
+                Some(place) => *place = id,
+                None => {
+                    let mut many: Vec<u32> = few.into_iter().chain([id]).chain(ids).collect();
+                    many.sort_unstable();
+                    many.dedup();
+                    return Self::Many(many.into());
+                }
+            }
+            len += 1;
+        }
+        few[..len].sort_unstable();
+        Self::Few(len as u8, few)
+    }
+
+    fn ids(&self) -> &[u32] {
+        match self {
+            Self::Few(len, ids) => ids.get(..usize::from(*len)).unwrap_or_default(),
+            Self::Many(ids) => ids,
+        }
+    }
+}
 
 /// What belongs to a thread that does not run.
 #[derive(Debug, Default)]
@@ -107,7 +145,7 @@ pub struct Slicer {
     is_done: bool,
     with_addresses: bool,
     /// The last steps, and what each uses.
-    steps: VecDeque<(Definition, Box<[u32]>)>,
+    steps: VecDeque<(Definition, Uses)>,
     /// Number of the first that is kept; steps count from 1.
     first: u32,
     /// For each slot of all frames the step that made it.
@@ -124,6 +162,8 @@ pub struct Slicer {
     kept: VecDeque<(u32, Memory, Vec<[u32; 2]>)>,
     /// Of the instruction that comes.
     accesses: Vec<Access>,
+    /// Empty: its room is used again.
+    uses: Vec<u32>,
     /// After the arguments of the call that came last.
     arguments_end: usize,
     is_tail: bool,
@@ -162,6 +202,7 @@ impl Slicer {
             memory: Memory::default(),
             kept: VecDeque::new(),
             accesses: Vec::new(),
+            uses: Vec::new(),
             arguments_end: 0,
             is_tail: false,
             is_restoring: false,
@@ -186,8 +227,9 @@ impl Slicer {
 
     /// What bytes of a memory come from, at the moment.
     pub fn of_memory(&self, memory: u32, address: u64, len: u64) -> Slice {
-        let bytes = (0..len.min(MAX_WATCHED)).map(|at| self.memory.get(memory, address.wrapping_add(at)));
-        self.slice(bytes.collect())
+        let mut ids = Vec::new();
+        self.memory.ids(memory, address, len.min(MAX_WATCHED), &mut ids);
+        self.slice(ids)
     }
 
     fn slice(&self, mut roots: Vec<u32>) -> Slice {
@@ -207,8 +249,8 @@ impl Slicer {
                 continue;
             };
             reached.insert(id);
-            edges.extend(uses.iter().map(|used| (id, *used)));
-            open.extend(uses.iter().copied());
+            edges.extend(uses.ids().iter().map(|used| (id, *used)));
+            open.extend(uses.ids().iter().copied());
         }
         let position: BTreeMap<u32, usize> = reached.iter().copied().zip(0..).collect();
         let step = |id: &u32| self.steps.get((id - self.first) as usize).map(|(step, _)| *step);
@@ -240,25 +282,22 @@ impl Slicer {
     }
 
     fn copy(&mut self, from: usize, to: usize, len: usize) {
-        let ids: Vec<u32> = (from..from + len).map(|slot| self.slot(slot)).collect();
-        ids.into_iter().enumerate().for_each(|(at, id)| self.set(to + at, id));
+        // What is read must not be written before.
+        match from < to {
+            true => (0..len).rev().for_each(|at| self.set(to + at, self.slot(from + at))),
+            false => (0..len).for_each(|at| self.set(to + at, self.slot(from + at))),
+        }
     }
 
     /// Adds a step; gives its number.
     fn step(&mut self, step: Definition, uses: impl IntoIterator<Item = u32>) -> u32 {
-        let mut uses: Vec<u32> = uses.into_iter().filter(|id| *id != NOTHING).collect();
-        uses.sort_unstable();
-        uses.dedup();
+        let uses = Uses::of(uses);
         if self.steps.len() >= MAX_STEPS {
             self.steps.pop_front();
             self.first = self.first.saturating_add(1);
         }
-        self.steps.push_back((step, uses.into()));
+        self.steps.push_back((step, uses));
         self.first.saturating_add(self.steps.len() as u32 - 1)
-    }
-
-    fn instruction_step(&mut self, at: At<'_>, value: u64, uses: Vec<u32>) -> u32 {
-        self.step(Definition::of(at, value), uses)
     }
 
     /// The step that made this slot of a reference to what is thrown. Where operands share one, that is the
@@ -301,7 +340,7 @@ impl Slicer {
                     *global = ids;
                 }
             }
-            _ if at.op.opcode.mnemonic() == "select" => {
+            Opcode::Select | Opcode::TypedSelect => {
                 let is_second = operands.last().is_some_and(|condition| *condition as u32 == 0);
                 self.copy(base + if is_second { len } else { 0 }, base, len);
             }
@@ -318,7 +357,12 @@ impl Slicer {
     /// What loads, stores or computes.
     fn computes(&mut self, at: At<'_>, base: usize, operands: &[u64], results: &[u64]) {
         let access = self.accesses.last().copied();
-        let mut uses: Vec<u32> = Vec::new();
+        let value = results.first().or(operands.get(1)).copied().unwrap_or(0);
+        let makes = !results.is_empty() || access.is_some_and(|access| access.is_write);
+        if !makes {
+            return;
+        }
+        let mut uses = mem::take(&mut self.uses);
         match access {
             None => uses.extend((base..base + operands.len()).map(|slot| self.slot(slot))),
             Some(access) => {
@@ -332,24 +376,21 @@ impl Slicer {
                 };
                 uses.extend((base + skipped..base + last).map(|slot| self.slot(slot)));
                 if !access.is_write {
-                    uses.extend(
-                        (0..access.len)
-                            .map(|byte| self.memory.get(access.memory, access.address.wrapping_add(byte))),
-                    );
+                    self.memory.ids(access.memory, access.address, access.len, &mut uses);
                 }
             }
         }
-        let value = results.first().or(operands.get(1)).copied().unwrap_or(0);
-        let makes = !results.is_empty() || access.is_some_and(|access| access.is_write);
-        if !makes {
-            return;
-        }
-        let id = self.instruction_step(at, value, uses);
+        let id = self.step(Definition::of(at, value), uses.drain(..));
+        self.uses = uses;
         (0..results.len()).for_each(|slot| self.set(base + slot, id));
         if let Some(access) = access.filter(|access| access.is_write) {
             self.memory.fill(access.memory, access.address, access.len, id);
         }
     }
+}
+
+fn is_tail_call(opcode: Opcode) -> bool {
+    matches!(opcode, Opcode::ReturnCall | Opcode::ReturnCallIndirect | Opcode::ReturnCallRef)
 }
 
 impl Visitor for Slicer {
@@ -370,12 +411,13 @@ impl Visitor for Slicer {
         self.event = at.number + 1;
         let base = (self.fp() + at.op.top as usize).saturating_sub(operands.len());
         self.arguments_end = base;
-        self.is_tail = at.op.opcode.mnemonic().starts_with("return_call");
-        let is_call = at.op.opcode.mnemonic().contains("call") || at.op.opcode == Opcode::Return;
+        self.is_tail = is_tail_call(at.op.opcode);
+        let is_call =
+            matches!(at.op.opcode, Opcode::Call | Opcode::CallIndirect | Opcode::CallRef | Opcode::Return);
         if at.op.opcode == Opcode::Throw {
             self.thrown.by = Some(Definition::of(at, operands.first().copied().unwrap_or(0)));
         }
-        if !is_call && !self.moves(at, base, operands) {
+        if !is_call && !self.is_tail && !self.moves(at, base, operands) {
             self.computes(at, base, operands, results);
         }
         self.accesses.clear();
@@ -543,51 +585,5 @@ impl Visitor for Slicer {
         }
         let id = self.step(Definition::Write(writer), []);
         self.memory.fill(memory, address, len, id);
-    }
-}
-
-/// For each byte of all memories the step that made it.
-#[derive(Debug, Clone, Default)]
-struct Memory {
-    pages: BTreeMap<(u32, u64), Arc<Vec<u32>>>,
-    /// There were too many pages: some bytes are not followed.
-    is_lost: bool,
-}
-
-impl Memory {
-    fn get(&self, memory: u32, address: u64) -> u32 {
-        let page = self.pages.get(&(memory, address / PAGE));
-        page.and_then(|page| page.get((address % PAGE) as usize)).copied().unwrap_or(NOTHING)
-    }
-
-    fn set(&mut self, memory: u32, address: u64, id: u32) {
-        let key = (memory, address / PAGE);
-        if !self.pages.contains_key(&key) {
-            if id == NOTHING {
-                return;
-            }
-            if self.pages.len() >= MAX_SHADOW_PAGES {
-                self.is_lost = true;
-                return;
-            }
-        }
-        let page = self.pages.entry(key).or_insert_with(|| Arc::new(vec![NOTHING; PAGE as usize]));
-        if let Some(byte) = Arc::make_mut(page).get_mut((address % PAGE) as usize) {
-            *byte = id;
-        }
-    }
-
-    fn fill(&mut self, memory: u32, address: u64, len: u64, id: u32) {
-        // Of what is larger than all that is followed, the rest is lost.
-        let most = PAGE * MAX_SHADOW_PAGES as u64;
-        self.is_lost |= len > most;
-        (0..len.min(most)).for_each(|at| self.set(memory, address.wrapping_add(at), id));
-    }
-
-    fn copy(&mut self, from: (u32, u64), to: (u32, u64), len: u64) {
-        let most = PAGE * MAX_SHADOW_PAGES as u64;
-        self.is_lost |= len > most;
-        let ids: Vec<u32> = (0..len.min(most)).map(|at| self.get(from.0, from.1.wrapping_add(at))).collect();
-        (0..).zip(ids).for_each(|(at, id)| self.set(to.0, to.1.wrapping_add(at), id));
     }
 }

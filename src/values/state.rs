@@ -67,6 +67,8 @@ pub struct Waiting {
     pub thread: u32,
     /// Its call stack, outermost first.
     pub levels: Vec<Level>,
+    /// Its globals, by number.
+    pub globals: Vec<Typed>,
 }
 
 /// The state of a run before an instruction.
@@ -112,13 +114,7 @@ impl Machine<'_> {
     pub(super) fn state(&self, event: u64, made: Made) -> Result<State> {
         let mut state = State {
             event,
-            globals: self
-                .store
-                .globals
-                .iter()
-                .zip(&self.store.global_types)
-                .map(|(&slots, &ty)| Typed { ty, slots })
-                .collect(),
+            globals: self.globals(&self.store.globals),
             memories: (0..self.store.memories.len() as u32)
                 .map(|number| self.memory(number).map_or(0, |bytes| bytes.len() as u64))
                 .collect(),
@@ -130,15 +126,22 @@ impl Machine<'_> {
         if self.is_over() {
             return Ok(state);
         }
-        let here = Stack { frames: &self.frames, slots: &self.stack, invocations: &self.invocations };
+        let (frames, slots, invocations) = (&self.frames, &self.stack, &self.invocations);
+        let here = Stack { frames, slots, invocations, globals: &self.store.globals };
         state.levels = self.levels(here, Some((event, made)))?;
         for (thread, of) in self.waiting() {
             // One that has ended waits for nothing.
             if !of.invocations.is_empty() {
-                state.waiting.push(Waiting { thread, levels: self.levels(of, None)? });
+                let (levels, globals) = (self.levels(of, None)?, self.globals(of.globals));
+                state.waiting.push(Waiting { thread, levels, globals });
             }
         }
         Ok(state)
+    }
+
+    /// The globals of a thread with their types.
+    fn globals(&self, of: &[[u64; 2]]) -> Vec<Typed> {
+        of.iter().zip(&self.store.global_types).map(|(&slots, &ty)| Typed { ty, slots }).collect()
     }
 
     /// The call stack of a thread. `now` is when its innermost frame is at an instruction and at no call.

@@ -209,12 +209,14 @@ impl<'t> Timeline<'t> {
     }
 
     fn save(&mut self) -> Result<(), ValuesErrorKind> {
-        let is_last = self.saved.last().is_none_or(|last| last.instructions < self.machine.count);
-        if is_last {
+        let memory = (0..self.machine.store.memories.len() as u32).filter_map(|one| self.machine.memory(one));
+        let memory: u64 = memory.map(|bytes| bytes.len() as u64).sum();
+        self.spacing = self.spacing.max(memory / SAVED_BYTES_AN_INSTRUCTION);
+        let last = self.saved.last().map_or(0, |last| last.instructions);
+        // Memories may have grown since the distance was chosen: this moment comes too early then.
+        if self.machine.count >= last.saturating_add(self.spacing) {
             let saved = self.machine.save(self.saved.last())?;
             self.saved.push(saved);
-            let memory: usize = self.machine.store.memories.iter().map(|memory| memory.bytes.len()).sum();
-            self.spacing = self.spacing.max(memory as u64 / SAVED_BYTES_AN_INSTRUCTION);
         }
         // Every second one goes; if one alone is too much, there are none.
         while self.saved.len() > MAX_SAVED

@@ -261,8 +261,13 @@ impl<W: Write> Adapter<'_, '_, W> {
                 self.stopped(if is_data { "data breakpoint" } else { "breakpoint" }, &[number])
             }
             Ok(Stopped::Begin) => self.stopped("entry", &[]),
+            Ok(Stopped::Step) => self.stopped("step", &[]),
             // The run can still be walked back from its end.
-            Ok(Stopped::Step | Stopped::End) => self.stopped("step", &[]),
+            Ok(Stopped::End) => {
+                let output = format!("the end of the run{}\n", self.places.ended());
+                self.event("output", json!({ "category": "important", "output": output }))?;
+                self.stopped("step", &[])
+            }
             Err(error) => {
                 self.exit = Exit::Findings;
                 let output = format!("the values are known only up to here: {error}\n");
@@ -391,7 +396,7 @@ impl<W: Write> Adapter<'_, '_, W> {
         let level =
             levels_of(&state, frame / FRAMES).and_then(|levels| levels.get((frame % FRAMES) as usize));
         let values: &[Typed] = match (kind, level) {
-            (GLOBALS, _) => &state.globals,
+            (GLOBALS, _) => globals_of(&state, frame / FRAMES).unwrap_or_default(),
             (LOCALS, Some(Level::Wasm(frame))) => &frame.locals,
             (OPERANDS, Some(Level::Wasm(frame))) => &frame.operands,
             _ => &[],
@@ -502,6 +507,15 @@ fn levels_of(state: &State, thread: u64) -> Option<&[Level]> {
     }
     let waiting = state.waiting.iter().find(|waiting| u64::from(waiting.thread) == thread);
     waiting.map(|waiting| &waiting.levels[..])
+}
+
+/// The globals of a thread: each has its own.
+fn globals_of(state: &State, thread: u64) -> Option<&[Typed]> {
+    if u64::from(state.thread) == thread {
+        return Some(&state.globals);
+    }
+    let waiting = state.waiting.iter().find(|waiting| u64::from(waiting.thread) == thread);
+    waiting.map(|waiting| &waiting.globals[..])
 }
 
 /// All threads of now.

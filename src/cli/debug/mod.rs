@@ -44,7 +44,9 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
     let recorded = valued::open(&arguments.sample, &arguments.file)?;
     let trace = valued::trace(&recorded)?;
-    let places = arguments.symbols.places(trace)?;
+    let mut places = arguments.symbols.places(trace)?;
+    let entries = recorded.run.as_ref().map_or(&[][..], |run| &run.entries);
+    places.ended = entries.last().cloned().map(Box::new);
     let mut debugger = Debugger::new(trace).map_err(valued::end)?;
     let input = io::stdin().lock();
     if arguments.dap {

@@ -209,7 +209,7 @@ impl<'d, 't> Prompt<'d, 't> {
                 let what = stop.map(|(_, stop)| words_of(self.places, stop)).unwrap_or_default();
                 writeln!(out, "stopped at {number}: {what}")?;
             }
-            Stopped::End => writeln!(out, "the end of the run")?,
+            Stopped::End => writeln!(out, "the end of the run{}", self.places.ended())?,
             Stopped::Begin => writeln!(out, "the beginning of the run")?,
             Stopped::Step => {}
         }

@@ -193,7 +193,7 @@ impl Arguments {
     fn named(&self) -> Result<Vec<PathBuf>, Failure> {
         let mut named = self.paths.clone();
         if let Some(list) = &self.files_from {
-            named.extend(given::listed(list).map_err(|error| print::unusable(list, error))?);
+            named.extend(given::listed(list).map_err(|error| Failure::new(Exit::Usage, error))?);
         }
         match named.is_empty() {
             true => Err(Failure::new(Exit::Usage, anyhow::anyhow!("--files-from names no file"))),

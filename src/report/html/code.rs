@@ -39,6 +39,7 @@ fn function(page: &Page<'_, '_>, listing: &Listing, is_open: bool) -> Markup {
                 span.dim {
                     (percent(share(executed, page.total()))) " of the run, "
                     (plural(executed, "instruction")) ", function " (listing.func)
+                    @if let Some(module) = page.names.module(listing.func) { " of module " (module) }
                 }
             }
             (around::of(page, listing.func))

@@ -54,6 +54,7 @@ fn row(page: &Page<'_, '_>, function: &FunctionMetrics) -> Markup {
             th scope="row" {
                 span class={ "swatch " (heat::class(own, page.total())) } {} " "
                 @if is_listed { a href={ "#code" (func) } { code { (name) } } } @else { code { (name) } }
+                @if let Some(module) = page.names.module(func) { " " span.dim { "of module " (module) } }
                 @if let Some(library) = library { " " (parts::chip("library", library.of)) }
             }
             (parts::number(u64::from(func.0)))

@@ -6,7 +6,7 @@ use super::{limits, page::Page, parts};
 use crate::{
     report::text::unseen_data,
     sandbox::EntryEnd,
-    text::{self, clip, grouped, plural},
+    text::{clip, grouped, plural},
 };
 
 pub(super) fn of(page: &Page<'_, '_>) -> Option<Markup> {
@@ -82,16 +82,5 @@ fn entries(page: &Page<'_, '_>) -> Markup {
 }
 
 fn end(end: &EntryEnd) -> String {
-    match end {
-        EntryEnd::Returned => "returned".to_owned(),
-        EntryEnd::Exited { code } => format!("exited with code {code}"),
-        EntryEnd::Trapped { trap } => clip(&format!("trapped: {}", trap.message()), limits::TEXT),
-        EntryEnd::Stopped { limit } => format!("stopped by the limit {limit}"),
-        EntryEnd::Thrown { tag, name, operands } => {
-            let thrown = text::thrown(*tag, name.as_deref(), operands);
-            clip(&format!("not caught: {thrown}"), limits::TEXT)
-        }
-        EntryEnd::Aborted { message } => clip(&format!("ended by the host: {message}"), limits::TEXT),
-        EntryEnd::Failed { message } => clip(&format!("failed: {message}"), limits::TEXT),
-    }
+    clip(&end.to_string(), limits::TEXT)
 }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 use super::limits::{MAX_LOCATIONS, MAX_MESSAGE};
-use super::{Names, Report, json::TOOL, location};
+use super::{Names, Report, json::TOOL, location, placed::Placed};
 use log::{
     Address, Artifact, ArtifactLocation, AutomationDetails, Configuration, Driver, Help, Invocation,
     Location, LogicalLocation, Message, Notification, PhysicalLocation, Properties, Region, ResultItem, Rule,
@@ -311,6 +311,7 @@ struct Target<'a> {
     lines: Option<Lines>,
     from_text: bool,
     size: u64,
+    placed: Placed,
 }
 
 impl<'a> Target<'a> {
@@ -325,6 +326,7 @@ impl<'a> Target<'a> {
             lines,
             from_text: report.sample.from_text,
             size: report.sample.size,
+            placed: Placed::of(report),
         }
     }
 
@@ -337,22 +339,27 @@ impl<'a> Target<'a> {
             kind: "function",
         };
         let line = self.lines.as_ref().and_then(|lines| lines.line(place.function, place.offset));
-        let offset = u64::from(place.offset.0);
-        let region = match self.from_text {
-            true => Region { start_line: line.unwrap_or(1), byte_offset: None, byte_length: None },
-            false => Region { start_line: 1, byte_offset: Some(offset), byte_length: Some(1) },
+        let offset = self.placed.at(*place);
+        let region = match (self.from_text, offset) {
+            (true, _) => Region { start_line: line.unwrap_or(1), byte_offset: None, byte_length: None },
+            (false, Some(_)) => Region { start_line: 1, byte_offset: offset, byte_length: Some(1) },
+            (false, None) => self.whole_region(),
         };
-        let address = Some(Address { absolute_address: offset, kind: "instruction" });
+        let address = offset.map(|offset| Address { absolute_address: offset, kind: "instruction" });
         Location { physical_location: self.physical(region, address), logical_locations: vec![logical] }
     }
 
     /// The file as a whole.
     fn whole(&self) -> Location {
-        let region = match self.from_text {
+        let region = self.whole_region();
+        Location { physical_location: self.physical(region, None), logical_locations: Vec::new() }
+    }
+
+    fn whole_region(&self) -> Region {
+        match self.from_text {
             true => Region { start_line: 1, byte_offset: None, byte_length: None },
             false => Region { start_line: 1, byte_offset: Some(0), byte_length: Some(self.size) },
-        };
-        Location { physical_location: self.physical(region, None), logical_locations: Vec::new() }
+        }
     }
 
     fn physical(&self, region: Region, address: Option<Address>) -> PhysicalLocation {

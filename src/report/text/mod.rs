@@ -20,6 +20,7 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
+use console::measure_text_width;
 
 use crate::verdict::Class;
 
@@ -153,7 +154,7 @@ impl<W: Write> Printer<'_, '_, W> {
 
     /// Prints `left`, and `right` dim at the end of the line if there is room.
     fn beside(&mut self, left: &str, right: &str) -> io::Result<()> {
-        let used = console::measure_text_width(left) + console::measure_text_width(right);
+        let used = measure_text_width(left) + measure_text_width(right);
         let gap = usize::from(self.options.width).saturating_sub(used);
         if right.is_empty() || gap < 2 {
             return writeln!(self.out, "{left}");
@@ -203,10 +204,28 @@ fn next<W: Write>(printer: &mut Printer<'_, '_, W>, asked: Asked<'_>) -> io::Res
     }
     hints.push((format!("spoor graph dynamic {file}"), "what ran, over what there is"));
     hints.push((format!("spoor {command} {file} --json"), "everything"));
-    let width = hints.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+    print_hints(printer, &hints)
+}
+
+/// Columns before a command that comes next.
+const HINT: usize = 6;
+
+/// Prints commands, each whole so that it can be copied, and what they are for beside them. Where the
+/// terminal has no room for that, it stands beneath.
+fn print_hints<W: Write>(printer: &mut Printer<'_, '_, W>, hints: &[(String, &str)]) -> io::Result<()> {
+    let longest = |of: fn(&(String, &str)) -> usize| hints.iter().map(of).max().unwrap_or(0);
+    let width = longest(|(command, _)| measure_text_width(command));
+    let widest = HINT + width + 2 + longest(|(_, what)| what.len());
+    let is_beneath = printer.options.wrap && widest > usize::from(printer.options.width);
     for (position, (command, what)) in hints.iter().enumerate() {
         let label = if position == 0 { "\nnext: " } else { "      " };
-        writeln!(printer.out, "{label}{command:<width$}  {what}")?;
+        if is_beneath {
+            let what = printer.paint(DIM, what);
+            writeln!(printer.out, "{label}{command}\n{:HINT$}  {what}", "")?;
+            continue;
+        }
+        let gap = width.saturating_sub(measure_text_width(command)) + 2;
+        writeln!(printer.out, "{label}{command}{:gap$}{what}", "")?;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::{
 
 use super::limits::MAX_CELL;
 use super::{Printer, wrap};
-use crate::text::{self, clip, grouped, percent, plural};
+use crate::text::{clip, grouped, percent, plural};
 
 /// No lines but the one below the header: rows are short, and a terminal is low.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
@@ -187,14 +187,7 @@ pub(super) fn ending(entry: &Entry) -> String {
     let results: Vec<_> = entry.results.iter().map(ToString::to_string).collect();
     let end = match &entry.end {
         EntryEnd::Returned => format!("returned {}", results.join(" ")).trim_end().to_owned(),
-        EntryEnd::Exited { code } => format!("exited with code {code}"),
-        EntryEnd::Trapped { trap } => format!("trapped: {trap}"),
-        EntryEnd::Stopped { limit } => format!("stopped by the limit {limit}"),
-        EntryEnd::Thrown { tag, name, operands } => {
-            format!("an exception was not caught: {}", text::thrown(*tag, name.as_deref(), operands))
-        }
-        EntryEnd::Aborted { message } => format!("ended by a host call: {message}"),
-        EntryEnd::Failed { message } => format!("failed: {message}"),
+        end => end.to_string(),
     };
     let site = entry.site.map(|site| format!(" at {site}")).unwrap_or_default();
     let stalled = entry

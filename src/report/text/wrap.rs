@@ -7,9 +7,22 @@ use console::measure_text_width as width;
 /// A word that is longer may be broken: a SHA-256 has as many.
 const LONGEST: usize = 64;
 
-/// Pieces of a text between which a line may end.
+/// Pieces of a text between which a line may end: words, and a number with its `%`.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    text.split_inclusive(' ')
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let mut end = 0;
+        loop {
+            let tail = rest.get(end..).filter(|tail| !tail.is_empty())?;
+            end += tail.find(' ').map_or(tail.len(), |space| space + 1);
+            let piece = rest.get(..end)?;
+            let is_number = piece.trim_end().ends_with(|letter: char| letter.is_ascii_digit());
+            if !(is_number && rest.get(end..)?.starts_with('%')) {
+                rest = rest.get(end..)?;
+                return Some(piece);
+            }
+        }
+    })
 }
 
 /// Breaks `text`, which is one line, into lines of at most `columns`; words stay whole.
@@ -85,6 +98,9 @@ mod tests {
             ("CONFIRMED_INDIRECT_CALLS", 19, &["CONFIRMED_INDIRECT_CALLS"]),
             ("a CONFIRMED_INDIRECT_CALLS b", 19, &["a", "CONFIRMED_INDIRECT_CALLS", "b"]),
             ("", 4, &[""]),
+            ("functions 39/40 (97 %), more", 19, &["functions 39/40", "(97 %), more"]),
+            ("a 9 % b", 3, &["a", "9 %", "b"]),
+            ("7", 1, &["7"]),
         ] {
             assert_eq!(wrap(text, columns), expected, "{text}");
         }

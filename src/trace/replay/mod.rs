@@ -312,7 +312,7 @@ impl<'t> Replay<'t> {
         match self.records.peek() {
             Some(&Record::Grow { delta, result }) if is_grow => visitor.grow(run, delta, result),
             Some(&Record::Bulk { dst, src, len }) if !is_grow => visitor.bulk(run, dst, src, len),
-            _ => return Err(self.unexpected(if is_grow { "Grow" } else { "Bulk" })),
+            _ => return Err(self.unexpected(if is_grow { "a growth" } else { "a bulk operation" })),
         }
         self.records.take();
         match self.is_cut_after_record(number) {
@@ -331,8 +331,8 @@ impl<'t> Replay<'t> {
             (Some(&Record::HostThrew { tag }), Some(after)) => self.host_threw(visitor, after, tag),
             (Some(&Record::Switch { thread }), _) => self.switch(visitor, thread),
             (None, None) if self.trace.gap().is_none() => self.finish().map(State::Done),
-            (_, None) => Err(self.unexpected("Invoke")),
-            (_, Some(_)) => Err(self.unexpected("HostReturn or Invoke")),
+            (_, None) => Err(self.unexpected("a call by the host")),
+            (_, Some(_)) => Err(self.unexpected("the return of a host function, or a call by the host")),
         }
     }
 
@@ -415,7 +415,7 @@ impl<'t> Replay<'t> {
             Some(&Record::HostCall { func }) => {
                 return Err(ReplayErrorKind::OtherHost { called: key, recorded: func });
             }
-            _ => return Err(self.unexpected("HostCall")),
+            _ => return Err(self.unexpected("a call of a host function")),
         }
         self.records.take();
         Ok(HostCall { func: key, host, record, kind, is_tail })
@@ -458,7 +458,9 @@ impl<'t> Replay<'t> {
     fn end(&mut self, visitor: &mut impl Visitor, how: How) -> Result<State, ReplayErrorKind> {
         self.refresh();
         // Records are pulled in their order, so an `End` is that of the last invocation.
-        let Some(Record::End(end)) = self.records.peek() else { return Err(self.unexpected("End")) };
+        let Some(Record::End(end)) = self.records.peek() else {
+            return Err(self.unexpected("the end of a call by the host"));
+        };
         let fits = match how {
             How::Returned => *end == End::Returned,
             How::Thrown => *end == End::Thrown,

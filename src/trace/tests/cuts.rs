@@ -40,16 +40,16 @@ fn the_same_instruction_at_every_depth_and_call_count() {
         let records = [invoke(0), trapped(place(3, 2, depth, Some((0, div))))];
         let mut trace = trace(&module, 0, Writer::new().bits(&[0, 0, 1]), &records);
         trace.calls = 2;
-        assert_eq!(tell(&trace), format!("[invoke 0] {expected} [Trapped]"), "depth {depth}");
+        assert_eq!(tell(&trace), format!("[invoke 0] {expected} [trapped]"), "depth {depth}");
     }
     for (at, expected) in [
-        (place(3, 2, 4, Some((0, div))), "the invocation returned, but its record says Trapped"),
-        (place(3, 1, 2, Some((0, div))), "the invocation returned, but its record says Trapped"),
-        (place(3, 2, 2, Some((0, div - 1))), "the invocation returned, but its record says Trapped"),
-        (place(3, 2, 2, Some((1, div))), "the invocation returned, but its record says Trapped"),
+        (place(3, 2, 4, Some((0, div))), "the invocation returned, but its record says trapped"),
+        (place(3, 1, 2, Some((0, div))), "the invocation returned, but its record says trapped"),
+        (place(3, 2, 2, Some((0, div - 1))), "the invocation returned, but its record says trapped"),
+        (place(3, 2, 2, Some((1, div))), "the invocation returned, but its record says trapped"),
         (place(2, 2, 2, Some((0, div))), "a decision is needed past the end of the invocation"),
-        (place(4, 2, 2, Some((0, div))), "the invocation returned, but its record says Trapped"),
-        (place(3, 2, 2, Some((0, u32::MAX))), "the invocation returned, but its record says Trapped"),
+        (place(4, 2, 2, Some((0, div))), "the invocation returned, but its record says trapped"),
+        (place(3, 2, 2, Some((0, u32::MAX))), "the invocation returned, but its record says trapped"),
     ] {
         let mut trace = trace(&module, 0, Writer::new().bits(&[0, 0, 1]), &[invoke(0), trapped(at)]);
         trace.calls = 2;
@@ -69,7 +69,7 @@ fn call_counts_tell_silent_calls_apart() {
             trace(&module, 0, &mut Writer::new(), &[invoke(1), trapped(place(0, nth, 2, Some((0, div))))]);
         trace.calls = nth;
         let before = "call:direct>0 i32.const i32.const i32.div_u drop [leave] ".repeat(nth as usize - 1);
-        let expected = format!("[invoke 1] {before}call:direct>0 i32.const i32.const i32.div_u [Trapped]");
+        let expected = format!("[invoke 1] {before}call:direct>0 i32.const i32.const i32.div_u [trapped]");
         assert_eq!(tell(&trace), expected);
     }
 }
@@ -80,7 +80,7 @@ fn at_any_instruction_of_a_block() {
     for len in 1..=3usize {
         let at = place(0, 0, 1, Some((0, len as u32)));
         let trace = trace(&module, 0, &mut Writer::new(), &[invoke(0), stopped(at)]);
-        assert_eq!(tell(&trace), format!("[invoke 0]{} [Stopped]", " nop".repeat(len)));
+        assert_eq!(tell(&trace), format!("[invoke 0]{} [stopped]", " nop".repeat(len)));
     }
 }
 
@@ -94,7 +94,7 @@ fn before_the_first_instruction() {
         &mut Writer::new(),
         &[invoke(0), failed(never), invoke(0), RETURNED, invoke(0), trapped(never)],
     );
-    assert_eq!(tell(&plain), "[invoke 0] [Failed] [invoke 0] nop [leave] [Returned] [invoke 0] [Trapped]");
+    assert_eq!(tell(&plain), "[invoke 0] [failed] [invoke 0] nop [leave] [returned] [invoke 0] [trapped]");
     let later = trace(&module, 0, &mut Writer::new(), &[invoke(0), failed(place(1, 0, 0, None))]);
     assert!(failure(&later).starts_with("the invocation began, but its record says an end before that"));
 }
@@ -105,7 +105,7 @@ fn at_unreachable() {
     let at = place(0, 0, 1, Some((0, 2)));
     assert_eq!(
         tell(&trace(&module, 0, &mut Writer::new(), &[invoke(0), trapped(at)])),
-        "[invoke 0] nop unreachable [Trapped]"
+        "[invoke 0] nop unreachable [trapped]"
     );
     let passed = trace(&module, 0, &mut Writer::new(), &[invoke(0), RETURNED]);
     assert!(failure(&passed).starts_with("control passed an unreachable instruction"));
@@ -158,8 +158,8 @@ fn right_after_a_decision() {
         all[..count].iter().for_each(|(_, push)| push(&mut again));
         trace.words.push(&again.bits(&[1, 1]).finish());
         host(&mut trace, 0, "h");
-        let once = "[invoke 299] block local.get br_if:yes [Stopped]";
-        let expected = format!("{story} [Stopped] {once} {once} [invoke 0] [host 0] [host back] [Returned]");
+        let once = "[invoke 299] block local.get br_if:yes [stopped]";
+        let expected = format!("{story} [stopped] {once} {once} [invoke 0] [host 0] [host back] [returned]");
         assert_eq!(tell(&trace), expected, "{count}");
     }
 }
@@ -172,7 +172,7 @@ fn at_a_direct_call_that_has_counted_itself() {
         let mut trace = trace(&module, 0, &mut Writer::new(), &[invoke(1), trapped(at)]);
         trace.calls = nth + 1;
         let before = "call:direct>0 nop [leave] ".repeat(nth as usize);
-        assert_eq!(tell(&trace), format!("[invoke 1] {before}call [Trapped]"));
+        assert_eq!(tell(&trace), format!("[invoke 1] {before}call [trapped]"));
     }
 }
 
@@ -238,7 +238,7 @@ fn at_a_call_before_or_after_its_target() {
         host(&mut trace, 0, "h");
         assert_eq!(
             tell(&trace),
-            format!("[invoke {func}] {expected} [Trapped]"),
+            format!("[invoke {func}] {expected} [trapped]"),
             "function {func}, {bits} bits, {site:?}"
         );
     }
@@ -267,7 +267,7 @@ fn at_growth_and_bulk_operations() {
     ] {
         let records = [&[invoke(0)], middle, &[stopped(place(0, 0, 1, at))]].concat();
         let trace = trace(&module, 0, &mut Writer::new(), &records);
-        assert_eq!(tell(&trace), format!("[invoke 0] {expected} [Stopped]"), "{records:?}");
+        assert_eq!(tell(&trace), format!("[invoke 0] {expected} [stopped]"), "{records:?}");
     }
 }
 
@@ -279,23 +279,23 @@ fn failing_host_functions() {
         (
             vec![invoke(3), host_call(0), HOST_FAILED, HOST_ERROR],
             1,
-            "[invoke 3] call [host 0] [host failed] [HostError]",
+            "[invoke 3] call [host 0] [host failed] [failed in a host function]",
         ),
         // The failure says where a failed invocation ended, whatever ended it.
         (
             vec![invoke(6), host_call(0), HOST_FAILED, failed(odd)],
             1,
-            "[invoke 6] return_call [tail host 0] [host failed] [Failed]",
+            "[invoke 6] return_call [tail host 0] [host failed] [failed]",
         ),
         (
             vec![invoke(3), host_call(0), HOST_FAILED, stopped(odd)],
             1,
-            "[invoke 3] call [host 0] [host failed] [Stopped]",
+            "[invoke 3] call [host 0] [host failed] [stopped]",
         ),
         (
             vec![invoke(0), host_call(0), HOST_FAILED, failed(odd)],
             0,
-            "[invoke 0] [host 0] [host failed] [Failed]",
+            "[invoke 0] [host 0] [host failed] [failed]",
         ),
     ] {
         let mut trace = trace(&module, 1, Writer::new().bits(&[0, 0][..bits]), &records);
@@ -305,20 +305,32 @@ fn failing_host_functions() {
     for (records, expected) in [
         (
             vec![invoke(3), host_call(0), HOST_FAILED, RETURNED],
-            "the invocation failed in a host function, but its record says Returned",
+            "the invocation failed in a host function, but its record says returned",
         ),
-        (vec![invoke(3), host_call(0), HOST_FAILED], "expected the record End, found the end of the records"),
+        (
+            vec![invoke(3), host_call(0), HOST_FAILED],
+            "expected is the end of a call by the host, recorded is the end of the records",
+        ),
         (vec![invoke(3), host_call(0), HOST_RETURN, HOST_ERROR], "a decision is needed and none is left"),
-        (vec![invoke(3), host_call(0), RETURNED], "expected the record HostReturn or Invoke, found End"),
+        (
+            vec![invoke(3), host_call(0), RETURNED],
+            "expected is the return of a host function, or a call by the host, recorded is the end of a call by the host",
+        ),
         (
             vec![invoke(3), host_call(7), HOST_RETURN, RETURNED],
             "host function 0 was called, but 7 was entered",
         ),
-        (vec![invoke(3), RETURNED], "expected the record HostCall, found End"),
+        (
+            vec![invoke(3), RETURNED],
+            "expected is a call of a host function, recorded is the end of a call by the host",
+        ),
         (vec![invoke(9)], "no function has the key 9"),
-        (vec![RETURNED], "expected the record Invoke, found End"),
-        (vec![invoke(1), HOST_ERROR], "the invocation returned, but its record says HostError"),
-        (vec![invoke(1)], "expected the record End, found the end of the records"),
+        (vec![RETURNED], "expected is a call by the host, recorded is the end of a call by the host"),
+        (
+            vec![invoke(1), HOST_ERROR],
+            "the invocation returned, but its record says failed in a host function",
+        ),
+        (vec![invoke(1)], "expected is the end of a call by the host, recorded is the end of the records"),
         (vec![invoke(1), RETURNED], "decisions are left over at the end of the records"),
     ] {
         let mut trace = trace(&module, 1, Writer::new().bit(false), &records);
@@ -351,8 +363,8 @@ fn inside_a_host_call_and_after_it() {
     ];
     let mut right = trace(&module, 1, writer.bit(true), &records);
     host(&mut right, 0, "h");
-    let expected = "[invoke 1] call [host 0] [invoke 2] local.get br_if:no unreachable [Trapped] [host back] \
-                    nop i32.const i32.const i32.div_u [Trapped] [invoke 2] local.get br_if:yes [Stopped]";
+    let expected = "[invoke 1] call [host 0] [invoke 2] local.get br_if:no unreachable [trapped] [host back] \
+                    nop i32.const i32.const i32.div_u [trapped] [invoke 2] local.get br_if:yes [stopped]";
     assert_eq!(tell(&right), expected);
     // The outer invocation may not end before the inner one does.
     let early = trapped(place(1, 0, 1, Some((1, offset(&module, 1, "i32.div_u", 0)))));

@@ -16,7 +16,7 @@ fn the_worked_example() {
     let trace = trace(&module, 0, Writer::new().bits(&[1, 1, 1, 1, 0, 0, 1]), &[invoke(0), RETURNED]);
     let round = |end: &str| format!("loop local.get i32.const i32.sub local.set local.get br_if:{end}");
     let rounds = [round("yes"), round("yes"), round("yes"), round("yes"), round("no")].join(" ");
-    let rest = "block br:yes i32.const if:yes nop i32.const if:no nop nop i32.const [leave] [Returned]";
+    let rest = "block br:yes i32.const if:yes nop i32.const if:no nop nop i32.const [leave] [returned]";
     assert_eq!(tell(&trace), format!("[invoke 0] i32.const local.set {rounds} {rest}"));
     let expected = [
         ("local.get", 10),
@@ -64,7 +64,7 @@ fn run(body: &str, bits: &[u8]) -> String {
     let module = module(&format!("(module (memory 1) (func (param i32 i32) {body}))"));
     let story = tell(&trace(&module, 0, Writer::new().bits(bits), &[invoke(0), RETURNED]));
     let story = story.strip_prefix("[invoke 0] ").unwrap_or(&story);
-    story.strip_suffix(" [leave] [Returned]").unwrap_or(story).to_owned()
+    story.strip_suffix(" [leave] [returned]").unwrap_or(story).to_owned()
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn branches() {
             let stopped =
                 Record::End(End::Stopped { at: TracePosition { bits: 1, calls: 0, depth: 1, site: None } });
             let story = tell(&trace(&module, 0, Writer::new().bits(&[1]), &[invoke(0), stopped]));
-            assert_eq!(story, format!("[invoke 0] {expected} [Stopped]"), "{body}");
+            assert_eq!(story, format!("[invoke 0] {expected} [stopped]"), "{body}");
         } else {
             assert_eq!(run(body, bits), expected, "{body} {bits:?}");
         }
@@ -157,7 +157,7 @@ fn tables_of_loops() {
     let module = module("(module (func (param i32) loop local.get 0 br_table 0 0 end))");
     let stopped = Record::End(End::Stopped { at: TracePosition { bits: 2, calls: 0, depth: 1, site: None } });
     let story = tell(&trace(&module, 0, Writer::new().bits(&[1, 1]), &[invoke(0), stopped]));
-    assert_eq!(story, format!("[invoke 0] {once}:yes {once}:yes [Stopped]"));
+    assert_eq!(story, format!("[invoke 0] {once}:yes {once}:yes [stopped]"));
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn direct_calls() {
     let module = module("(module (func $a nop) (func $b call $a call $a nop) (func call $b))");
     let mut trace = trace(&module, 0, &mut Writer::new(), &[invoke(2), RETURNED]);
     trace.calls = 3;
-    let expected = "[invoke 2] call:direct>1 call:direct>0 nop [leave] call:direct>0 nop [leave] nop [leave] [leave] [Returned]";
+    let expected = "[invoke 2] call:direct>1 call:direct>0 nop [leave] call:direct>0 nop [leave] nop [leave] [leave] [returned]";
     assert_eq!(tell(&trace), expected);
     trace.calls = 2;
     assert!(failure(&trace).starts_with("more than the 2 calls of the trace"), "{}", failure(&trace));
@@ -204,7 +204,7 @@ fn recursion() {
     let mut trace = trace(&module, 0, Writer::new().bits(&[0, 0, 1]), &[invoke(0), RETURNED]);
     trace.calls = 2;
     let expected = "[invoke 0] local.get if:yes i32.const call:direct>0 local.get if:yes i32.const call:direct>0 \
-                    local.get if:no [leave] nop [leave] nop [leave] [Returned]";
+                    local.get if:no [leave] nop [leave] nop [leave] [returned]";
     assert_eq!(tell(&trace), expected);
 }
 
@@ -227,12 +227,12 @@ fn indirect_and_tail_calls() {
     let plain = trace(&module, 300, &mut writer, &[invoke(key(3)), RETURNED]);
     let expected = "[invoke 302] i32.const call_indirect:indirect>300 nop [leave] \
                     i32.const call_indirect:indirect>301 return_call:tail-direct>300 nop [leave] \
-                    i32.const call_indirect:indirect>301 return_call:tail-direct>300 nop [leave] [leave] [Returned]";
+                    i32.const call_indirect:indirect>301 return_call:tail-direct>300 nop [leave] [leave] [returned]";
     assert_eq!(tell(&plain), expected);
     let tail = trace(&module, 300, Writer::new().target(key(1)), &[invoke(key(4)), RETURNED]);
     assert_eq!(
         tell(&tail),
-        "[invoke 303] i32.const return_call_indirect:tail-indirect>300 nop [leave] [Returned]"
+        "[invoke 303] i32.const return_call_indirect:tail-indirect>300 nop [leave] [returned]"
     );
     let wrong = trace(&module, 300, Writer::new().bit(false), &[invoke(key(2)), RETURNED]);
     assert!(failure(&wrong).starts_with("a back edge or tail call recorded 0"), "{}", failure(&wrong));
@@ -243,7 +243,7 @@ fn the_first_target_may_be_key_0() {
     let module = module("(module (table 1 funcref) (func nop) (func (call_indirect (i32.const 0))))");
     let trace = trace(&module, 0, Writer::new().target(0), &[invoke(1), RETURNED]);
     assert_eq!(trace.decisions, 1);
-    assert_eq!(tell(&trace), "[invoke 1] i32.const call_indirect:indirect>0 nop [leave] [leave] [Returned]");
+    assert_eq!(tell(&trace), "[invoke 1] i32.const call_indirect:indirect>0 nop [leave] [leave] [returned]");
 }
 
 #[test]
@@ -255,12 +255,12 @@ fn host_calls() {
     (tail.calls, tail.hosts) = (1, BTreeMap::new());
     host(&mut tail, 5, "h");
     let expected =
-        "[invoke 305] call:direct>304 return_call [tail host 5] [host back] nop [leave] [Returned]";
+        "[invoke 305] call:direct>304 return_call [tail host 5] [host back] nop [leave] [returned]";
     assert_eq!(tell(&tail), expected);
     let mut last =
         trace(&module, 300, Writer::new().target(5), &[&[invoke(304)], &host_back[..], &[RETURNED]].concat());
     host(&mut last, 5, "h");
-    assert_eq!(tell(&last), "[invoke 304] return_call [tail host 5] [host back] [Returned]");
+    assert_eq!(tell(&last), "[invoke 304] return_call [tail host 5] [host back] [returned]");
 }
 
 #[test]
@@ -288,9 +288,9 @@ fn re_entrance() {
     ];
     let mut trace = trace(&module, 1, &mut writer, &records);
     host(&mut trace, 0, "h");
-    let expected = "[invoke 1] call [host 0] [invoke 2] local.get br_if:yes [leave] [Returned] \
-                    [invoke 2] local.get br_if:no call [host 0] [invoke 0] [host 0] [host back] [Returned] \
-                    [host back] [leave] [Returned] [host back] nop [leave] [Returned]";
+    let expected = "[invoke 1] call [host 0] [invoke 2] local.get br_if:yes [leave] [returned] \
+                    [invoke 2] local.get br_if:no call [host 0] [invoke 0] [host 0] [host back] [returned] \
+                    [host back] [leave] [returned] [host back] nop [leave] [returned]";
     assert_eq!(tell(&trace), expected);
     let summary = trace.replay(&mut Nothing).unwrap();
     assert_eq!((summary.invocations, summary.host_calls), (4, 3));
@@ -330,14 +330,14 @@ fn growth_and_bulk_operations() {
     let expected = format!(
         "[invoke 0] i32.const memory.grow:1->1 drop {c3} memory.fill:1,2,3 {c3} memory.copy:4,5,6 {c3} memory.init:0,0,3 \
          ref.null i32.const table.grow:1->4294967295 drop i32.const ref.null i32.const table.fill:0,0,1 {c3} table.copy:0,0,1 \
-         {c3} table.init:0,0,0 data.drop [leave] [Returned]"
+         {c3} table.init:0,0,0 data.drop [leave] [returned]"
     );
     assert_eq!(tell(&trace_of(&records)), expected);
     for (records, expected) in [
-        (&[invoke(0), RETURNED][..], "expected the record Grow, found End"),
-        (&[invoke(0), bulk(0, 0, 0)], "expected the record Grow, found Bulk"),
-        (&[invoke(0), grow(0, 0), grow(0, 0)], "expected the record Bulk, found Grow"),
-        (&[invoke(0)], "expected the record Grow, found the end of the records"),
+        (&[invoke(0), RETURNED][..], "expected is a growth, recorded is the end of a call by the host"),
+        (&[invoke(0), bulk(0, 0, 0)], "expected is a growth, recorded is a bulk operation"),
+        (&[invoke(0), grow(0, 0), grow(0, 0)], "expected is a bulk operation, recorded is a growth"),
+        (&[invoke(0)], "expected is a growth, recorded is the end of the records"),
     ] {
         let message = failure(&trace_of(records));
         assert!(message.starts_with(expected), "{message}");
@@ -356,7 +356,7 @@ fn calls_between_instances() {
     trace.instances.push(Instance { module: 0, first_key: FuncKey(20) });
     assert_eq!(
         tell(&trace),
-        "[invoke 30] call:import>11 nop nop [leave] call:import>21 nop nop [leave] [leave] [Returned]"
+        "[invoke 30] call:import>11 nop nop [leave] call:import>21 nop nop [leave] [leave] [returned]"
     );
     let counts = Counts::of(&trace).unwrap();
     let per_function: Vec<_> =

@@ -272,5 +272,5 @@ fn instances_that_do_not_fit() {
 fn an_exception_that_leaves_is_no_return() {
     let module = module("(module (tag $t) (func (throw $t)) (func nop))");
     let trace = trace(&module, 0, &mut Writer::new(), &[invoke(1), RETURNED, invoke(0), RETURNED]);
-    assert!(failure(&trace).contains("was left by an exception, but its record says Returned"));
+    assert!(failure(&trace).contains("was left by an exception, but its record says returned"));
 }

@@ -27,8 +27,10 @@ impl Machine<'_> {
             (Some(&Record::HostThrew { tag }), Some(host)) => self.host_threw(host, tag, visitor),
             (Some(&Record::Switch { thread }), _) => self.switch(thread, visitor),
             (None, None) => self.finish(),
-            (_, None) => Err(self.check.unexpected("Invoke")),
-            (_, Some(_)) => Err(self.check.unexpected("HostReturn or Invoke")),
+            (_, None) => Err(self.check.unexpected("a call by the host")),
+            (_, Some(_)) => {
+                Err(self.check.unexpected("the return of a host function, or a call by the host"))
+            }
         }
     }
 
@@ -152,7 +154,7 @@ impl Machine<'_> {
         let key = self.store.funcs[func as usize].key;
         match self.check.records.peek() {
             Some(&Record::HostCall { func }) if func == key => {}
-            _ => return Err(self.check.unexpected("HostCall")),
+            _ => return Err(self.check.unexpected("a call of a host function")),
         }
         let record = self.check.records.position;
         let crossing = self.effects_before(record, visitor)?;
@@ -233,7 +235,7 @@ impl Machine<'_> {
     ) -> Result<()> {
         let record = self.check.records.position;
         let Some(Record::End(end)) = self.check.records.peek().cloned() else {
-            return Err(self.check.unexpected("End"));
+            return Err(self.check.unexpected("the end of a call by the host"));
         };
         let fits = match end {
             End::Returned => how == Ending::Returned,

@@ -9,12 +9,13 @@ use super::super::error::Ending;
 use super::super::{error::ValuesErrorKind, limits::MAX_PARKED_BYTES, store::LastThrown, visitor::Visitor};
 use super::{Frame, Invocation, Machine, Result, State};
 
-/// The frames of a thread, their slots, and the calls of the host that they are in.
+/// The frames of a thread, their slots, the calls of the host that they are in, and its globals.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::values) struct Stack<'m> {
     pub(in crate::values) frames: &'m [Frame],
     pub(in crate::values) slots: &'m [u64],
     pub(in crate::values) invocations: &'m [Invocation],
+    pub(in crate::values) globals: &'m [[u64; 2]],
 }
 
 /// What belongs to a thread that does not run.
@@ -46,8 +47,13 @@ impl Machine<'_> {
 
     /// The threads that wait for their turn, by number.
     pub(in crate::values) fn waiting<'m>(&'m self) -> Vec<(u32, Stack<'m>)> {
-        let stack =
-            |of: &'m Thread| Stack { frames: &of.frames, slots: &of.stack, invocations: &of.invocations };
+        let stack = |of: &'m Thread| Stack {
+            frames: &of.frames,
+            slots: &of.stack,
+            invocations: &of.invocations,
+            // One that did not begin has those of a thread that begins.
+            globals: of.globals.as_deref().unwrap_or(&self.initial),
+        };
         let mut waiting: Vec<_> = self.threads.others().map(|(number, of)| (number, stack(of))).collect();
         waiting.sort_by_key(|(number, _)| *number);
         waiting
@@ -106,7 +112,7 @@ impl Machine<'_> {
         }
         match self.check.records.peek() {
             Some(&Record::HostCall { func }) if func == key => {}
-            _ => return Err(self.check.unexpected("HostCall")),
+            _ => return Err(self.check.unexpected("a call of a host function")),
         }
         let record = self.check.records.position;
         self.effects_before(record, visitor)?;

@@ -81,7 +81,7 @@ impl Machine<'_> {
             Some(Record::End(End::Trapped { code: recorded, at })) => {
                 let here = TracePosition { bits, calls, depth, site };
                 if *recorded != code || *at != here {
-                    return Err(differs(format!("{recorded} at {at:?}, here {here:?}")));
+                    return Err(differs(format!("{recorded}, {at}; here {here}")));
                 }
             }
             record => return Err(differs(record.map_or("nothing", Record::name).into())),
@@ -106,7 +106,7 @@ impl Machine<'_> {
         {
             self.check_bulk(planted.saved)?;
             if !matches!(self.check.records.peek(), Some(Record::End(_))) {
-                return Err(self.check.unexpected("End"));
+                return Err(self.check.unexpected("the end of a call by the host"));
             }
         }
         self.tell_covered(&planted, visitor);

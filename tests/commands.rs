@@ -451,7 +451,7 @@ fn a_slice_at_what_leaves_the_stack_alone_says_so() {
         ("1", "`nop` takes no operands; 1 operand below it: --operand names one\n"),
         (
             "2",
-            "`memory.size 0` gives a size: that of the beginning, and what grew it since; 1 operand below it: --operand names one\n",
+            "`memory.size` gives a size: that of the beginning, and what grew it since; 1 operand below it: --operand names one\n",
         ),
     ] {
         assert_eq!(shown(&["slice", trace, "--at", at]), said, "{at}");

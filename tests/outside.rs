@@ -135,9 +135,17 @@ fn trace_files_that_lack_something_end_with_one_exit_code() {
         }
     }
     // What a report says by its exit code is the verdict, which is never CLEAN without all of the run.
-    fs::write(&cut, &bytes[..bytes.len() * 9 / 10]).unwrap();
+    fs::write(&cut, &bytes[..bytes.len() - 1]).unwrap();
     let (code, message) = said(&["report", &cut]);
-    assert!(code == 0 && message.contains("cut.spoor: "), "{code} {message}");
+    assert!(code == 0 && message.contains("the run is all there"), "{code} {message}");
+    let lens = (1..20).map(|number| bytes.len() - 50 * number);
+    let told = lens.map(|len| {
+        fs::write(&cut, &bytes[..len]).unwrap();
+        said(&["report", &cut])
+    });
+    let (code, message) =
+        told.into_iter().find(|(_, said)| said.contains("ends before the run did")).unwrap();
+    assert_eq!(code, 0, "{message}");
     assert_eq!(said(&["report", &cut, "--fail-on", "undecided"]).0, 1);
     assert_eq!(said(&["report", &whole, "--fail-on", "undecided"]).0, 0);
     fs::write(&cut, b"something else").unwrap();

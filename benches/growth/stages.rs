@@ -194,8 +194,8 @@ fn writers(steps: &mut Steps, analysis: &Analysis, options: &sandbox::RunOptions
     black_box(steps.of("dot cfg", || dot::cfg(&of, func, code, Some(&taken), dot::Shown::default())));
     let blocks =
         steps.of("ran blocks", || flow::blocks(&run.trace)).unwrap_or_else(|error| panic!("{error}"));
-    steps.writer("drcov", |out| coverage::write_drcov("x", 1, &blocks, out));
-    steps.writer("modoff", |out| coverage::write_modoff("x", &blocks, out));
+    steps.writer("drcov", |out| coverage::write_drcov("x", &module, &blocks, out));
+    steps.writer("modoff", |out| coverage::write_modoff("x", &module, &blocks, out));
     let stacks = steps.of("stacks", || Stacks::of(&run.trace)).unwrap_or_else(|error| panic!("{error}"));
     steps.writer("folded", |out| folded::write(&stacks, &Names::of(&analysis.view), out));
     steps.writer("speedscope", |out| speedscope::write("x", &stacks, &analysis.view, out));

@@ -385,10 +385,14 @@ fn write_data(report: &EvaluationReport, out: &mut impl Write) -> Result<(), Fai
     if data.not_compared > 0 {
         writeln!(out, "{} sequences were too many to be compared for likeness", data.not_compared)?;
     }
-    let (features, mode, splits) = (report.features.name(), report.mode, report.splits);
+    let (features, splits) = (report.features.name(), report.splits);
+    let mode = match report.mode {
+        Mode::Paper => "those of the study",
+        _ => "all",
+    };
     writeln!(
         out,
-        "features {features}, {mode:?} categories, {splits} splits; mean ± standard deviation in %\n"
+        "features {features}, categories {mode}, {splits} splits; mean ± standard deviation in %\n"
     )?;
     Ok(())
 }

@@ -141,6 +141,10 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let analysed = arguments.sample.analyse(&arguments.file, &rules, arguments.values.into());
     let mut analysed = analysed.map_err(refused)?;
     arguments.symbols.give(&mut analysed)?;
+    let is_all_there = |run: &&Run| run.lost.is_empty() && run.trace.gap().is_none();
+    if analysed.analysis.run.as_ref().filter(is_all_there).is_some_and(|run| !run.trace.is_whole()) {
+        tell_harmless(&arguments.file);
+    }
     let format = arguments.print.format();
     arguments.print.to(out, |screen, out| {
         format.begin(out)?;

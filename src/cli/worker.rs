@@ -90,7 +90,7 @@ impl ConfinementArguments {
                 );
                 Err(Failure::new(Exit::Usage, anyhow::anyhow!(message)))
             }
-            None => Err(anyhow::anyhow!("--require-confinement: no worker could be tried: {end:?}").into()),
+            None => Err(anyhow::anyhow!("--require-confinement: no worker could be tried: {end}").into()),
         }
     }
 }

@@ -114,6 +114,10 @@ pub(super) const DEBUG_SPANS: usize = 1 << 20;
 #[cfg(feature = "analysis")]
 pub(super) const DEBUG_NAME: usize = 1024;
 
+/// Compilers that are told apart by the names that they give themselves: a program has a few.
+#[cfg(feature = "analysis")]
+pub(super) const DEBUG_PRODUCERS: usize = 16;
+
 /// Entries that a name is sought in, each referring to the next: compilers need three.
 #[cfg(feature = "analysis")]
 pub(super) const DEBUG_NAME_HOPS: usize = 8;

@@ -56,7 +56,7 @@ pub(crate) use diagnosis::{diagnose, to_binary};
 #[cfg(all(test, feature = "analysis"))]
 pub(crate) use dwarf::tests::with_debug_information;
 #[cfg(feature = "analysis")]
-pub use dwarf::{Dwarf, SourceFrame};
+pub use dwarf::{DebugFeatures, Dwarf, SourceFrame};
 pub use error::{ParseError, ParseErrorKind};
 pub use extent::extent;
 #[cfg(feature = "scan")]

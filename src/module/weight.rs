@@ -34,6 +34,8 @@ use super::{
 const FRAME: u64 = 4;
 /// Steps of a label in a table besides its values.
 const LABEL: u64 = 4;
+/// Steps of what makes an object besides its values: it is written as so many operators.
+const OBJECT: u64 = 16;
 /// The functions of a module that are too heavy to be validated and translated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Heavy {
@@ -488,8 +490,13 @@ impl Scale<'_> {
             Operator::ReturnCallIndirect { type_index, .. } | Operator::ReturnCallRef { type_index } => {
                 shapes.of_type(*type_index).sum() + self.shape.leaves
             }
-            Operator::StructNew { struct_type_index } => shapes.of_type(*struct_type_index).takes,
-            Operator::ArrayNewFixed { array_size, .. } => u64::from(*array_size),
+            Operator::StructNew { struct_type_index } => OBJECT + shapes.of_type(*struct_type_index).takes,
+            Operator::ArrayNewFixed { array_size, .. } => OBJECT + u64::from(*array_size),
+            Operator::StructNewDefault { .. }
+            | Operator::ArrayNew { .. }
+            | Operator::ArrayNewDefault { .. }
+            | Operator::ArrayNewData { .. }
+            | Operator::ArrayNewElem { .. } => OBJECT,
             other => self.of_stacks(other),
         })
     }
@@ -609,6 +616,12 @@ mod tests {
         let code =
             "(drop (i32.add (i32.const 1) (i32.const 2))) (block (br_if 0 (i32.const 0)))".repeat(50_000);
         assert_eq!(heavy(&module(&code)), [0; 0]);
+        // What makes an object is written as several operators.
+        let objects = |count: usize| {
+            let code = "(drop (struct.new_default 0))".repeat(count);
+            heavy(&wat::parse_str(format!("(module (type (struct (field i32))) (func {code}))")).unwrap())
+        };
+        assert_eq!((objects(50_000), objects(600_000)), (Vec::new(), vec![0]));
         assert_eq!(Heavy::of(b""), Heavy::default());
         assert_eq!(Heavy::of(b"\0asm\x01\0\0\0\x01\xff"), Heavy::default());
     }

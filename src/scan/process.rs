@@ -7,6 +7,7 @@
 
 use std::{
     ffi::OsString,
+    fmt,
     fs::File,
     io::{self, BufReader, Read, Seek as _},
     path::PathBuf,
@@ -66,6 +67,16 @@ pub enum WorkerEnd {
     Interrupted,
     /// No worker got as far as the sample, for this reason.
     NotStarted(String),
+}
+
+impl fmt::Display for WorkerEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done => f.write_str("it ended and said nothing"),
+            Self::Failed(Failure { text, .. }) | Self::NotStarted(text) => f.write_str(text),
+            Self::Interrupted => f.write_str("interrupted"),
+        }
+    }
 }
 
 /// What one worker may take and say.

@@ -299,7 +299,7 @@ fn confinement(spawner: &Spawner) -> io::Result<Confinement> {
             confinement = Some(found);
         }
     });
-    confinement.ok_or_else(|| io::Error::other(format!("no worker could be tried: {end:?}")))
+    confinement.ok_or_else(|| io::Error::other(format!("no worker could be tried: {end}")))
 }
 
 /// A file without a name.

@@ -40,7 +40,7 @@ pub(super) use summary::line;
 use summary::{Work, Written};
 
 pub(super) use self::limits::MAX_JOBS;
-use super::{Exit, Failure, given, known, print, sample, serve, worker};
+use super::{Exit, Failure, given, known, sample, serve, worker};
 
 /// Analyse batches: folders, archives, modules inside other files; each sample in a process of its own
 ///

@@ -11,6 +11,7 @@
 //!
 //! Not here: types and variables.
 
+mod features;
 mod map;
 mod read;
 
@@ -18,6 +19,8 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+
+pub use features::DebugFeatures;
 
 use super::{
     CodeOffset,
@@ -61,6 +64,7 @@ pub struct Dwarf {
     /// Names of functions, mangled if they have such a name.
     names: Vec<String>,
     is_cut: bool,
+    features: DebugFeatures,
 }
 
 /// From here on, up to the next row, instructions come from this line.
@@ -100,6 +104,8 @@ impl Dwarf {
             return None;
         }
         let mut dwarf = read::Reader::read(sections, code);
+        let (files, lines, is_cut) = (dwarf.files.len() as u64, dwarf.rows.len() as u64, dwarf.is_cut);
+        dwarf.features = DebugFeatures { files, lines, is_cut, ..dwarf.features };
         // Where one sequence ends another may begin.
         dwarf.rows.sort_by_key(|row| (row.address, row.at.is_some()));
         dwarf.nest();
@@ -109,6 +115,11 @@ impl Dwarf {
     /// Whether part of it was not read.
     pub fn is_cut(&self) -> bool {
         self.is_cut
+    }
+
+    /// What it consists of.
+    pub fn features(&self) -> &DebugFeatures {
+        &self.features
     }
 
     /// Rows of its line table that were read.

@@ -7,7 +7,7 @@ use gimli::{
     UnitHeader,
 };
 
-use super::{Dwarf, Position, Row, Span};
+use super::{Dwarf, Position, Row, Span, features::Counter};
 use crate::module::limits::{
     DEBUG_ABBREVIATIONS, DEBUG_LINE_HEADER, DEBUG_NAME, DEBUG_NAME_HOPS, DEBUG_ROWS, DEBUG_SPANS,
     DEBUG_STEPS, DEBUG_STEPS_PER_BYTE,
@@ -57,6 +57,7 @@ pub(super) struct Reader<'a> {
     named: HashMap<usize, Named>,
     /// Span → entry whose name it has.
     unnamed: Vec<(usize, usize)>,
+    counter: Counter,
 }
 
 /// The files of a unit's line program, by their number there.
@@ -79,9 +80,11 @@ impl<'a> Reader<'a> {
             programs: HashSet::new(),
             named: HashMap::new(),
             unnamed: Vec::new(),
+            counter: Counter::default(),
         };
         reader.found.is_cut = reader.units().is_err();
         reader.name_spans();
+        reader.found.features = reader.counter.finish();
         reader.found
     }
 
@@ -120,7 +123,9 @@ impl<'a> Reader<'a> {
         {
             self.lines(&unit, &mut files)?;
         }
-        self.entries(&unit, &mut files)
+        let done = self.entries(&unit, &mut files);
+        self.counter.unit(unit.header.version(), &unit.abbreviations);
+        done
     }
 
     /// Where the line program of a unit stands, paid for before anybody reads its header.
@@ -241,7 +246,13 @@ impl<'a> Reader<'a> {
                 continue;
             };
             self.spend(1 + abbreviation.attributes().len())?;
+            self.counter.entry(abbreviation.code());
             let (tag, specs) = (abbreviation.tag(), abbreviation.attributes());
+            if tag == gimli::DW_TAG_compile_unit {
+                entries.read_attributes(specs, &mut entry.attrs)?;
+                self.root(unit, &entry)?;
+                continue;
+            }
             if !matches!(tag, gimli::DW_TAG_subprogram | gimli::DW_TAG_inlined_subroutine) {
                 entries.skip_attributes(specs)?;
                 continue;
@@ -256,6 +267,24 @@ impl<'a> Reader<'a> {
                 self.named.insert(at.0, name);
             }
         }
+        Ok(())
+    }
+
+    /// What a unit says of its language and its compiler.
+    fn root(
+        &mut self,
+        unit: &Unit<Slice<'a>>,
+        entry: &DebuggingInformationEntry<Slice<'a>>,
+    ) -> Result<(), Stop> {
+        let language = match entry.attr_value(gimli::DW_AT_language) {
+            Some(AttributeValue::Language(language)) => Some(language),
+            _ => None,
+        };
+        let producer = match entry.attr_value(gimli::DW_AT_producer) {
+            Some(value) => self.text(unit, value)?,
+            None => None,
+        };
+        self.counter.root(language, producer);
         Ok(())
     }
 

@@ -94,6 +94,29 @@ fn told(dwarf: &Dwarf, address: u32) -> Vec<(Option<String>, Option<String>, Opt
 }
 
 #[test]
+fn what_it_consists_of_is_counted() {
+    let (mut dwarf, _) = with_lines(5);
+    let root = dwarf.unit.root();
+    let text = |text: &str| AttributeValue::String(text.as_bytes().into());
+    dwarf.unit.get_mut(root).set(gimli::DW_AT_producer, text("clang 15"));
+    dwarf.unit.get_mut(root).set(gimli::DW_AT_language, AttributeValue::Language(gimli::DW_LANG_C11));
+    for tag in [gimli::DW_TAG_variable, gimli::DW_TAG_variable, gimli::DW_TAG_lo_user, gimli::DwTag(0x7777)] {
+        let entry = dwarf.unit.add(root, tag);
+        dwarf.unit.get_mut(entry).set(gimli::DW_AT_decl_line, AttributeValue::Udata(7));
+        dwarf.unit.get_mut(entry).set(gimli::DwAt(0x7777), AttributeValue::Udata(7));
+    }
+    let counts = |list: &[(&str, u64)]| list.iter().map(|&(name, count)| (name.to_owned(), count)).collect();
+    let found = read(&written(&mut dwarf)).features().clone();
+    assert_eq!(found.versions, counts(&[("5", 1)]));
+    assert_eq!(found.languages, counts(&[("C11", 1)]));
+    assert_eq!(found.producers, counts(&[("clang 15", 1)]));
+    let entries = [("compile_unit", 1), ("lo_user", 1), ("others", 1), ("variable", 2)];
+    assert_eq!(found.entries, counts(&entries));
+    assert_eq!((found.attributes["decl_line"], found.attributes["others"]), (4, 4));
+    assert_eq!((found.units, found.files > 0, found.lines, found.is_cut), (1, true, 4, false));
+}
+
+#[test]
 fn an_instruction_has_its_line_and_the_calls_around_it() {
     for version in [4, 5] {
         let dwarf = read(&made(version));

@@ -58,6 +58,7 @@ impl View {
             producers: clip(&self.producers, small, "view.producers", cut),
             target_features: clip(&self.target_features, small, "view.target_features", cut),
             proposals: self.proposals.clone(),
+            debug: self.debug.clone(),
             functions: clip(&self.functions, large, "view.functions", cut),
             classes: self.classes,
             calls,

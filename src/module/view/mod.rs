@@ -78,7 +78,7 @@ pub use self::{
     validity::Validity,
 };
 pub use super::classes::Classes;
-use super::{CodeOffset, Dwarf, FuncIndex, Module, SourceFrame, demangled};
+use super::{CodeOffset, DebugFeatures, Dwarf, FuncIndex, Module, SourceFrame, demangled};
 use super::{component::Core, decode::Space, names::Names, threads::begins_threads, weight::Heavy};
 pub(crate) use ioc::{of_files as iocs_of_files, of_run as iocs_of_run};
 
@@ -126,6 +126,9 @@ pub struct View {
     pub target_features: Vec<String>,
     /// Proposals beyond the first version that the module uses, with the first place of each.
     pub proposals: Vec<Proposal>,
+    /// What its debug information consists of; absent if it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub debug: Option<DebugFeatures>,
     /// The functions that the module defines, in order.
     pub functions: Vec<Function>,
     /// Sums of the classes of all functions.
@@ -280,6 +283,7 @@ impl View {
             producers: contents.producers,
             target_features: contents.target_features,
             proposals: contents.uses.finish(),
+            debug: dwarf.as_ref().map(|dwarf| dwarf.features().clone()),
             classes: functions.iter().map(|function| *function.classes).sum(),
             functions,
             calls,

@@ -1,19 +1,25 @@
 //! The head and what the sample is: with the reasons between them at most twenty lines, limitations first.
 
-use std::io::{self, Write};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
 
 use anstyle::{AnsiColor, Style};
 
 use crate::{
-    module::view::{Component, PartRole, Validity},
+    module::{
+        DebugFeatures,
+        view::{Component, PartRole, Validity},
+    },
     report::{diff, libraries},
     sandbox::{EntryEnd, Status},
     verdict::Class,
 };
 
-use super::limits::{MAX_LINE, SHOWN_REASONS};
+use super::limits::{MAX_LINE, SHOWN_ITEMS, SHOWN_REASONS};
 use super::{BOLD, Printer, Verbosity, WARNING, class, share, tables::ending};
-use crate::text::{clip, plural};
+use crate::text::{clip, plural, some};
 
 pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     limitations(printer)?;
@@ -24,6 +30,23 @@ pub(super) fn write<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()
 pub(super) fn facts<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     sample(printer)?;
     ran(printer)
+}
+
+/// What debug information consists of, in words.
+fn debug_information(debug: &DebugFeatures) -> String {
+    let names = |of: &BTreeMap<String, u64>| some(of.keys(), SHOWN_ITEMS);
+    let of = |word: &str, names: String| if names.is_empty() { names } else { format!(" {word} {names}") };
+    let entries = |tag: &str| debug.entries.get(tag).copied().unwrap_or(0);
+    format!(
+        "{}{}{}; {}, {}, {}{}",
+        plural(debug.units, "unit"),
+        of("of", names(&debug.languages)),
+        of("by", names(&debug.producers)),
+        plural(debug.files, "file"),
+        plural(entries("subprogram"), "function"),
+        plural(entries("variable"), "variable"),
+        if debug.is_cut { "; part of it was not read" } else { "" }
+    )
 }
 
 fn limitations<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
@@ -98,6 +121,9 @@ fn sample<W: Write>(printer: &mut Printer<'_, '_, W>) -> io::Result<()> {
     let libraries = libraries::words(&printer.report.libraries, printer.report.instructions);
     if let Some(words) = libraries.filter(|_| printer.options.level >= Verbosity::Verbose) {
         printer.fact("libraries", &clip(&words, MAX_LINE))?;
+    }
+    if let Some(debug) = view.debug.as_ref().filter(|_| printer.options.level >= Verbosity::Verbose) {
+        printer.fact("debug info", &clip(&debug_information(debug), MAX_LINE))?;
     }
     if let Some(component) = &view.component {
         printer.fact("component", &clip(&parts(component), MAX_LINE))?;

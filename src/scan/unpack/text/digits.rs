@@ -1,4 +1,4 @@
-//! Base64 and hexadecimal digits.
+//! Base64, base32 and hexadecimal digits.
 
 use base64::{Engine as _, alphabet, engine::general_purpose as engines};
 
@@ -125,6 +125,28 @@ fn engine(url_safe: bool) -> engines::GeneralPurpose {
         .with_decode_allow_trailing_bits(true)
         .with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent);
     engines::GeneralPurpose::new(if url_safe { &alphabet::URL_SAFE } else { &alphabet::STANDARD }, config)
+}
+
+fn base32_digit(text: &[u8], style: &mut Style) -> Option<(Option<u8>, usize)> {
+    let digit = match text.first()? {
+        letter @ b'A'..=b'Z' => letter - b'A',
+        digit @ b'2'..=b'7' => digit - b'2' + 26,
+        _ => return between_digits(text, style.is_list).map(|len| (None, len)),
+    };
+    Some((Some(digit), 1))
+}
+
+pub(super) fn base32(text: &[u8], may_join: bool) -> Reading {
+    read(text, may_join, base32_digit, |digits, _| {
+        let mut bytes = Vec::with_capacity(digits.len() * 5 / 8);
+        for group in digits.chunks(8) {
+            let all = group.iter().fold(0u64, |all, digit| all << 5 | u64::from(*digit));
+            // The bits of those that lack for a whole group, and of no whole byte, are none.
+            let all = all << (5 * (8 - group.len()));
+            bytes.extend(all.to_be_bytes().into_iter().skip(3).take(group.len() * 5 / 8));
+        }
+        bytes
+    })
 }
 
 pub(super) fn hex_digit(text: &[u8], style: &mut Style) -> Option<(Option<u8>, usize)> {

@@ -11,15 +11,19 @@ use super::limits::MAX_BLANK;
 /// Python), `+`, `.`, `..`, `~`, `&`, `<>`, `||`, `_`, or a statement that appends (`s += "…"`,
 /// `$s .= "…"`). Letters before a quote say what kind of literal it is.
 const GLUE: &str = r#"\A \\?["'`] \s{0,200}
+    (?: /\* [^*]{0,200} \*/ \s{0,200} | (?://|\#) [^\n]{0,200} \n \s{0,200} )?
     (?:
         (?: \+{1,2} | \.{1,2} | ~ | & | <> | \|\| | \\ )? \s{0,200}
         | ;? \s{1,200} [$@]?[A-Za-z_][A-Za-z0-9_.]{0,60} \s{0,20}
             (?: \+ | \. | \.\. | < | \|\| | & ) <?= \s{0,20}
     )
     (?: b | B | r | R | u8 | u | L | f | @ | N )? \\?["'`]"#;
-/// The elements of a list of literals, which are joined later.
-const COMMA: &str =
-    r#"\A \\?["'`] \s{0,200},\s{0,200} (?: b | B | r | R | u8 | u | L | f | @ | N )? \\?["'`]"#;
+/// The elements of a list of literals, or the values of variables one after another, which are joined later.
+const COMMA: &str = r#"\A \\?["'`]
+    (?: \s{0,200},\s{0,200} (?: [$@]?[A-Za-z_][A-Za-z0-9_.]{0,60} \s{0,20} = \s{0,20} )?
+        | \s{0,20} ;? \s{1,200} (?: (?: var | let | const | my | local | dim ) \s{1,20} )?
+            [$@]?[A-Za-z_][A-Za-z0-9_.]{0,60} \s{0,20} :?= \s{0,20} )
+    (?: b | B | r | R | u8 | u | L | f | @ | N )? \\?["'`]"#;
 
 static GLUE_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| compile(GLUE));
 static COMMA_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| compile(COMMA));

@@ -7,7 +7,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use super::{
     Reading,
     digits::{self, Digit, base64_digit, hex_digit},
-    dump, literal, numbers,
+    dump, literal, numbers, records,
 };
 
 /// A way to write bytes down.
@@ -26,7 +26,7 @@ pub(super) struct Kind {
 }
 
 /// Those whose text can be taken for that of another come after it. White space in patterns means nothing.
-pub(super) const KINDS: [Kind; 8] = [
+pub(super) const KINDS: [Kind; 14] = [
     Kind {
         name: "base64",
         // Beginnings of a module, gzip with any flags, zip, zstd and xz. Then the beginning of a module in
@@ -40,6 +40,31 @@ pub(super) const KINDS: [Kind; 8] = [
         digits: Some((base64_digit, 4)),
     },
     Kind {
+        name: "base32",
+        // A module, or a component.
+        pattern: r"ABQXG3I [BN] AA",
+        read: |text, from, may_join| digits::base32(text.get(from..).unwrap_or_default(), may_join),
+        digits: None,
+    },
+    Kind {
+        name: "uuencode",
+        pattern: r"(?m)^ begin \x20 [0-7]{3,4} \x20 [^\r\n]{1,99} \r?\n [\x20-\x60]",
+        read: |text, from, _| records::uuencoded(text.get(from..).unwrap_or_default()),
+        digits: None,
+    },
+    Kind {
+        name: "records",
+        pattern: r"(?mi)^ : [0-9a-f]{6} 00 0061736d",
+        read: |text, from, _| records::intel_hex(text.get(from..).unwrap_or_default()),
+        digits: None,
+    },
+    Kind {
+        name: "records",
+        pattern: r"(?mi)^ S (?: 1 [0-9a-f]{6} | 2 [0-9a-f]{8} | 3 [0-9a-f]{10} ) 0061736d",
+        read: |text, from, _| records::s_records(text.get(from..).unwrap_or_default()),
+        digits: None,
+    },
+    Kind {
         name: "dump",
         pattern: dump::LINE,
         read: |text, from, _| dump::dump(text.get(from..).unwrap_or_default()),
@@ -47,8 +72,9 @@ pub(super) const KINDS: [Kind; 8] = [
     },
     Kind {
         name: "hex",
-        // A module, or one in base64.
-        pattern: r"(?i) 0061 [\x20\t]{0,2} 736d [\x20\t]{0,2} 0[1d]00 [\x20\t]{0,2} 0[01]00 | 4147467a6251",
+        // A module, or one in base64; gzip.
+        pattern: r"(?i) 0061 [\x20\t]{0,2} 736d [\x20\t]{0,2} 0[1d]00 [\x20\t]{0,2} 0[01]00 | 4147467a6251
+            | \b1f8b080[0-9a-f]",
         read: |text, from, may_join| digits::hex(text.get(from..).unwrap_or_default(), may_join),
         digits: Some((hex_digit, 2)),
     },
@@ -68,14 +94,29 @@ pub(super) const KINDS: [Kind; 8] = [
     },
     Kind {
         name: "array",
-        pattern: r#"(?i) ["']? \b0 (?: x0* | o0* | b0* )? [a-z0-9.()]{0,10} ["']?
+        pattern: r#"(?i) ["']? \b0 (?: x0* | o0* | b0* )? [a-z0-9_.()']{0,10} ["']?
             (?: \s*[,|]\s* | \s+ ) (?: \( \s* [a-z_\x20]+ \) \s* )? ["']?
-            (?: 0x0*61 | 97 | 0o141 | 0b0?1100001 | a\b ) [a-z0-9.()]{0,10} ["']?
+            (?: 0x0*61 | 97 | 0o141 | 0b0?1100001 | a\b ) [a-z0-9_.()']{0,10} ["']?
             (?: \s*[,|]\s* | \s+ ) (?: \( \s* [a-z_\x20]+ \) \s* )? ["']?
-            (?: 0x0*73 | 115 | 0o163 | 0b0?1110011 | s\b ) [a-z0-9.()]{0,10} ["']?
+            (?: 0x0*73 | 115 | 0o163 | 0b0?1110011 | s\b ) [a-z0-9_.()']{0,10} ["']?
             (?: \s*[,|]\s* | \s+ ) (?: \( \s* [a-z_\x20]+ \) \s* )? ["']?
             (?: 0x0*6d | 109 | 0o155 | 0b0?1101101 | m\b )"#,
         read: |text, from, _| numbers::array(text.get(from..).unwrap_or_default()),
+        digits: None,
+    },
+    Kind {
+        name: "array",
+        // Characters by their numbers, each made by a call, as PHP and Visual Basic join them.
+        pattern: r"(?i) \b chr [a-z]{0,6} \$? \( \s* 0 \s* \) \s* [.&+,]
+            [\s_]* chr [a-z]{0,6} \$? \( \s* 97 \s* \)
+            \s* [.&+,] [\s_]* chr [a-z]{0,6} \$? \( \s* 115 \s* \)",
+        read: |text, from, _| numbers::calls(text.get(from..).unwrap_or_default()),
+        digits: None,
+    },
+    Kind {
+        name: "quoted",
+        pattern: r"(?i) =00 asm =0[1d] =00",
+        read: |text, from, _| records::quoted(text.get(from..).unwrap_or_default()),
         digits: None,
     },
     Kind {
@@ -95,10 +136,11 @@ pub(super) const KINDS: [Kind; 8] = [
         // Zero (as Emscripten writes it today, too) and the letters, as they are or escaped, perhaps in
         // literals that are joined. Then an escape or the version.
         pattern: r#"(?i)
-            (?: \\ (?: x00? | u0000 | u0100 | u\{0+\} | 0{1,3} ) | \xc4\x80 ) (?: ["'] \s* ["'] )?
-            (?: a | \\x61 | \\u0061 | \\u\{0*61\} | \\141 | \\0?97 )
-            (?: s | \\x73 | \\u0073 | \\u\{0*73\} | \\163 | \\115 )
-            (?: m | \\x6d | \\u006d | \\u\{0*6d\} | \\155 | \\109 ) (?: ["'] \s* ["'] )? [\\\x01]
+            (?: \\ (?: x00? | x\{0+\} | u0000 | u0100 | u\{0+\} | 0{1,3} ) | \xc4\x80 ) (?: ["'] \s* ["'] )?
+            (?: a | \\x61 | \\x\{0*61\} | \\u0061 | \\u\{0*61\} | \\141 | \\0?97 )
+            (?: s | \\x73 | \\x\{0*73\} | \\u0073 | \\u\{0*73\} | \\163 | \\115 )
+            (?: m | \\x6d | \\x\{0*6d\} | \\u006d | \\u\{0*6d\} | \\155 | \\109 )
+            (?: ["'] \s* ["'] )? [\\\x01]
             | \x00asm\\"#,
         read: |text, from, _| literal::string(text, from),
         digits: None,

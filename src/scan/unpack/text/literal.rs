@@ -100,6 +100,10 @@ fn escape(text: &[u8], style: Style) -> Option<(Option<u8>, usize)> {
     let (radix, most) = style.digits;
     let one = |byte: u8| Some((Some(byte), 2));
     match *text.get(1)? {
+        b'x' if text.get(2) == Some(&b'{') => {
+            let len = run(3, 6, 16);
+            Some((Some(byte_of(number(3, len, 16)?)?), 4 + len))
+        }
         b'x' => {
             let len = run(2, 2, 16);
             Some((Some(byte_of(number(2, len, 16)?)?), 2 + len))

@@ -1,5 +1,6 @@
-//! Modules written down in text: base64 (data URLs too), hexadecimal, hexdumps, lists of numbers, objects
-//! whose keys count, and string literals with escapes. All of that may be in UTF-16.
+//! Modules written down in text: base64 (data URLs too), base32, hexadecimal, hexdumps, lists of numbers,
+//! objects whose keys count, records of uuencode and of programmers of chips, and string literals with
+//! escapes. All of that may be in UTF-16.
 //!
 //! A regular expression, which takes linear time, finds where one begins. A reader takes over from there and
 //! stops at the first byte that does not belong. Where the beginning was a decoy, it begins anew within the
@@ -13,6 +14,7 @@ mod kinds;
 mod limits;
 mod literal;
 mod numbers;
+mod records;
 mod wide;
 
 use std::{collections::BTreeMap, io, ops::Range};

@@ -147,11 +147,13 @@ fn cast(text: &[u8]) -> usize {
 
 /// Length of what says the type behind a number, such as `u8`, `UL`, `n`, `.toByte()`.
 fn suffix(text: &[u8]) -> usize {
-    const SUFFIXES: [&[u8]; 14] = [
+    const SUFFIXES: [&[u8]; 16] = [
         b".toUByte()",
         b".toByte()",
         b" as u8",
         b"_u8",
+        b"_i8",
+        b"'u8",
         b"u8",
         b"i8",
         b"u16",
@@ -165,6 +167,41 @@ fn suffix(text: &[u8]) -> usize {
     ];
     let word = SUFFIXES.iter().find(|suffix| text.starts_with(suffix)).map(|suffix| suffix.len());
     word.unwrap_or_else(|| usize::from(matches!(text.first(), Some(b'n' | b'u' | b'U' | b'L' | b'l' | b'y'))))
+}
+
+/// `chr(0).chr(97)…`: numbers in calls that are joined.
+pub(super) fn calls(text: &[u8]) -> Reading {
+    let (mut bytes, mut at, mut end) = (Vec::new(), 0, 0);
+    loop {
+        let rest = text.get(at..).unwrap_or_default();
+        let name =
+            rest.iter().take(10).take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'$').count();
+        if name == 0 || rest.get(name) != Some(&b'(') {
+            break;
+        }
+        let from = name + 1 + blank(rest.get(name + 1..).unwrap_or_default());
+        let Some((value, digits)) = number(rest.get(from..).unwrap_or_default()) else { break };
+        let close = from + digits + blank(rest.get(from + digits..).unwrap_or_default());
+        if rest.get(close) != Some(&b')') || !push(&mut bytes, value, Width { bytes: 1, is_big: false }) {
+            break;
+        }
+        end = at + close + 1;
+        let joint = end + calls_gap(text.get(end..).unwrap_or_default());
+        if !matches!(text.get(joint), Some(b'.' | b'&' | b'+' | b',')) {
+            break;
+        }
+        at = joint + 1 + calls_gap(text.get(joint + 1..).unwrap_or_default());
+    }
+    Reading { is_closed: true, ..Reading::one(bytes, end) }
+}
+
+/// White space and comments; in Visual Basic `_` says that a line goes on.
+fn calls_gap(text: &[u8]) -> usize {
+    let at = gap(text);
+    match text.get(at..) {
+        Some([b'_', b'\r' | b'\n', ..]) => at + 1 + gap(text.get(at + 1..).unwrap_or_default()),
+        _ => at,
+    }
 }
 
 /// `{"0":0,"1":97,…}`, or with `=>`: keys that count up from zero.

@@ -284,6 +284,90 @@ fn dump(
     text
 }
 
+/// Ways of languages that join characters, and of text that is mailed.
+#[test]
+fn joined_characters_and_mail() {
+    let module = module();
+    let php = list(module.iter().map(|byte| format!("chr({byte})")), ".");
+    check("php", format!("<?php $m = {php};").as_bytes(), &module);
+    let basic = list(module.iter().map(|byte| format!("Chr( {byte} )")), " & _\r\n ");
+    check("basic", format!("m = {basic}\r\n").as_bytes(), &module);
+    check("perl", literal(&module, '"', |_| false, |byte| format!("\\x{{{byte:02x}}}")).as_bytes(), &module);
+    check(
+        "rust",
+        format!("[{}]", list(module.iter().map(|byte| format!("{byte}_u8")), ", ")).as_bytes(),
+        &module,
+    );
+    check(
+        "nim",
+        format!("[{}]", list(module.iter().map(|byte| format!("0x{byte:02x}'u8")), ", ")).as_bytes(),
+        &module,
+    );
+    let mut quoted = String::from("Content-Transfer-Encoding: quoted-printable\r\n\r\n");
+    for (at, byte) in module.iter().enumerate() {
+        let soft = if at % 20 == 19 { "=\r\n" } else { "" };
+        match byte.is_ascii_alphanumeric() {
+            true => write!(quoted, "{}{soft}", char::from(*byte)).unwrap(),
+            false => write!(quoted, "={byte:02X}{soft}").unwrap(),
+        }
+    }
+    check("mail", format!("{quoted}\r\n--next").as_bytes(), &module);
+    let digits = STANDARD.encode(&module);
+    let parts: Vec<&str> =
+        digits.as_bytes().chunks(40).map(|part| std::str::from_utf8(part).unwrap()).collect();
+    let named = |head: &str| -> String {
+        let one = |(at, part): (usize, &&str)| format!("{head}a{at} = \"{part}\";\n");
+        parts.iter().enumerate().map(one).collect()
+    };
+    check("variables", named("var ").as_bytes(), &module);
+    check("variables of a script", named("$").as_bytes(), &module);
+    check("comments", format!("\"{}\"", parts.join("\" /* part */ \"")).as_bytes(), &module);
+    check("comments of lines", format!("\"{}\"", parts.join("\" // part\n \"")).as_bytes(), &module);
+}
+
+/// Records in lines, as older tools write them.
+#[test]
+fn records_in_lines() {
+    let module = module();
+    let pair = |byte: &u8| format!("{byte:02X}");
+    let hex = |bytes: &[u8]| bytes.iter().map(pair).collect::<String>();
+    let sum = |bytes: &[u8]| bytes.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte));
+    let at = |index: usize| (16 * index) as u16;
+    let intel = module.chunks(16).enumerate().map(|(index, data)| {
+        let record = [&[data.len() as u8], &at(index).to_be_bytes()[..], &[0], data].concat();
+        format!(":{}{:02X}\r\n", hex(&record), sum(&record).wrapping_neg())
+    });
+    check(
+        "intel",
+        format!(":020000040000FA\n{}:00000001FF\n", intel.collect::<String>()).as_bytes(),
+        &module,
+    );
+    let motorola = module.chunks(16).enumerate().map(|(index, data)| {
+        let record = [&[data.len() as u8 + 5, 0, 0], &at(index).to_be_bytes()[..], data].concat();
+        format!("S3{}{:02X}\n", hex(&record), !sum(&record))
+    });
+    let motorola = format!("S00600004844521B\n{}S70500000000FA\n", motorola.collect::<String>());
+    check("motorola", motorola.as_bytes(), &module);
+    let six = |bits: u32| if bits & 63 == 0 { '`' } else { char::from(32 + (bits & 63) as u8) };
+    let coded = module.chunks(45).map(|data| {
+        let groups = data.chunks(3).map(|group| {
+            let all = (0..3).fold(0u32, |all, at| all << 8 | u32::from(group.get(at).copied().unwrap_or(0)));
+            [18, 12, 6, 0].map(|shift| six(all >> shift)).iter().collect::<String>()
+        });
+        format!("{}{}\n", six(data.len() as u32), groups.collect::<String>())
+    });
+    let coded = format!("so:\nbegin 644 m.wasm\n{}`\nend\nthen", coded.collect::<String>());
+    check("uuencode", coded.as_bytes(), &module);
+    check("uuencode with blanks", coded.replace('`', " ").as_bytes(), &module);
+    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let base32 = module.chunks(5).map(|data| {
+        let all = (0..5).fold(0u64, |all, at| all << 8 | u64::from(data.get(at).copied().unwrap_or(0)));
+        let len = (data.len() * 8).div_ceil(5);
+        (0..len).map(|at| char::from(digits[(all >> (35 - 5 * at) & 31) as usize])).collect::<String>()
+    });
+    check("base32", format!("b32decode('{}===')", base32.collect::<String>()).as_bytes(), &module);
+}
+
 #[test]
 fn hexdumps() {
     let module = module();

@@ -211,10 +211,14 @@ impl<'t> Timeline<'t> {
     fn save(&mut self) -> Result<(), ValuesErrorKind> {
         let memory = (0..self.machine.store.memories.len() as u32).filter_map(|one| self.machine.memory(one));
         let memory: u64 = memory.map(|bytes| bytes.len() as u64).sum();
-        self.spacing = self.spacing.max(memory / SAVED_BYTES_AN_INSTRUCTION);
-        let last = self.saved.last().map_or(0, |last| last.instructions);
-        // Memories may have grown since the distance was chosen: this moment comes too early then.
-        if self.machine.count >= last.saturating_add(self.spacing) {
+        let least = memory / SAVED_BYTES_AN_INSTRUCTION;
+        if least > self.spacing {
+            // For so much memory this moment comes too early.
+            self.spacing = least;
+            return Ok(());
+        }
+        let is_last = self.saved.last().is_none_or(|last| last.instructions < self.machine.count);
+        if is_last {
             let saved = self.machine.save(self.saved.last())?;
             self.saved.push(saved);
         }

@@ -1359,7 +1359,7 @@ fn output_takes_no_file_that_is_read_or_not_yet_replaced() {
     assert_eq!(std::fs::read(&sample).unwrap(), before);
     std::fs::write(&kept, "kept").unwrap();
     for words in [
-        &["run", "-f", "stix", &sample, &corpus("miner.wat"), "-o", &kept][..],
+        &["run", "-f", "misp", &sample, &corpus("miner.wat"), "-o", &kept][..],
         &["run", "--json", &path("absent"), "-o", &kept],
         &["run", "--persona", "nosuch", &sample, "-o", &kept],
     ] {

@@ -6,9 +6,15 @@ use std::{collections::BTreeSet, path::Path, process::Command};
 use serde_json::Value;
 
 fn written(format: &str, sample: &str) -> (Value, Vec<u8>) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(sample);
-    let words = ["run", "--fail-on=never", "--format", format, path.to_str().unwrap()];
-    let output = Command::new(env!("CARGO_BIN_EXE_spoor")).args(words).output().expect("the binary runs");
+    written_of(format, &[sample])
+}
+
+fn written_of(format: &str, samples: &[&str]) -> (Value, Vec<u8>) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spoor"));
+    command.args(["run", "--fail-on=never", "--format", format]);
+    let output = command.args(samples.iter().map(|sample| corpus.join(sample))).output();
+    let output = output.expect("the binary runs");
     (serde_json::from_slice(&output.stdout).expect("JSON"), output.stdout)
 }
 
@@ -47,6 +53,27 @@ fn a_harmless_file_has_an_analysis_and_no_malware() {
     for kind in ["malware", "indicator", "relationship"] {
         assert!(of(&bundle, kind).is_empty(), "{kind}");
     }
+}
+
+#[test]
+fn several_samples_make_one_bundle_with_each_object_once() {
+    let samples = ["miner.wat", "call-depth.wat", "no-such-file.wat", "ransomware-xor.wat", "miner.wat"];
+    let (bundle, bytes) = written_of("stix", &samples);
+    assert_eq!(bytes, written_of("stix", &samples).1);
+    let objects = |bundle: &Value| -> BTreeSet<String> {
+        bundle["objects"].as_array().unwrap().iter().map(ToString::to_string).collect()
+    };
+    let mut expected = BTreeSet::new();
+    for sample in ["miner.wat", "call-depth.wat", "ransomware-xor.wat"] {
+        expected.extend(objects(&written("stix", sample).0));
+    }
+    assert_eq!(objects(&bundle), expected);
+    assert_eq!(bundle["objects"].as_array().unwrap().len(), expected.len(), "an object stands twice");
+    assert_eq!(of(&bundle, "malware").len(), 2);
+    // Other samples, another bundle; of none there is one without objects.
+    assert_ne!(bundle["id"], written_of("stix", &["miner.wat", "call-depth.wat"]).0["id"]);
+    let (none, _) = written_of("stix", &["no-such-file.wat", "nor-this.wat"]);
+    assert!(none["id"].as_str().unwrap().starts_with("bundle--") && none.get("objects").is_none(), "{none}");
 }
 
 #[test]

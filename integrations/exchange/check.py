@@ -14,19 +14,26 @@ SPOOR, SAMPLES = sys.argv[1], sys.argv[2:]
 OPTIONS = ["--fail-on=never", "--entry-decisions=100000", "--max-decisions=1000000"]
 
 
-def written(format: str, sample: str) -> str:
-    command = [SPOOR, "run", sample, "--format", format, *OPTIONS]
+def written(format: str, *samples: str) -> str:
+    command = [SPOOR, "run", *samples, "--format", format, *OPTIONS]
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+
+
+def errors_in(bundle: object) -> list[str]:
+    # The standard asks for identifiers at random, where these are made of what they stand for.
+    found = validate_instance(bundle, ValidationOptions(version="2.1", disabled=["uuid-check"]))
+    return [] if found.is_valid else [str(error) for error in found.errors]
 
 
 def main() -> None:
     wrong, objects, attributes = [], 0, 0
+    ids: set[str] = set()
     for sample in SAMPLES:
         bundle = json.loads(written("stix", sample))
-        # The standard asks for identifiers at random, where these are made of what they stand for.
-        found = validate_instance(bundle, ValidationOptions(version="2.1", disabled=["uuid-check"]))
-        if not found.is_valid:
-            wrong.append((sample, [str(error) for error in found.errors]))
+        errors = errors_in(bundle)
+        if errors:
+            wrong.append((sample, errors))
+        ids.update(one["id"] for one in bundle["objects"])
         objects += len(bundle["objects"])
         event = MISPEvent()
         event.from_dict(**json.loads(written("misp", sample))["Event"])
@@ -34,9 +41,15 @@ def main() -> None:
             wrong.append((sample, ["no file in the event"]))
         json.loads(event.to_json())
         attributes += len(event.attributes)
+    together = json.loads(written("stix", *SAMPLES))
+    errors = errors_in(together)
+    found = [one["id"] for one in together["objects"]]
+    if errors or sorted(found) != sorted(ids):
+        wrong.append(("all in one bundle", errors or [f"{len(found)} objects, of one sample each {len(ids)}"]))
     for sample, errors in wrong:
         print(f"FAILED: {sample}: {errors}")
-    print(f"{len(SAMPLES)} samples, {objects} objects of STIX, {attributes} attributes of MISP, {len(wrong)} wrong")
+    print(f"{len(SAMPLES)} samples, {objects} objects of STIX, {attributes} attributes of MISP, "
+          f"{len(found)} objects in one bundle, {len(wrong)} wrong")
     sys.exit(bool(wrong))
 
 

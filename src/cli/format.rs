@@ -1,6 +1,7 @@
 //! The formats of `run` and `report`, in one table: a new one is a line of it, and what the line names.
 
 use std::{
+    cell::RefCell,
     io::{self, Write},
     path::Path,
 };
@@ -29,7 +30,20 @@ pub(super) struct Format {
     /// Writes of a file that could not be read why, if the format has a place for that.
     failure: Option<Failure>,
     /// Writes what stands after the last report.
-    end: fn(&mut dyn Write) -> io::Result<()>,
+    end: fn(&Between, &mut dyn Write) -> io::Result<()>,
+}
+
+/// What a format keeps from one report to the next.
+#[derive(Debug)]
+pub(super) struct Between {
+    /// The bundle of STIX, if there are several files.
+    bundle: Option<RefCell<stix::Bundle>>,
+}
+
+impl Between {
+    pub(super) fn new(is_many: bool) -> Self {
+        Self { bundle: is_many.then(RefCell::default) }
+    }
 }
 
 /// What a report is written with.
@@ -55,6 +69,7 @@ pub(super) struct Turn<'f> {
     pub(super) command: &'static str,
     /// The file that was read.
     pub(super) file: &'f Path,
+    pub(super) between: &'f Between,
 }
 
 /// A file that could not be read.
@@ -73,7 +88,7 @@ const ONE: Format = Format {
     begin: |_| Ok(()),
     report: |_, _, _| Ok(()),
     failure: None,
-    end: |_| Ok(()),
+    end: |_, _| Ok(()),
 };
 
 /// Formats in the order of `--help`; the first is what is printed unless another is asked for.
@@ -87,7 +102,7 @@ const FORMATS: &[Format] = &[
         begin: |mut out| sarif::begin(&mut out),
         report: |report, row, mut out| sarif::write_run(&report, row.turn.is_first, &mut out),
         failure: Some(|of, mut out| sarif::write_failure(of.file, of.error, of.is_first, &mut out)),
-        end: |mut out| sarif::end(&mut out),
+        end: |_, mut out| sarif::end(&mut out),
     },
     Format {
         name: "csv",
@@ -127,7 +142,9 @@ const FORMATS: &[Format] = &[
     Format {
         name: "stix",
         help: "A bundle of STIX 2.1: file, analysis, malware, techniques, indicators",
-        report: |report, _, mut out| stix::write(&report, &mut out),
+        is_for_many: true,
+        report: bundle,
+        end: |between, mut out| between.bundle.as_ref().map_or(Ok(()), |it| it.borrow().end(&mut out)),
         ..ONE
     },
     Format {
@@ -154,6 +171,13 @@ fn json(report: Report<'_>, row: Row<'_>, mut out: &mut dyn Write) -> io::Result
     match Shortened::of(&report).filter(|_| !row.is_full) {
         Some(shortened) => write_json(&mut out, &shortened.report(report)),
         None => write_json(&mut out, &report),
+    }
+}
+
+fn bundle(report: Report<'_>, row: Row<'_>, mut out: &mut dyn Write) -> io::Result<()> {
+    match &row.turn.between.bundle {
+        Some(bundle) => bundle.borrow_mut().add(&report, &mut out),
+        None => stix::write(&report, &mut out),
     }
 }
 
@@ -199,8 +223,8 @@ impl Format {
         Ok(true)
     }
 
-    pub(super) fn end(self, out: &mut dyn Write) -> io::Result<()> {
-        (self.end)(out)
+    pub(super) fn end(self, between: &Between, out: &mut dyn Write) -> io::Result<()> {
+        (self.end)(between, out)
     }
 }
 
@@ -239,6 +263,6 @@ mod tests {
             assert!(format.is_for_many || !format.has_failures(), "{}", format.name);
         }
         assert_eq!(Format::default().name, "text");
-        assert_eq!(Format::for_many(), "text, sarif, csv or ndjson");
+        assert_eq!(Format::for_many(), "text, sarif, csv, ndjson or stix");
     }
 }

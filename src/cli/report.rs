@@ -10,7 +10,7 @@ use wasmspoor::{analysis::Analysis, passes::flows::Look, rules, sandbox::Run, te
 
 use super::{
     Exit, Failure,
-    format::Turn,
+    format::{Between, Turn},
     given,
     input::{self, Progress},
     print::{self, Print},
@@ -148,9 +148,11 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let format = arguments.print.format();
     arguments.print.to(out, |screen, out| {
         format.begin(out)?;
-        let turn = Turn { is_many: false, is_first: true, command: "report", file: &arguments.file };
+        let between = Between::new(false);
+        let (is_many, is_first, file) = (false, true, &*arguments.file);
+        let turn = Turn { is_many, is_first, command: "report", file, between: &between };
         let exit = print::write(&arguments.print, turn, screen, &analysed, out)?;
-        format.end(out)?;
+        format.end(&between, out)?;
         Ok(exit)
     })
 }

@@ -11,7 +11,7 @@ use wasmspoor::{scan::unpack, text::line};
 
 use super::{
     Exit, Failure,
-    format::{Format, Turn},
+    format::{Between, Format, Turn},
     given,
     print::{self, Print, Screen, unusable},
     record,
@@ -105,11 +105,12 @@ fn analyse(arguments: &Arguments, screen: &Screen, out: &mut dyn Write) -> Resul
     }
     let analyser = arguments.sample.prepare()?;
     format.begin(out)?;
+    let between = Between::new(is_many);
     let mut worst = Exit::Done;
     let mut is_first = true;
     for input in expand(&files) {
         let path = input.path().to_owned();
-        let turn = Turn { is_many, is_first, command: "run", file: &path };
+        let turn = Turn { is_many, is_first, command: "run", file: &path, between: &between };
         let exit = match input.analyse(&analyser, arguments) {
             Ok(analysed) => {
                 let exit = print::write(&arguments.print, turn, screen, &analysed, out)?;
@@ -131,7 +132,7 @@ fn analyse(arguments: &Arguments, screen: &Screen, out: &mut dyn Write) -> Resul
             out.flush()?;
         }
     }
-    format.end(out)?;
+    format.end(&between, out)?;
     Ok(worst)
 }
 

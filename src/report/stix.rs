@@ -5,7 +5,10 @@
 //! are made of what they stand for, so a report that is imported twice is one. Times are the virtual start of
 //! the run: there is no time of this machine in a report.
 
-use std::{collections::BTreeSet, io};
+use std::{
+    collections::{BTreeSet, HashSet},
+    io,
+};
 
 use serde_json::{Map, Value, json};
 
@@ -29,13 +32,70 @@ use crate::{
 ///
 /// When `out` cannot be written.
 pub fn write(report: &Report<'_>, out: &mut impl io::Write) -> io::Result<()> {
-    let bundle = Bundle::of(report);
+    let objects = Objects::of(report).all;
     let id = format!("bundle--{}", uuid(OURS, &format!("bundle {}", report.sample.sha256)));
-    text::write_json(out, &json!({ "type": "bundle", "id": id, "objects": bundle.objects }))
+    text::write_json(out, &json!({ "type": "bundle", "id": id, "objects": objects }))
 }
 
-struct Bundle {
-    objects: Vec<Value>,
+/// One bundle of several samples, written as they come. What they share (the author, techniques) is in it
+/// once, and so is a sample that comes again. Memory is that of hashes: 200 bytes a sample.
+#[derive(Debug, Default)]
+pub struct Bundle {
+    /// Hashes of the samples that are in it.
+    samples: HashSet<String>,
+    /// Identifiers of objects that more than one sample can have.
+    shared: HashSet<String>,
+    /// Made of all samples, in their order.
+    id: String,
+}
+
+impl Bundle {
+    /// Writes a sample.
+    ///
+    /// # Errors
+    ///
+    /// When `out` cannot be written.
+    pub fn add(&mut self, report: &Report<'_>, out: &mut impl io::Write) -> io::Result<()> {
+        let sha256 = report.sample.sha256;
+        let mut is_first = self.samples.is_empty();
+        if !self.samples.insert(sha256.to_owned()) {
+            return Ok(());
+        }
+        self.id = uuid(OURS, &format!("bundle {} {sha256}", self.id));
+        for object in Objects::of(report).all {
+            if is_shared(&object).is_some_and(|id| !self.shared.insert(id.to_owned())) {
+                continue;
+            }
+            let before = if is_first { "{\"type\": \"bundle\", \"objects\": [\n" } else { ", " };
+            out.write_all(before.as_bytes())?;
+            is_first = false;
+            text::write_json_line(out, &object)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the bundle.
+    ///
+    /// # Errors
+    ///
+    /// When `out` cannot be written.
+    pub fn end(&self, out: &mut impl io::Write) -> io::Result<()> {
+        match &*self.id {
+            "" => writeln!(out, r#"{{"type": "bundle", "id": "bundle--{}"}}"#, uuid(OURS, "bundle")),
+            id => writeln!(out, r#"], "id": "bundle--{id}"}}"#),
+        }
+    }
+}
+
+/// The identifier of an object that more than one sample can have: two may have one MD5.
+fn is_shared(object: &Value) -> Option<&str> {
+    let id = object["id"].as_str()?;
+    ["identity--", "attack-pattern--", "file--"].iter().any(|kind| id.starts_with(kind)).then_some(id)
+}
+
+/// What there is to say of a sample.
+struct Objects {
+    all: Vec<Value>,
     /// Identifiers of these: a technique may stand under several tactics.
     ids: BTreeSet<String>,
     /// The virtual start of the run.
@@ -44,26 +104,26 @@ struct Bundle {
     author: String,
 }
 
-impl Bundle {
+impl Objects {
     fn of(report: &Report<'_>) -> Self {
         let time = timestamp(report.options.epoch_ns).replace('Z', ".000Z");
         let author = format!("identity--{}", uuid(OURS, "identity wasmspoor"));
-        let mut bundle = Self { objects: Vec::new(), ids: BTreeSet::new(), time, author };
-        bundle.identity();
-        let file = bundle.file(report);
-        let analysis = bundle.analysis(report, &file);
+        let mut objects = Self { all: Vec::new(), ids: BTreeSet::new(), time, author };
+        objects.identity();
+        let file = objects.file(report);
+        let analysis = objects.analysis(report, &file);
         if report.verdict >= Class::PotentiallyUnwanted {
-            let malware = bundle.malware(report, &file);
-            bundle.relate(&analysis, "characterizes", &malware);
+            let malware = objects.malware(report, &file);
+            objects.relate(&analysis, "characterizes", &malware);
             for technique in report.attack {
-                let pattern = bundle.attack_pattern(technique);
-                bundle.relate(&malware, "uses", &pattern);
+                let pattern = objects.attack_pattern(technique);
+                objects.relate(&malware, "uses", &pattern);
             }
-            for indicator in bundle.indicators(report) {
-                bundle.relate(&indicator, "indicates", &malware);
+            for indicator in objects.indicators(report) {
+                objects.relate(&indicator, "indicates", &malware);
             }
         }
-        bundle
+        objects
     }
 
     /// Adds an object, once; its identifier is made of its type and of `name`.
@@ -85,7 +145,7 @@ impl Bundle {
         if let Value::Object(fields) = fields {
             object.extend(fields);
         }
-        self.objects.push(object.into());
+        self.all.push(object.into());
         id
     }
 
@@ -99,7 +159,7 @@ impl Bundle {
         // Of several hashes the first of MD5, SHA-1, SHA-256 counts, in canonical JSON.
         let name = format!(r#"{{"hashes":{{"MD5":"{}"}}}}"#, sample.md5);
         let id = format!("file--{}", uuid(STIX, &name));
-        self.objects.push(json!({
+        self.all.push(json!({
             "type": "file", "spec_version": "2.1", "id": id,
             "hashes": { "MD5": sample.md5, "SHA-1": sample.sha1, "SHA-256": sample.sha256 },
             "size": sample.size, "mime_type": "application/wasm",

@@ -3,10 +3,8 @@
 //! Bitcoin addresses carry a checksum, which is verified. Monero's is a Keccak hash and is not: length,
 //! alphabet and first letters must do.
 
+use bech32::{Bech32, Bech32m, primitives::decode::CheckedHrpstring};
 use sha2::{Digest, Sha256};
-
-const BASE58: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
-const BECH32: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 
 /// The addresses in a text, each with its position.
 pub(super) fn find(text: &str) -> impl Iterator<Item = (usize, &str)> {
@@ -28,11 +26,7 @@ fn is_address(word: &str) -> bool {
         (
             [b'4', b'0'..=b'9' | b'A' | b'B', rest @ ..] | [b'8', b'1'..=b'9' | b'A'..=b'C', rest @ ..],
             95 | 106,
-        ) => {
-            rest.iter().all(|letter| BASE58.contains(letter))
-                && !rest.iter().all(u8::is_ascii_digit)
-                && is_varied(rest)
-        }
+        ) => bs58::decode(rest).into_vec().is_ok() && !rest.iter().all(u8::is_ascii_digit) && is_varied(rest),
         _ => false,
     }
 }
@@ -47,18 +41,9 @@ fn is_varied(letters: &[u8]) -> bool {
 
 /// 21 bytes with a checksum of four.
 fn is_base58check(word: &str) -> bool {
-    let mut bytes = [0u8; 25];
-    for letter in word.bytes() {
-        let Some(digit) = BASE58.iter().position(|known| *known == letter) else { return false };
-        let mut carry = digit as u32;
-        for byte in bytes.iter_mut().rev() {
-            carry += u32::from(*byte) * 58;
-            *byte = carry as u8;
-            carry >>= 8;
-        }
-        if carry != 0 {
-            return false;
-        }
+    let mut bytes = [0; 25];
+    if bs58::decode(word).onto(&mut bytes) != Ok(bytes.len()) {
+        return false;
     }
     let (payload, checksum) = bytes.split_at(21);
     Sha256::digest(Sha256::digest(payload)).starts_with(checksum)
@@ -67,26 +52,8 @@ fn is_base58check(word: &str) -> bool {
 
 /// The human-readable part is `bc`, in both checksums (segwit versions 0, and 1 and up).
 fn is_bech32(word: &str) -> bool {
-    let Some(data) = word.strip_prefix("bc1").filter(|data| (11..=87).contains(&data.len())) else {
-        return false;
-    };
-    // "bc" expanded: high bits of both letters, zero, low bits.
-    let mut checksum = [3, 3, 0, 2, 3].into_iter().fold(1, polymod);
-    for letter in data.bytes() {
-        let Some(digit) = BECH32.iter().position(|known| *known == letter) else { return false };
-        checksum = polymod(checksum, digit as u32);
-    }
-    matches!(checksum, 1 | 0x2bc8_30a3)
-}
-
-fn polymod(checksum: u32, digit: u32) -> u32 {
-    const GENERATOR: [u32; 5] = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3];
-    let top = checksum >> 25;
-    let shifted = (checksum & 0x1ff_ffff) << 5 ^ digit;
-    (0..5)
-        .filter(|bit| top >> bit & 1 != 0)
-        .filter_map(|bit| GENERATOR.get(bit))
-        .fold(shifted, |sum, part| sum ^ part)
+    let checked = CheckedHrpstring::new::<Bech32>(word).or_else(|_| CheckedHrpstring::new::<Bech32m>(word));
+    (14..=90).contains(&word.len()) && checked.is_ok_and(|checked| checked.hrp().as_str() == "bc")
 }
 
 #[cfg(test)]

@@ -24,5 +24,6 @@ pub(crate) use vocabulary::vocabulary;
 pub(crate) use vocabulary::{inline_schema, named, text_in_json};
 pub(crate) use words::cut_at;
 pub use words::{
-    counted, cut, cut_counted, grouped, noun, percent, plural, quoted, share, some, some_within, thrown,
+    counted, cut, cut_counted, grouped, import_name, noun, percent, plural, quoted, share, some, some_within,
+    thrown,
 };

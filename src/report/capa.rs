@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::{
     module::{FuncIndex, Place},
-    rules::{Evidence, Family, Match},
+    rules::{Evidence, Family, FeatureKind, Match, StatementKind},
     text,
     verdict::Class,
 };
@@ -323,15 +323,16 @@ fn node(placed: &Placed, evidence: &Evidence, depth: usize) -> Node {
     let found = evidence.found.as_deref().map(|found| inert(&text::clip(found, CAPA_FOUND)));
     let locations = evidence.places.iter().map(|place| Address::of(placed, place)).collect();
     // That it does not hold is what was found.
-    if let Some(absent) = evidence.statement.strip_prefix("not: ") {
+    if evidence.kind == StatementKind::Not {
+        let absent = evidence.statement.strip_prefix("not: ").unwrap_or_default();
         let statement = json!({"type": "statement", "statement": {"type": "not", "description": null}});
         let child = Node::of_feature(feature(absent, None), false);
         return Node { children: vec![child], ..Node::of(statement, true) };
     }
-    if let Some(statement) = range(&evidence.statement, found.as_deref()) {
+    if let Some(statement) = range(evidence, found.as_deref()) {
         return Node { locations, ..Node::of(json!({"type": "statement", "statement": statement}), true) };
     }
-    let Some(statement) = statement(&evidence.statement) else {
+    let Some(statement) = statement(evidence) else {
         return Node { locations, ..Node::of_feature(feature(&evidence.statement, found.as_deref()), true) };
     };
     let children = match depth < CAPA_DEPTH {
@@ -342,29 +343,29 @@ fn node(placed: &Placed, evidence: &Evidence, depth: usize) -> Node {
 }
 
 /// The statements that join others, with what a rule says beside them.
-fn statement(text: &str) -> Option<Value> {
-    let (text, description) = match text.split_once(" = ") {
-        Some((text, description)) => (text, Some(inert(description))),
-        None => (text, None),
-    };
-    match text {
-        "and" | "or" | "optional" => Some(json!({"type": text, "description": description})),
-        "file" | "function" | "basic block" | "instruction" | "process" | "thread" | "span of calls"
-        | "call" => Some(json!({"type": "subscope", "scope": text, "description": description})),
-        // Scopes of ours: the one part that they have stands below.
-        "wasm/function" | "wasm/loop" => {
-            Some(json!({"type": "and", "description": description.unwrap_or_else(|| text.to_owned())}))
+fn statement(evidence: &Evidence) -> Option<Value> {
+    let description = evidence.description.as_deref().map(inert);
+    let bare = evidence.bare();
+    match evidence.kind {
+        StatementKind::And | StatementKind::Or | StatementKind::Optional => {
+            Some(json!({"type": bare, "description": description}))
         }
-        _ => {
-            let count: u64 = text.strip_suffix(" or more")?.trim().parse().ok()?;
+        StatementKind::AtLeast(count) => {
             Some(json!({"type": "some", "count": count, "description": description}))
         }
+        // Scopes of ours: the one part that they have stands below.
+        StatementKind::Within if bare.starts_with("wasm/") => {
+            Some(json!({"type": "and", "description": description.unwrap_or_else(|| bare.to_owned())}))
+        }
+        StatementKind::Within => Some(json!({"type": "subscope", "scope": bare, "description": description})),
+        _ => None,
     }
 }
 
 /// `count(api(fd_read)): 3 or more`: a feature and how often it may be found.
-fn range(text: &str, found: Option<&str>) -> Option<Value> {
-    let (counted, bounds) = text.strip_prefix("count(")?.rsplit_once("): ")?;
+fn range(evidence: &Evidence, found: Option<&str>) -> Option<Value> {
+    let StatementKind::Count(_) = evidence.kind else { return None };
+    let (counted, bounds) = evidence.bare().strip_prefix("count(")?.rsplit_once("): ")?;
     let (key, value) = counted.strip_suffix(')')?.split_once('(')?;
     let (min, max) = match bounds.split_once(' ') {
         None => (bounds.parse::<u64>().ok()?, bounds.parse().ok()?),
@@ -379,32 +380,33 @@ fn range(text: &str, found: Option<&str>) -> Option<Value> {
     Some(json!({"type": "range", "min": min, "max": max, "child": child, "description": description}))
 }
 
-/// Features whose text capa takes as it is.
-const FEATURES: &[&str] = &[
-    "api",
-    "string",
-    "substring",
-    "import",
-    "export",
-    "section",
-    "match",
-    "mnemonic",
-    "characteristic",
-    "os",
-    "arch",
-    "format",
-];
+/// What capa calls a feature whose text it takes as it is.
+fn of_capa(kind: FeatureKind) -> Option<&'static str> {
+    Some(match kind {
+        FeatureKind::FunctionName => "function name",
+        FeatureKind::Api
+        | FeatureKind::String
+        | FeatureKind::Import
+        | FeatureKind::Export
+        | FeatureKind::Section
+        | FeatureKind::Match
+        | FeatureKind::Mnemonic
+        | FeatureKind::Characteristic
+        | FeatureKind::Os
+        | FeatureKind::Arch
+        | FeatureKind::Format => kind.as_str(),
+        _ => return None,
+    })
+}
 
+/// A feature as rules write it: `api: fd_read`.
 fn feature(text: &str, found: Option<&str>) -> Value {
-    match text.split_once(": ") {
-        Some((name, value)) if FEATURES.contains(&name) => {
-            json!({"type": name, name: value, "description": found})
-        }
-        Some(("function-name", value)) => {
-            json!({"type": "function name", "function name": value, "description": found})
-        }
-        Some(("number", value)) if number(value).is_some() => {
-            json!({"type": "number", "number": number(value), "description": found})
+    let (name, value) = text.split_once(": ").unwrap_or_default();
+    let kind = FeatureKind::named(name);
+    match (kind.and_then(of_capa), number(value)) {
+        (Some(name), _) => json!({"type": name, name: value, "description": found}),
+        (None, Some(number)) if kind == Some(FeatureKind::Number) => {
+            json!({"type": "number", "number": number, "description": found})
         }
         _ => characteristic(text, found),
     }
@@ -446,10 +448,14 @@ mod tests {
 
     #[test]
     fn statements_and_features_are_told_apart() {
-        assert_eq!(statement("2 or more"), Some(json!({"type": "some", "count": 2, "description": null})));
-        assert_eq!(statement("and = both"), Some(json!({"type": "and", "description": "both"})));
-        assert_eq!(statement("function").unwrap()["scope"], "function");
-        assert_eq!(statement("api: x or more"), None);
+        let of = |kind, text: &str| statement(&Evidence::of(kind, text.to_owned()));
+        let some = json!({"type": "some", "count": 2, "description": null});
+        assert_eq!(of(StatementKind::AtLeast(2), "2 or more"), Some(some));
+        let both = Evidence::of(StatementKind::And, "and".into()).described(Some("both"));
+        assert_eq!(statement(&both), Some(json!({"type": "and", "description": "both"})));
+        assert_eq!(of(StatementKind::Within, "function").unwrap()["scope"], "function");
+        assert_eq!(of(StatementKind::Within, "wasm/loop").unwrap()["type"], "and");
+        assert_eq!(statement(&Evidence::leaf("api: x or more")), None);
         assert_eq!(
             feature("api: fd_read", None),
             json!({"type": "api", "api": "fd_read", "description": null})
@@ -462,6 +468,10 @@ mod tests {
 
     #[test]
     fn a_count_is_a_range() {
+        let range = |text: &str, found| {
+            let kind = StatementKind::Count(FeatureKind::Api);
+            range(&Evidence::of(kind, text.to_owned()).described(Some("as (often) = needed")), found)
+        };
         for (text, min, max) in [
             ("count(api(fd_read)): 3", 3, 3),
             ("count(api(fd_read)): 3 or more", 3, u64::MAX),

@@ -78,17 +78,16 @@ fn file(report: &Report<'_>, time: &str) -> Value {
     let size = sample.size.to_string();
     let is_hostile = report.verdict >= Class::Suspicious;
     let fields = [
-        ("md5", "md5", sample.md5, is_hostile),
-        ("sha1", "sha1", sample.sha1, is_hostile),
-        ("sha256", "sha256", sample.sha256, is_hostile),
-        ("filename", "filename", sample.name, false),
-        ("size-in-bytes", "size-in-bytes", &size, false),
+        ("md5", "Payload delivery", sample.md5, is_hostile),
+        ("sha1", "Payload delivery", sample.sha1, is_hostile),
+        ("sha256", "Payload delivery", sample.sha256, is_hostile),
+        ("filename", "Payload delivery", sample.name, false),
+        ("size-in-bytes", "Other", &size, false),
     ];
-    let attributes = fields.map(|(relation, kind, value, to_ids)| {
-        let category = if relation == "size-in-bytes" { "Other" } else { "Payload delivery" };
+    let attributes = fields.map(|(relation, category, value, to_ids)| {
         json!({
             "uuid": uuid(OURS, &format!("file {} {relation}", sample.sha256)), "object_relation": relation,
-            "type": kind, "category": category, "value": value, "to_ids": to_ids, "timestamp": time,
+            "type": relation, "category": category, "value": value, "to_ids": to_ids, "timestamp": time,
         })
     });
     json!({

@@ -5,7 +5,7 @@ use crate::{
     analysis::Analysis,
     limitation::Limitation,
     module::{CodeOffset, FuncIndex, Place},
-    rules::{self, Evidence, Family, Match, Origin},
+    rules::{self, Evidence, Family, Match, Origin, StatementKind},
     sandbox, text,
     verdict::{Class, Correlation, CorrelationName, Finding, FindingName, Reason, Technique},
 };
@@ -20,10 +20,9 @@ fn analysis() -> Analysis {
     let mut analysis = Analysis::of(sample, &options, &rules::Set::default());
     let place = Place { function: FuncIndex(0), offset: CodeOffset(0x1e) };
     let leaf = |statement: &str| Evidence {
-        statement: statement.into(),
         found: Some(HOSTILE.into()),
         places: vec![place],
-        parts: Vec::new(),
+        ..Evidence::leaf(statement)
     };
     let parts = vec![leaf("api: fd_read"), leaf("wasm/metric: xor_share >= 0.05")];
     analysis.rules = vec![Match {
@@ -41,7 +40,7 @@ fn analysis() -> Analysis {
         implied: false,
         attempted: false,
         driven: false,
-        evidence: Evidence { statement: "2 or more".into(), found: None, places: Vec::new(), parts },
+        evidence: Evidence { parts, ..Evidence::of(StatementKind::AtLeast(2), "2 or more".into()) },
         origin: Origin::default(),
     }];
     let (name, text) = (CorrelationName::ConfirmedXor, || HOSTILE.to_owned());

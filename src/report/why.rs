@@ -5,7 +5,7 @@
 
 use crate::{
     module::Place,
-    rules::{Evidence, Match},
+    rules::{Evidence, FeatureKind, Match, StatementKind},
     verdict::Reason,
 };
 
@@ -127,8 +127,8 @@ fn leaves(evidence: &Evidence, words: &mut Vec<String>, depth: usize) {
         return;
     }
     // A statement that was not found is no evidence to look at.
-    if evidence.parts.is_empty() && !evidence.statement.starts_with("not") {
-        let word = in_words(&evidence.statement, evidence.found.as_deref());
+    if evidence.parts.is_empty() && evidence.kind != StatementKind::Not {
+        let word = in_words(evidence);
         if !words.iter().any(|other| other.contains(&word)) {
             words.push(word);
         }
@@ -138,25 +138,29 @@ fn leaves(evidence: &Evidence, words: &mut Vec<String>, depth: usize) {
     }
 }
 
-/// Features of which only a name is found.
-const NAMED: [&str; 4] = ["import", "export", "section", "function-name"];
+/// Whether only a name is found of a feature.
+fn is_name(kind: FeatureKind) -> bool {
+    use FeatureKind::{Export, FunctionName, Import, Section};
+    matches!(kind, Import | Export | Section | FunctionName)
+}
 
 /// A statement that held: what it found says more than how it was sought, but of a figure both count.
-fn in_words(statement: &str, found: Option<&str>) -> String {
+fn in_words(evidence: &Evidence) -> String {
+    let statement = &*evidence.statement;
     let (feature, sought) = statement.split_once(": ").unwrap_or((statement, ""));
-    match found {
-        Some(found) if feature == "wasm/metric" => match sought.split_once(' ') {
+    match (&evidence.found, evidence.kind) {
+        (Some(found), StatementKind::Feature(FeatureKind::Metric)) => match sought.split_once(' ') {
             Some((metric, bound)) => format!("{metric} {found} ({bound})"),
             None => format!("{sought} {found}"),
         },
-        Some(found) if NAMED.contains(&feature) => format!("{feature} {found}"),
-        Some(found)
+        (Some(found), StatementKind::Feature(kind)) if is_name(kind) => format!("{kind} {found}"),
+        (Some(found), _)
             if found.starts_with("at ") || found.starts_with(|first: char| first.is_ascii_digit()) =>
         {
             format!("{} {found}", without_pattern(feature, sought))
         }
-        Some(found) => found.to_owned(),
-        None => without_pattern(feature, sought),
+        (Some(found), _) => found.clone(),
+        (None, _) => without_pattern(feature, sought),
     }
 }
 
@@ -199,7 +203,8 @@ mod tests {
             ("export: /^mine$/", None, "export"),
             ("optional", None, "optional"),
         ] {
-            assert_eq!(in_words(statement, found), expected, "{statement}");
+            let evidence = Evidence { found: found.map(str::to_owned), ..Evidence::leaf(statement) };
+            assert_eq!(in_words(&evidence), expected, "{statement}");
         }
     }
 }

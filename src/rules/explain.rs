@@ -86,8 +86,7 @@ fn metrics(rule: &Rule, out: &mut String) {
     for Metric { name, unit, description, levels, .. } in metrics {
         let subjects = LEVELS.iter().filter(|(letter, _)| levels.contains(*letter)).map(|(_, name)| *name);
         let subjects = subjects.collect::<Vec<_>>().join(", ");
-        let unit = if unit.is_empty() { String::new() } else { format!(" [{unit}]") };
-        let _ = writeln!(out, "  {name}{unit}: {description}; measured of: {subjects}");
+        let _ = writeln!(out, "  {name} [{unit}]: {description}; measured of: {subjects}");
     }
 }
 

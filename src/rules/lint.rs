@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{
     Rule, Set,
+    metric::Unit,
     places::PLACES,
     rule::{Comparison, Feature, Kind, Meta, Scope, Statement},
 };
@@ -167,7 +168,7 @@ fn narrows(statement: &Statement) -> bool {
         Kind::AtLeast(least, parts) => parts.iter().filter(|part| !narrows(part)).count() < *least,
         Kind::Within(..) => true,
         Kind::Feature(Feature::Metric(measure)) => {
-            measure.metric.unit == "share" || measure.metric.name.contains("_per_")
+            measure.metric.unit == Unit::Share || measure.metric.name.contains("_per_")
         }
         Kind::Not(_) | Kind::Count(..) | Kind::Feature(_) => false,
     }

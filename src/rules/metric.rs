@@ -12,7 +12,7 @@ mod table;
 use crate::{
     module::view::{self, Classes},
     passes,
-    text::share,
+    text::{share, vocabulary},
 };
 
 pub use table::METRICS;
@@ -31,13 +31,33 @@ pub(super) enum Subject<'a> {
     Loop(&'a passes::ExecutedLoop),
 }
 
+vocabulary! {
+    /// What a metric counts in.
+    pub enum Unit {
+        /// 0 to 1.
+        Share = "share",
+        /// How many.
+        Count = "count",
+        /// An entropy: 0 to 8.
+        BitsPerByte = "bits per byte",
+        /// Bytes.
+        Bytes = "bytes",
+        /// Seconds of virtual time.
+        Seconds = "seconds",
+        /// Pages of memory.
+        Pages = "pages",
+        /// 1 if it is so, or 0.
+        Flag = "0 or 1",
+    }
+}
+
 /// A metric.
 #[derive(Debug)]
 pub struct Metric {
     /// Its name.
     pub name: &'static str,
-    /// Its unit: `share`, `count`, `bits per byte`, `bytes`, `seconds`, `pages`, or `0 or 1`.
-    pub unit: &'static str,
+    /// Its unit.
+    pub unit: Unit,
     /// How it is computed.
     pub description: &'static str,
     /// On what it can be measured: letters of [`LEVELS`].

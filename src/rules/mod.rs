@@ -8,6 +8,7 @@
 
 mod derived;
 mod eval;
+mod evidence;
 mod explain;
 mod families;
 mod format;
@@ -45,13 +46,14 @@ use crate::{
     sandbox::Run,
 };
 
+pub use evidence::{Evidence, FeatureKind, StatementKind};
 pub use families::Family;
 pub use format::format;
 pub(crate) use limits::MAX_EXAMPLE;
 pub use limits::RULE_BYTES;
 pub use lint::Advice;
 pub use load::{files, read};
-pub use metric::{LEVELS, METRICS, Metric};
+pub use metric::{LEVELS, METRICS, Metric, Unit};
 #[cfg(feature = "cli")]
 pub(crate) use parse::TACTICS;
 pub use problem::{Problem, RuleLoadError, closest};
@@ -110,20 +112,6 @@ pub struct Origin {
     pub authors: Vec<String>,
     /// Where to read more.
     pub references: Vec<String>,
-}
-
-/// A statement of a rule that held, and why.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-#[non_exhaustive]
-pub struct Evidence {
-    /// The statement, such as `and`, `api: path_unlink_file`, `wasm/metric: xor_share >= 0.05`.
-    pub statement: String,
-    /// What was found, such as `0.213`.
-    pub found: Option<String>,
-    /// Where, at most 20 places.
-    pub places: Vec<Place>,
-    /// The parts that held.
-    pub parts: Vec<Evidence>,
 }
 
 /// What came of evaluating rules.

@@ -6,7 +6,8 @@
 //! such as two metrics that exclude each other.
 
 use super::{
-    metric::Metric,
+    evidence::FeatureKind,
+    metric::{Metric, Unit},
     rule::{Bounds, Characteristic, Comparison, Feature, Kind, Measure, Rule, SPAN, Scope, Statement},
 };
 
@@ -75,7 +76,7 @@ impl Statement {
             Kind::Or(parts) => parts.iter().any(|part| part.always_holds()),
             Kind::AtLeast(least, parts) => parts.iter().filter(|part| part.always_holds()).count() >= *least,
             Kind::Count(_, bounds) => *bounds == Bounds { min: 0, max: u64::MAX },
-            Kind::Feature(Feature::Target(kind, value)) => *kind == "format" || value == "any",
+            Kind::Feature(Feature::Target(kind, value)) => *kind == FeatureKind::Format || value == "any",
             Kind::Not(_) | Kind::Within(..) | Kind::Feature(_) => false,
         }
     }
@@ -166,9 +167,9 @@ impl Feature {
 /// The least and the greatest value of a metric, by its unit.
 fn range(metric: &Metric) -> (f64, f64) {
     match metric.unit {
-        "share" | "0 or 1" => (0.0, 1.0),
-        "bits per byte" => (0.0, 8.0),
-        _ => (0.0, f64::INFINITY),
+        Unit::Share | Unit::Flag => (0.0, 1.0),
+        Unit::BitsPerByte => (0.0, 8.0),
+        Unit::Count | Unit::Bytes | Unit::Seconds | Unit::Pages => (0.0, f64::INFINITY),
     }
 }
 

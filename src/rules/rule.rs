@@ -11,7 +11,7 @@ use crate::{
     values::taint::SourceKind,
 };
 
-use super::{families::Family, metric::Metric};
+use super::{evidence::FeatureKind, families::Family, metric::Metric};
 pub(super) use super::{
     pattern::{Name, Pattern},
     scope::{SCOPES, SPAN, Scope},
@@ -150,8 +150,8 @@ pub(super) enum Feature {
     Characteristic(Characteristic),
     BasicBlocks,
     Match(Target),
-    /// `os`, `arch` or `format`, and the value.
-    Target(&'static str, String),
+    /// What the sample was made for (`os`, `arch` or `format`), and the value.
+    Target(FeatureKind, String),
     Metric(Measure),
     Sequence(Box<Sequence>),
     Crypto(Crypto),

@@ -8,6 +8,7 @@ use crate::{
 };
 
 use super::{
+    evidence::FeatureKind,
     metric::Metric,
     places::PLACES,
     rule::{
@@ -141,45 +142,67 @@ impl Feature {
 
     /// The feature as it is written in a rule.
     pub(super) fn shown(&self) -> String {
-        let (key, value) = self.parts();
-        format!("{key}: {value}")
+        format!("{}: {}", self.kind(), self.sought())
     }
 
     /// The feature as it stands in `count(…)`.
     pub(super) fn counted(&self) -> String {
         match self {
             Self::BasicBlocks => "basic blocks".into(),
-            _ => {
-                let (key, value) = self.parts();
-                format!("{key}({value})")
-            }
+            _ => format!("{}({})", self.kind(), self.sought()),
         }
     }
 
-    fn parts(&self) -> (&str, String) {
+    /// What kind of feature it is.
+    pub(super) fn kind(&self) -> FeatureKind {
         match self {
-            Self::Api(name) => ("api", name.shown().into()),
-            Self::Import(name) => ("import", name.shown().into()),
-            Self::Export(name) => ("export", name.shown().into()),
-            Self::Section(name) => ("section", name.shown().into()),
-            Self::FunctionName(name) => ("function-name", name.shown().into()),
-            Self::Number(number) => ("number", show_integer(*number)),
-            Self::Text(pattern) => ("string", pattern.shown.clone()),
-            Self::Bytes(pattern) => ("bytes", pattern.shown.clone()),
-            Self::Mnemonic(opcode) => ("mnemonic", opcode.mnemonic().into()),
-            Self::Characteristic(characteristic) => ("characteristic", characteristic.name().into()),
-            Self::BasicBlocks => ("characteristic", "basic blocks".into()),
-            Self::Match(target) => ("match", show_target(target)),
-            Self::Target(kind, value) => (kind, value.clone()),
-            Self::Metric(measure) => ("wasm/metric", show_measure(measure)),
-            Self::Sequence(sequence) => ("wasm/sequence", show_sequence(sequence)),
-            Self::Crypto(crypto) => ("wasm/crypto", show_crypto(crypto)),
-            Self::Ioc { kind, value: None } => ("wasm/ioc", kind.to_string()),
-            Self::Ioc { kind, value: Some(value) } => ("wasm/ioc", format!("{kind} {}", value.shown)),
-            Self::Anomaly(kind) => ("wasm/anomaly", kind.to_string()),
-            Self::File(file) => ("wasm/file", show_file(file)),
-            Self::Returned(returned) => ("wasm/returned", show_returned(returned)),
-            Self::Flow(flow) => ("wasm/flow", show_flow(flow)),
+            Self::Api(_) => FeatureKind::Api,
+            Self::Import(_) => FeatureKind::Import,
+            Self::Export(_) => FeatureKind::Export,
+            Self::Section(_) => FeatureKind::Section,
+            Self::FunctionName(_) => FeatureKind::FunctionName,
+            Self::Number(_) => FeatureKind::Number,
+            Self::Text(_) => FeatureKind::String,
+            Self::Bytes(_) => FeatureKind::Bytes,
+            Self::Mnemonic(_) => FeatureKind::Mnemonic,
+            Self::Characteristic(_) | Self::BasicBlocks => FeatureKind::Characteristic,
+            Self::Match(_) => FeatureKind::Match,
+            Self::Target(kind, _) => *kind,
+            Self::Metric(_) => FeatureKind::Metric,
+            Self::Sequence(_) => FeatureKind::Sequence,
+            Self::Crypto(_) => FeatureKind::Crypto,
+            Self::Ioc { .. } => FeatureKind::Ioc,
+            Self::Anomaly(_) => FeatureKind::Anomaly,
+            Self::File(_) => FeatureKind::File,
+            Self::Returned(_) => FeatureKind::Returned,
+            Self::Flow(_) => FeatureKind::Flow,
+        }
+    }
+
+    /// What is sought.
+    fn sought(&self) -> String {
+        match self {
+            Self::Api(name)
+            | Self::Import(name)
+            | Self::Export(name)
+            | Self::Section(name)
+            | Self::FunctionName(name) => name.shown().into(),
+            Self::Number(number) => show_integer(*number),
+            Self::Text(pattern) | Self::Bytes(pattern) => pattern.shown.clone(),
+            Self::Mnemonic(opcode) => opcode.mnemonic().into(),
+            Self::Characteristic(characteristic) => characteristic.name().into(),
+            Self::BasicBlocks => "basic blocks".into(),
+            Self::Match(target) => show_target(target),
+            Self::Target(_, value) => value.clone(),
+            Self::Metric(measure) => show_measure(measure),
+            Self::Sequence(sequence) => show_sequence(sequence),
+            Self::Crypto(crypto) => show_crypto(crypto),
+            Self::Ioc { kind, value: None } => kind.to_string(),
+            Self::Ioc { kind, value: Some(value) } => format!("{kind} {}", value.shown),
+            Self::Anomaly(kind) => kind.to_string(),
+            Self::File(file) => show_file(file),
+            Self::Returned(returned) => show_returned(returned),
+            Self::Flow(flow) => show_flow(flow),
         }
     }
 }

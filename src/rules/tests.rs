@@ -97,7 +97,7 @@ impl Sample {
                 .dynamic
                 .metrics
                 .host_calls
-                .entry(format!("{}.{}", call.module, call.name))
+                .entry(crate::text::import_name(&call.module, &call.name))
                 .or_default() += 1;
         }
         let place = |position| Place { function: FuncIndex(1), offset: CodeOffset(100 + position as u32) };

@@ -100,6 +100,11 @@ pub fn some_within(items: impl IntoIterator<Item = String>, shown: usize, max: u
     some(items, shown.min(fitting.max(1)))
 }
 
+/// The name of an import, and of a call of it: `module.name`.
+pub fn import_name(module: &str, name: &str) -> String {
+    format!("{module}.{name}")
+}
+
 /// An exception, such as `tag 0 "error" (i32 5)`.
 pub fn thrown(tag: u32, name: Option<&str>, operands: &[String]) -> String {
     let mut text = format!("tag {tag}");

@@ -4,11 +4,11 @@
 //! point. A long one is cut, and what it hashes to tells it from others that begin alike.
 
 use super::limits::HOST_NAME;
-use crate::text::cut_at;
+use crate::text::{cut_at, import_name};
 
 /// `module.name`, if that is not too long.
 pub(crate) fn host_name(module: &str, name: &str) -> String {
-    let whole = format!("{module}.{name}");
+    let whole = import_name(module, name);
     match cut_at(&whole, HOST_NAME) {
         Some((kept, mark)) => format!("{kept}{mark}#{:016x}", fnv(whole.as_bytes())),
         None => whole,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::limits::{MAX_REASONS, PARTLY_LOST};
 use super::{
-    Class, Correlation, Finding, Reason, Verdict, attack, carries, chosen, exchanged,
+    ABOUT_RUN, Class, Correlation, Finding, Reason, Verdict, attack, carries, chosen, exchanged,
     family::{self, Decided},
     kept, mixing,
     score::Score,
@@ -379,7 +379,7 @@ fn confidence(class: Class, score: &Score, ran: &Ran) -> u8 {
 
 fn reasons(score: Score, ran: &Ran, class: Class) -> Vec<Reason> {
     let mut reasons = Vec::new();
-    let about_run = |text: String| Reason { text, from: "run".into(), weight: 0, dynamic: true };
+    let about_run = |text: String| Reason { text, from: ABOUT_RUN.into(), weight: 0, dynamic: true };
     if class == Class::Undecided {
         reasons.extend(ran.lack.clone().map(about_run));
     }

@@ -90,13 +90,16 @@ pub struct Verdict {
     pub attack: Vec<Technique>,
 }
 
+/// What a reason is from that is about the run as a whole.
+pub const ABOUT_RUN: &str = "run";
+
 /// A reason of a verdict.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Reason {
     /// In a sentence, with figures.
     pub text: String,
-    /// The rule, correlation or finding that it comes from.
+    /// The rule, correlation or finding that it comes from; [`ABOUT_RUN`] if it is about the run as a whole.
     pub from: String,
     /// What it adds to the score; negative for what speaks for the sample.
     pub weight: i32,

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::{Correlation, Finding, Reason, text, weights::Weights};
-use crate::rules::{Evidence, Family, Match};
+use crate::rules::{Evidence, Family, FeatureKind, Match, StatementKind};
 
 /// A piece of evidence.
 #[derive(Debug, Clone)]
@@ -189,29 +189,27 @@ fn of_finding(weights: &Weights, finding: &Finding) -> Option<Piece> {
 /// Whether all that was found are strings, names that the sample chose itself, and imports of WASI. Every
 /// standard library has those.
 fn rests_on_words(evidence: &Evidence) -> bool {
-    const WORDS: [&str; 9] = [
-        "string",
-        "substring",
-        "wasm/ioc",
-        "export",
-        "function-name",
-        "not",
-        "section",
-        "os",
-        "count(string",
-    ];
-    let is_of_wasi = || {
-        let found = evidence.found.as_deref().unwrap_or_default();
-        let module = found.rsplit_once('.').map_or(found, |(module, _)| module);
-        evidence.statement.starts_with("import:") && crate::sandbox::is_of_wasi(module)
-    };
-    match &evidence.parts[..] {
-        [] if evidence.statement == "optional" => true,
-        [] if is_of_wasi() => true,
-        [] => WORDS.iter().any(|word| {
-            evidence.statement.strip_prefix(word).is_some_and(|rest| rest.starts_with([':', '(', ')']))
-        }),
-        parts => parts.iter().all(rests_on_words),
+    if !evidence.parts.is_empty() {
+        return evidence.parts.iter().all(rests_on_words);
+    }
+    match evidence.kind {
+        StatementKind::Feature(FeatureKind::Import) => {
+            let found = evidence.found.as_deref().unwrap_or_default();
+            let module = found.rsplit_once('.').map_or(found, |(module, _)| module);
+            crate::sandbox::is_of_wasi(module)
+        }
+        StatementKind::Feature(
+            FeatureKind::String
+            | FeatureKind::Ioc
+            | FeatureKind::Export
+            | FeatureKind::FunctionName
+            | FeatureKind::Section
+            | FeatureKind::Os,
+        )
+        | StatementKind::Count(FeatureKind::String)
+        | StatementKind::Not
+        | StatementKind::Optional => true,
+        _ => false,
     }
 }
 

@@ -215,10 +215,8 @@ pub(super) fn rule(name: &str, namespace: &str, severity: u8, dynamic: bool) -> 
         attempted: false,
         driven: false,
         evidence: Evidence {
-            statement: "wasm/metric: xor_share >= 0.05".into(),
             found: Some("0.213".into()),
-            places: Vec::new(),
-            parts: Vec::new(),
+            ..Evidence::leaf("wasm/metric: xor_share >= 0.05")
         },
         origin: Origin::default(),
     }

@@ -8,7 +8,7 @@ use crate::{
     report::{Why, rule_marks, severity},
     rules::{Evidence, Match},
     text::{clip, grouped, percent, plural, share},
-    verdict::Class,
+    verdict::{ABOUT_RUN, Class},
 };
 
 pub(super) fn of(page: &Page<'_, '_>) -> Option<Markup> {
@@ -64,9 +64,9 @@ fn card(page: &Page<'_, '_>, why: &Why<'_>) -> Markup {
         h3 { (clip(&why.sentence, limits::TEXT)) }
         p.chips {
             @if let Some(level) = why.severity { (level_chip(level)) " " }
-            @if title == "run" { (chip("mark", "about the run")) } @else { (side(why.reason.dynamic)) }
+            @if title == ABOUT_RUN { (chip("mark", "about the run")) } @else { (side(why.reason.dynamic)) }
             @if let Some(rule) = why.rule { (marks(rule)) }
-            @if title != "run" { " " span.dim { (clip(title, limits::NAME)) } }
+            @if title != ABOUT_RUN { " " span.dim { (clip(title, limits::NAME)) } }
         }
         @if let Some(evidence) = &why.evidence { p.evidence { (clip(evidence, limits::TEXT)) } }
         (places(page, why.places, why.rule.map_or(why.places.len() as u64, |rule| rule.count)))

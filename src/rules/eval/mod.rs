@@ -31,7 +31,8 @@ use crate::{
 
 use self::limits::{MAX_FOUND_PLACES, MAX_INSTANCES, MAX_NAMED, MAX_PLACES, MAX_SHOWN};
 use super::{
-    Evaluation, Evidence, Facts, Match, Origin,
+    Evaluation, Facts, Match, Origin,
+    evidence::{Evidence, FeatureKind, StatementKind},
     index::Index,
     rule::{Bounds, Feature, Kind, Rule, Scope, Statement, Target},
     yara,
@@ -86,9 +87,7 @@ struct Held {
 impl Held {
     /// With what the rule says of the statement.
     fn described(mut self, description: Option<&str>) -> Self {
-        if let Some(text) = description {
-            self.evidence.statement = format!("{} = {text}", self.evidence.statement);
-        }
+        self.evidence = self.evidence.described(description);
         self
     }
 }
@@ -189,9 +188,9 @@ fn collect_used(
     own: &str,
     used: &mut BTreeSet<String>,
 ) {
-    if let Some(target) = evidence.statement.strip_prefix("match: ") {
-        let target = target.split(" = ").next().unwrap_or_default();
-        let of_target = targets.get(target).into_iter().flatten().filter_map(|position| rules.get(*position));
+    if evidence.kind == StatementKind::Feature(FeatureKind::Match) {
+        let of_target =
+            targets.get(evidence.sought()).into_iter().flatten().filter_map(|position| rules.get(*position));
         used.extend(of_target.map(|rule| rule.meta.name.clone()).filter(|name| name != own));
     }
     evidence.parts.iter().for_each(|part| collect_used(part, rules, targets, own, used));
@@ -328,16 +327,16 @@ impl Evaluator<'_> {
         let held = match &statement.kind {
             Kind::And(parts) => {
                 let held: Option<Vec<_>> = parts.iter().map(|part| self.statement(part, at)).collect();
-                join("and", held?, Grounds::of_all)
+                join(StatementKind::And, "and", held?, Grounds::of_all)
             }
-            Kind::Or(parts) => join("or", self.held_of(parts, at, 1)?, Grounds::of_any),
+            Kind::Or(parts) => join(StatementKind::Or, "or", self.held_of(parts, at, 1)?, Grounds::of_any),
             Kind::AtLeast(least, parts) => self.at_least(*least, parts, at)?,
             Kind::Not(part) => self.denied(part, at)?,
             Kind::Within(scope, part) => self.within(*scope, part, at)?,
             Kind::Count(feature, bounds) => self.counted(feature, bounds, at)?,
             Kind::Feature(feature) => {
                 let found = self.feature(feature, at).filter(|found| found.count > 0)?;
-                leaf(feature.shown(), found)
+                leaf(StatementKind::Feature(feature.kind()), feature.shown(), found)
             }
         };
         Some(held.described(statement.description.as_deref()))
@@ -346,7 +345,8 @@ impl Evaluator<'_> {
     /// A part that is known not to hold.
     fn denied(&self, part: &Statement, at: &Instance) -> Option<Held> {
         let (held, is_unknown) = self.budget.asking(|| self.statement(part, at).is_some());
-        (!held && !is_unknown).then(|| leaf(format!("not: {}", part.shown()), Found::default()))
+        let denied = || leaf(StatementKind::Not, format!("not: {}", part.shown()), Found::default());
+        (!held && !is_unknown).then(denied)
     }
 
     /// Those of some parts that hold, if there are so many. All are looked at: each is evidence.
@@ -358,8 +358,8 @@ impl Evaluator<'_> {
     fn at_least(&self, least: usize, parts: &[Statement], at: &Instance) -> Option<Held> {
         let held = self.held_of(parts, at, least)?;
         Some(match least {
-            0 => join("optional", held, |_| Grounds::default()),
-            _ => join(&format!("{least} or more"), held, Grounds::of_any),
+            0 => join(StatementKind::Optional, "optional", held, |_| Grounds::default()),
+            _ => join(StatementKind::AtLeast(least), &format!("{least} or more"), held, Grounds::of_any),
         })
     }
 
@@ -371,7 +371,8 @@ impl Evaluator<'_> {
             return None;
         }
         found.what = Some(found.count.to_string());
-        Some(leaf(format!("count({}): {}", feature.counted(), bounds.shown()), found))
+        let shown = format!("count({}): {}", feature.counted(), bounds.shown());
+        Some(leaf(StatementKind::Count(feature.kind()), shown, found))
     }
 
     /// A statement on a narrower scope: the first instance on which it holds.
@@ -383,7 +384,7 @@ impl Evaluator<'_> {
             if let Some(held) = self.statement(part, &instance) {
                 let found =
                     Found { places: self.place_of(&instance).into_iter().collect(), ..Found::default() };
-                let mut outer = leaf(scope.name().to_owned(), found);
+                let mut outer = leaf(StatementKind::Within, scope.name().to_owned(), found);
                 (outer.dynamic, outer.grounds) = (held.dynamic, held.grounds);
                 outer.evidence.parts.push(held.evidence);
                 return Some(outer);
@@ -476,19 +477,15 @@ impl Evaluator<'_> {
 }
 
 /// Joins parts that held.
-fn join(statement: &str, parts: Vec<Held>, grounds: fn(&[Held]) -> Grounds) -> Held {
+fn join(kind: StatementKind, statement: &str, parts: Vec<Held>, grounds: fn(&[Held]) -> Grounds) -> Held {
     let dynamic = parts.iter().any(|part| part.dynamic);
     let grounds = grounds(&parts);
     let parts = parts.into_iter().map(|part| part.evidence).collect();
-    Held {
-        evidence: Evidence { statement: statement.to_owned(), found: None, places: Vec::new(), parts },
-        dynamic,
-        grounds,
-    }
+    Held { evidence: Evidence { parts, ..Evidence::of(kind, statement.to_owned()) }, dynamic, grounds }
 }
 
-fn leaf(statement: String, found: Found) -> Held {
-    let evidence = Evidence { statement, found: found.what, places: found.places, parts: Vec::new() };
+fn leaf(kind: StatementKind, statement: String, found: Found) -> Held {
+    let evidence = Evidence { found: found.what, places: found.places, ..Evidence::of(kind, statement) };
     Held { evidence, dynamic: found.dynamic, grounds: found.grounds }
 }
 

@@ -114,7 +114,7 @@ impl Reader<'_> {
         let word = match (is_plain, is_one_line) {
             (_, true) => self.page.slice(span.clone()).trim_end().to_owned(),
             (true, false) if !text.contains('\n') => text.to_owned(),
-            _ => quoted(text),
+            _ => in_quotes(text),
         };
         Piece { span, kind: Kind::Word(word) }
     }
@@ -125,7 +125,7 @@ impl Reader<'_> {
         let header = self.header(last, span.start);
         let start = header.as_ref().map_or(span.start, |(at, _)| *at);
         let Some((_, indicators)) = header.filter(|_| !text.trim_matches('\n').is_empty()) else {
-            return Piece { span: start..span.end, kind: Kind::Word(quoted(text)) };
+            return Piece { span: start..span.end, kind: Kind::Word(in_quotes(text)) };
         };
         // A digit says where the lines begin, from the level of the text: two columns with us.
         let header = indicators.iter().map(|&char| if char.is_ascii_digit() { '2' } else { char }).collect();
@@ -166,6 +166,6 @@ impl Reader<'_> {
 }
 
 /// A text between quotes, on one line.
-fn quoted(text: &str) -> String {
+fn in_quotes(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

@@ -2,38 +2,20 @@
 
 use crate::{
     module::Opcode,
-    rules::rule::{CHARACTERISTICS, Characteristic, Feature, Name, Pattern, Scope, Target},
+    rules::{
+        evidence::FeatureKind,
+        rule::{CHARACTERISTICS, Characteristic, Feature, Name, Pattern, Scope, Target},
+    },
 };
 
 use super::limits::MAX_BYTES;
 use super::{Node, Parser};
 
 /// Names of all features.
-pub(in crate::rules) const FEATURES: &[&str] = &[
-    "api",
-    "import",
-    "export",
-    "section",
-    "function-name",
-    "number",
-    "string",
-    "substring",
-    "bytes",
-    "mnemonic",
-    "characteristic",
-    "match",
-    "os",
-    "arch",
-    "format",
-    "wasm/metric",
-    "wasm/sequence",
-    "wasm/crypto",
-    "wasm/ioc",
-    "wasm/anomaly",
-    "wasm/file",
-    "wasm/returned",
-    "wasm/flow",
-];
+fn names() -> impl Iterator<Item = &'static str> {
+    let further = |kind: &FeatureKind| (*kind == FeatureKind::String).then_some("substring");
+    FeatureKind::ALL.iter().flat_map(move |kind| std::iter::once(kind.as_str()).chain(further(kind)))
+}
 
 /// Values of `os`.
 pub(in crate::rules) const SYSTEMS: &[&str] = &["any", "wasi", "emscripten", "js"];
@@ -46,8 +28,8 @@ pub(in crate::rules) const FORMATS: &[&str] = &["any", "wasm"];
 
 /// Features that can stand in `count(…)`, beside `basic blocks`.
 pub(in crate::rules) fn countable() -> impl Iterator<Item = &'static str> {
-    let of_places = ["wasm/crypto", "wasm/ioc", "wasm/anomaly"];
-    FEATURES.iter().copied().filter(move |name| !name.starts_with("wasm/") || of_places.contains(name))
+    let of_places = [FeatureKind::Crypto, FeatureKind::Ioc, FeatureKind::Anomaly].map(FeatureKind::as_str);
+    names().filter(move |name| !name.starts_with("wasm/") || of_places.contains(name))
 }
 
 impl Parser<'_> {
@@ -62,39 +44,41 @@ impl Parser<'_> {
                 if name == "substring" { Pattern::substring(text) } else { self.pattern(value, text)? };
             return Some((Feature::Text(pattern), None));
         }
-        if !FEATURES.contains(&name) {
-            let known = FEATURES.iter().copied().chain(["and", "or", "not", "optional"]);
-            let help =
-                super::closest(name, known).or_else(|| Some(format!("known: {}", FEATURES.join(", "))));
+        let Some(kind) = FeatureKind::named(name) else {
+            let known = names().chain(["and", "or", "not", "optional"]);
+            let all = || format!("known: {}", names().collect::<Vec<_>>().join(", "));
+            let help = super::closest(name, known).or_else(|| Some(all()));
             return self.wrong(&key.span, format!("unknown feature or statement `{name}`"), help);
-        }
+        };
         let whole = self.text(value)?;
         let (text, description) = match whole.split_once(" = ") {
             Some((text, description)) => (text.trim(), Some(description.trim().to_owned())),
             None => (whole, None),
         };
         let node = Node { span: value.span.clone(), value: super::Value::Text(text.to_owned().into()) };
-        self.plain(name, text, &node).map(|feature| (feature, description))
+        self.plain(kind, text, &node).map(|feature| (feature, description))
     }
 
-    fn plain(&self, name: &str, text: &str, node: &Node) -> Option<Feature> {
-        Some(match name {
-            "api" => Feature::Api(self.name(node)?),
-            "import" => Feature::Import(self.name(node)?),
-            "export" => Feature::Export(self.name(node)?),
-            "section" => Feature::Section(self.name(node)?),
-            "function-name" => Feature::FunctionName(self.name(node)?),
-            "number" => Feature::Number(self.integer(node)?),
-            "bytes" => Feature::Bytes(self.bytes(node, text)?),
-            "mnemonic" => Feature::Mnemonic(self.opcode(node, text)?),
-            "characteristic" => Feature::Characteristic(self.characteristic(node)?),
-            "match" => Feature::Match(match text.strip_prefix("yara/") {
+    fn plain(&self, kind: FeatureKind, text: &str, node: &Node) -> Option<Feature> {
+        Some(match kind {
+            FeatureKind::Api => Feature::Api(self.name(node)?),
+            FeatureKind::Import => Feature::Import(self.name(node)?),
+            FeatureKind::Export => Feature::Export(self.name(node)?),
+            FeatureKind::Section => Feature::Section(self.name(node)?),
+            FeatureKind::FunctionName => Feature::FunctionName(self.name(node)?),
+            FeatureKind::Number => Feature::Number(self.integer(node)?),
+            FeatureKind::Bytes => Feature::Bytes(self.bytes(node, text)?),
+            FeatureKind::Mnemonic => Feature::Mnemonic(self.opcode(node, text)?),
+            FeatureKind::Characteristic => Feature::Characteristic(self.characteristic(node)?),
+            FeatureKind::Match => Feature::Match(match text.strip_prefix("yara/") {
                 Some(rule) => Target::Yara(rule.to_owned()),
                 None => Target::Rule(text.to_owned()),
             }),
-            "os" => self.system("os", node, "system", SYSTEMS)?,
-            "arch" => self.system("arch", node, "architecture", ARCHITECTURES)?,
-            _ => self.system("format", node, "format", FORMATS)?,
+            FeatureKind::Os => self.system(kind, node, "system", SYSTEMS)?,
+            FeatureKind::Arch => self.system(kind, node, "architecture", ARCHITECTURES)?,
+            FeatureKind::Format => self.system(kind, node, "format", FORMATS)?,
+            // Texts and what stands under `wasm/` are read by others.
+            _ => return None,
         })
     }
 
@@ -107,8 +91,8 @@ impl Parser<'_> {
     }
 
     /// What the sample was made for. `what` is what the value is called in an error.
-    fn system(&self, key: &'static str, node: &Node, what: &str, known: &[&str]) -> Option<Feature> {
-        Some(Feature::Target(key, (*self.one_of(node, what, known, |name| name)?).to_owned()))
+    fn system(&self, kind: FeatureKind, node: &Node, what: &str, known: &[&str]) -> Option<Feature> {
+        Some(Feature::Target(kind, (*self.one_of(node, what, known, |name| name)?).to_owned()))
     }
 
     fn characteristic(&self, node: &Node) -> Option<Characteristic> {

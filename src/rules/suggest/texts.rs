@@ -39,7 +39,7 @@ fn candidate(wasm: &[u8], text: &Text) -> Option<Candidate> {
         return None;
     }
     Some(Candidate {
-        string: quoted(bytes),
+        string: yara_string(bytes),
         comment: format!("data at {start:#x}"),
         fixed: bytes.len(),
         score: bytes.len() + distinct,
@@ -48,7 +48,7 @@ fn candidate(wasm: &[u8], text: &Text) -> Option<Candidate> {
 }
 
 /// A text as YARA writes it.
-fn quoted(bytes: &[u8]) -> String {
+fn yara_string(bytes: &[u8]) -> String {
     let mut text = String::from("\"");
     for &byte in bytes {
         match byte {

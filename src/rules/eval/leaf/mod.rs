@@ -34,7 +34,7 @@ impl Evaluator<'_> {
             Feature::Characteristic(characteristic) => self.characteristic(*characteristic, at),
             Feature::BasicBlocks => self.basic_blocks(at),
             Feature::Match(target) => self.target(target, at),
-            Feature::Target(kind, value) => self.system(kind, value),
+            Feature::Target(kind, value) => self.system(*kind, value),
             Feature::Metric(measure) => self.metric(measure, at),
             Feature::Sequence(sequence) => self.sequence(sequence, &self.calls(at)),
             Feature::Crypto(crypto) => self.crypto(crypto, at),

@@ -3,7 +3,10 @@
 use crate::module::{Place, view};
 
 use super::super::{
-    super::rule::{Feature, Name},
+    super::{
+        evidence::FeatureKind,
+        rule::{Feature, Name},
+    },
     Evaluator, Found, Instance,
     limits::SHOWN_NAMES,
     shorten,
@@ -19,7 +22,7 @@ fn names(feature: &Feature, view: &view::View) -> Vec<String> {
     match feature {
         Feature::Import(name) => {
             let hits = view.imports.iter().filter(|import| name.is(&import.module, &import.name));
-            hits.map(|import| format!("{}.{}", import.module, import.name)).collect()
+            hits.map(|import| crate::text::import_name(&import.module, &import.name)).collect()
         }
         Feature::Export(name) => fitting(name, view.exports.iter().map(|export| &export.name)),
         Feature::Section(name) => fitting(name, view.sections.iter().map(|section| &section.name)),
@@ -66,13 +69,13 @@ impl Evaluator<'_> {
         Some(found)
     }
 
-    pub(super) fn system(&self, kind: &str, value: &str) -> Option<Found> {
+    pub(super) fn system(&self, kind: FeatureKind, value: &str) -> Option<Found> {
         let view = self.index.facts.view;
         let is_64 = || view.memories.iter().any(|memory| memory.memory64);
         let holds = match (kind, value) {
-            (_, "any") | ("format", _) => true,
-            ("arch", "wasm64") => is_64(),
-            ("arch", _) => !is_64(),
+            (_, "any") | (FeatureKind::Format, _) => true,
+            (FeatureKind::Arch, "wasm64") => is_64(),
+            (FeatureKind::Arch, _) => !is_64(),
             (_, "wasi") => self.index.systems().wasi,
             (_, "emscripten") => self.index.systems().emscripten,
             _ => !view.imports.is_empty() && !self.index.systems().wasi,

@@ -9,11 +9,41 @@ use super::{
     digits::{self, Digit, base64_digit, hex_digit},
     dump, literal, numbers, records,
 };
+use crate::text::vocabulary;
+
+vocabulary! {
+    /// What a text holds bytes as: the name of the step into it.
+    pub(super) enum Notation {
+        /// Digits of base64.
+        Base64 = "base64",
+        /// Digits of base32.
+        Base32 = "base32",
+        /// Lines of uuencode.
+        Uuencode = "uuencode",
+        /// Records of Intel or Motorola.
+        Records = "records",
+        /// As `hexdump` and its like print.
+        Dump = "dump",
+        /// Digits in twos.
+        Hex = "hex",
+        /// Numbers by their positions.
+        Object = "object",
+        /// A list of numbers.
+        Array = "array",
+        /// A list of numbers of more than eight bits.
+        Words = "words",
+        /// Quoted-printable.
+        Quoted = "quoted",
+        /// A literal.
+        String = "string",
+        /// A text of two bytes a character.
+        Utf16 = "utf16",
+    }
+}
 
 /// A way to write bytes down.
 pub(super) struct Kind {
-    /// The name of the step.
-    pub(super) name: &'static str,
+    pub(super) notation: Notation,
     /// Matches at most the first bytes of a module, except for other containers and for data URLs, whose
     /// kind of contents is not asked.
     pub(super) pattern: &'static str,
@@ -28,7 +58,7 @@ pub(super) struct Kind {
 /// Those whose text can be taken for that of another come after it. White space in patterns means nothing.
 pub(super) const KINDS: [Kind; 14] = [
     Kind {
-        name: "base64",
+        notation: Notation::Base64,
         // Beginnings of a module, gzip with any flags, zip, zstd and xz. Then the beginning of a module in
         // base64, in a text of which this is the base64. It is told by the part of its three ways that does
         // not depend on what is before it. Then any data URL.
@@ -40,38 +70,38 @@ pub(super) const KINDS: [Kind; 14] = [
         digits: Some((base64_digit, 4)),
     },
     Kind {
-        name: "base32",
+        notation: Notation::Base32,
         // A module, or a component.
         pattern: r"ABQXG3I [BN] AA",
         read: |text, from, may_join| digits::base32(text.get(from..).unwrap_or_default(), may_join),
         digits: None,
     },
     Kind {
-        name: "uuencode",
+        notation: Notation::Uuencode,
         pattern: r"(?m)^ begin \x20 [0-7]{3,4} \x20 [^\r\n]{1,99} \r?\n [\x20-\x60]",
         read: |text, from, _| records::uuencoded(text.get(from..).unwrap_or_default()),
         digits: None,
     },
     Kind {
-        name: "records",
+        notation: Notation::Records,
         pattern: r"(?mi)^ : [0-9a-f]{6} 00 0061736d",
         read: |text, from, _| records::intel_hex(text.get(from..).unwrap_or_default()),
         digits: None,
     },
     Kind {
-        name: "records",
+        notation: Notation::Records,
         pattern: r"(?mi)^ S (?: 1 [0-9a-f]{6} | 2 [0-9a-f]{8} | 3 [0-9a-f]{10} ) 0061736d",
         read: |text, from, _| records::s_records(text.get(from..).unwrap_or_default()),
         digits: None,
     },
     Kind {
-        name: "dump",
+        notation: Notation::Dump,
         pattern: dump::LINE,
         read: |text, from, _| dump::dump(text.get(from..).unwrap_or_default()),
         digits: None,
     },
     Kind {
-        name: "hex",
+        notation: Notation::Hex,
         // A module, or one in base64; gzip.
         pattern: r"(?i) 0061 [\x20\t]{0,2} 736d [\x20\t]{0,2} 0[1d]00 [\x20\t]{0,2} 0[01]00 | 4147467a6251
             | \b1f8b080[0-9a-f]",
@@ -79,21 +109,21 @@ pub(super) const KINDS: [Kind; 14] = [
         digits: Some((hex_digit, 2)),
     },
     Kind {
-        name: "hex",
+        notation: Notation::Hex,
         pattern: r#"(?i) \b00 (?: [\s,:;_|"'%-] | \\x ){1,40} 61 (?: [\s,:;_|"'%-] | \\x ){1,40}
             73 (?: [\s,:;_|"'%-] | \\x ){1,40} 6d (?: [\s,:;_|"'%-] | \\x ){1,40} 0[1d]\b"#,
         read: |text, from, _| digits::spaced_hex(text.get(from..).unwrap_or_default()),
         digits: None,
     },
     Kind {
-        name: "object",
+        notation: Notation::Object,
         pattern: r#"["']?\b0["']? \s* (?: : | => ) \s* 0 \s*,\s*
             ["']?1["']? \s* (?: : | => ) \s* 97 \s*,\s* ["']?2["']? \s* (?: : | => ) \s* 115\b"#,
         read: |text, from, _| numbers::object(text.get(from..).unwrap_or_default()),
         digits: None,
     },
     Kind {
-        name: "array",
+        notation: Notation::Array,
         pattern: r#"(?i) ["']? \b0 (?: x0* | o0* | b0* )? [a-z0-9_.()']{0,10} ["']?
             (?: \s*[,|]\s* | \s+ ) (?: \( \s* [a-z_\x20]+ \) \s* )? ["']?
             (?: 0x0*61 | 97 | 0o141 | 0b0?1100001 | a\b ) [a-z0-9_.()']{0,10} ["']?
@@ -105,7 +135,7 @@ pub(super) const KINDS: [Kind; 14] = [
         digits: None,
     },
     Kind {
-        name: "array",
+        notation: Notation::Array,
         // Characters by their numbers, each made by a call, as PHP and Visual Basic join them.
         pattern: r"(?i) \b chr [a-z]{0,6} \$? \( \s* 0 \s* \) \s* [.&+,]
             [\s_]* chr [a-z]{0,6} \$? \( \s* 97 \s* \)
@@ -114,13 +144,13 @@ pub(super) const KINDS: [Kind; 14] = [
         digits: None,
     },
     Kind {
-        name: "quoted",
+        notation: Notation::Quoted,
         pattern: r"(?i) =00 asm =0[1d] =00",
         read: |text, from, _| records::quoted(text.get(from..).unwrap_or_default()),
         digits: None,
     },
     Kind {
-        name: "words",
+        notation: Notation::Words,
         // Of 32 and 64 bits, then of 16, each in both orders.
         pattern: r"(?i) \b (?:
             1836278016 | 0x0*6d736100 | 6386541 | 0x0*61736d
@@ -132,7 +162,7 @@ pub(super) const KINDS: [Kind; 14] = [
         digits: None,
     },
     Kind {
-        name: "string",
+        notation: Notation::String,
         // Zero (as Emscripten writes it today, too) and the letters, as they are or escaped, perhaps in
         // literals that are joined. Then an escape or the version.
         pattern: r#"(?i)

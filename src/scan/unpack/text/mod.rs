@@ -24,7 +24,7 @@ use regex::bytes::Regex;
 
 use self::{
     digits::{Digit, Style},
-    kinds::{KINDS, Kind, PATTERNS, RUN},
+    kinds::{KINDS, Kind, Notation, PATTERNS, RUN},
 };
 use super::{Cut, Unpacker, carve::Search, is_container, streams};
 use crate::{
@@ -127,8 +127,8 @@ impl Unpacker<'_> {
                     }
                     // `\00` is octal in C and hexadecimal in the text format, where it was read as what it
                     // is.
-                    let is_foreign =
-                        search.is_source && kind.name == "string" && found.as_bytes().starts_with(b"\\0");
+                    let is_string = kind.notation == Notation::String;
+                    let is_foreign = search.is_source && is_string && found.as_bytes().starts_with(b"\\0");
                     let is_url = found.as_bytes().starts_with(b";");
                     // After a data URL without contents another may begin.
                     let start = if is_url { at + found.end() } else { from };
@@ -169,7 +169,7 @@ impl Unpacker<'_> {
             self.guesses.joined = self.guesses.joined.saturating_sub(joined);
             let (piece, len, is_closed) = reading.choose();
             let end = *end.get_or_insert(from + len);
-            let has_one = self.piece(kind.name, from..from + len, (&piece, is_closed), search)?;
+            let has_one = self.piece(kind.notation, from..from + len, (&piece, is_closed), search)?;
             if has_one && !is_cut(&piece) {
                 read.insert(from, from + len);
             }
@@ -182,7 +182,7 @@ impl Unpacker<'_> {
                 let Some(again) = again.and_then(|part| pattern.find(part)) else { return Ok(end) };
                 from += 1 + again.start();
                 // Among many digits, short beginnings of other things come about by chance.
-                let is_module = kind.name == "hex" || again.as_bytes().starts_with(b"AGFzbQ");
+                let is_module = kind.notation == Notation::Hex || again.as_bytes().starts_with(b"AGFzbQ");
                 if (is_module || !found) && tried & (1 << count.phase(bytes, from)) == 0 {
                     break;
                 }
@@ -193,13 +193,13 @@ impl Unpacker<'_> {
     /// Looks at what a run of text says; gives whether there was a module in it.
     fn piece(
         &mut self,
-        kind: &str,
+        notation: Notation,
         place: Range<usize>,
         (piece, is_closed): (&[u8], bool),
         search: &Search,
     ) -> io::Result<bool> {
         // Tables of numbers look like dumps.
-        let is_worth = kind != "dump" || sense(piece).0 != 0;
+        let is_worth = notation != Notation::Dump || sense(piece).0 != 0;
         if piece.len() < LEAST || !is_worth || search.has_seen(&place) {
             return Ok(false);
         }
@@ -207,7 +207,7 @@ impl Unpacker<'_> {
         if self.is_deep() {
             self.cut(Cut::Depth, 1);
         } else if self.admit(piece.len() as u64) {
-            let step = format!("{kind}@{}", place.start);
+            let step = format!("{notation}@{}", place.start);
             if !is_closed && is_cut(piece) {
                 let text =
                     format!("cut here: spoor does not understand how the text goes on at {}", place.end);
@@ -238,7 +238,7 @@ impl Unpacker<'_> {
                     false => (Vec::new(), digits::run(bytes.get(from..).unwrap_or_default()), true),
                 };
                 at = from + len.max(1);
-                if self.piece("base64", from..at, (&piece, is_closed), search)? {
+                if self.piece(Notation::Base64, from..at, (&piece, is_closed), search)? {
                     read.insert(from, at);
                 }
             }
@@ -263,7 +263,7 @@ impl Unpacker<'_> {
 
     fn wide_run(&mut self, place: Range<usize>, text: &[u8], search: &Search) -> io::Result<()> {
         if PATTERNS.iter().any(|pattern| pattern.is_match(text)) {
-            self.piece("utf16", place, (text, true), search)?;
+            self.piece(Notation::Utf16, place, (text, true), search)?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The whole way from bytes to a verdict.
 
-use std::{borrow::Cow, collections::HashSet, num::NonZero, panic, sync::Arc, thread};
+use std::{borrow::Cow, collections::HashSet, panic, sync::Arc, thread};
 
 use crate::{
     LoadError, classify,
@@ -16,6 +16,7 @@ use crate::{
     },
     rules::{self, Facts},
     sandbox::{self, ChangeKind, ChangedKind, is_users},
+    tracer::has_second_core,
     verdict::{self, Correlation, Finding, Verdict, Weighed, Weights},
 };
 
@@ -147,8 +148,7 @@ impl Sample {
     /// The view, and what comes of running it. Neither needs the other: for a large sample, and with two
     /// cores, both go on at the same time.
     fn read_and_run<R>(&self, run: impl FnOnce(&Self) -> R) -> (View, R) {
-        let cores = || thread::available_parallelism().map_or(1, NonZero::get);
-        if self.wasm.len() < APART || cores() == 1 {
+        if self.wasm.len() < APART || !has_second_core() {
             let view = self.view();
             return (view, run(self));
         }

@@ -15,6 +15,7 @@ use wasmspoor::{
         Ty, Visitor, Writer, signature,
     },
 };
+use wasmspoor_needs::needs;
 
 /// Exported memories and globals as the engine left them.
 struct Left {
@@ -211,8 +212,9 @@ fn check_sandbox(wasm: &[u8]) -> Result<Option<(u64, u64)>, String> {
     }
 }
 
+#[needs("../shared")]
 #[test]
-#[ignore = "needs ../shared, which is not in the repository"]
+#[ignore = "minutes without optimisation: cargo test --profile tail --test values -- --ignored shared"]
 fn shared_samples_are_recomputed() {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     let decisions = std::env::var("SPOOR_DECISIONS").map_or(20_000, |text| text.parse().unwrap());

@@ -506,7 +506,7 @@ fn instruction<'t>(places: &Places<'_>, executed: &Executed) -> Line<'t> {
 fn callee(trace: &Trace, key: FuncKey) -> (Option<u32>, Option<String>) {
     match trace.resolve(key) {
         Some(Callee::Defined(_, FuncIndex(index))) => (Some(index), None),
-        Some(Callee::Host(host)) => (None, Some(format!("{}.{}", host.module, host.name))),
+        Some(Callee::Host(host)) => (None, Some(text::import_name(&host.module, &host.name))),
         None => (None, None),
     }
 }

@@ -7,7 +7,6 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use wasmspoor::{
-    module::Module,
     passes::{
         flow::{self, RanBlock},
         stacks::Stacks,
@@ -17,7 +16,7 @@ use wasmspoor::{
     trace::ReplayError,
 };
 
-use super::{Exit, Failure, output, refusal, report, sample, symbols};
+use super::{Exit, Failure, names, output, refusal, report, sample, symbols};
 
 /// Write what ran for other tools: coverage for Ghidra, IDA and Binary Ninja, call stacks, a flame graph
 #[derive(Debug, Args)]
@@ -83,7 +82,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         return Err(Failure::new(Exit::NotExecutable, anyhow::anyhow!("the sample did not run")));
     };
     let names = Names::of(&analysis.view);
-    let module = || Module::parse(analysis.wasm.clone()).map_err(|error| Failure::new(Exit::Invalid, error));
+    let module = || names::module(&analysis);
     let mut bytes = Vec::new();
     match arguments.kind {
         Kind::Drcov => coverage::write_drcov(&name, &module()?, &blocks(run)?, &mut bytes)?,

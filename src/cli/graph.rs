@@ -10,7 +10,6 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use wasmspoor::{
-    module::Module,
     passes::flow::Flow,
     report::{
         Report, Subject,
@@ -140,11 +139,11 @@ fn exit_of(arguments: &Arguments, analysed: &Analysed) -> Exit {
 fn draw(arguments: &Arguments, analysed: &Analysed) -> Result<String, Failure> {
     let Analysed { name, options, analysis } = analysed;
     let report = Report::of(&Subject { name, analysis, options, max_log: 0 });
-    let module = || Module::parse(analysis.wasm.clone()).map_err(|error| Failure::new(Exit::Invalid, error));
     if let Some(why) = refused(arguments) {
         return Err(Failure::new(Exit::Usage, anyhow::anyhow!(why)));
     }
-    let around = arguments.around.as_deref().map(|given| names::function(&module()?, given)).transpose()?;
+    let function = |given: &str| names::function(&*names::module(analysis)?, given);
+    let around = arguments.around.as_deref().map(function).transpose()?;
     let shown = Shown {
         heat: arguments.heat,
         top: arguments.top.filter(|&top| top > 0),
@@ -157,7 +156,7 @@ fn draw(arguments: &Arguments, analysed: &Analysed) -> Result<String, Failure> {
         Kind::Dynamic => dot::dynamic(&report, shown),
         Kind::StaticCalls => dot::static_calls(&analysis.view, shown),
         Kind::Cfg => {
-            let module = module()?;
+            let module = names::module(analysis)?;
             // The option is required for this kind.
             let func = names::defined(&module, arguments.function.as_deref().unwrap_or_default())?;
             let code = module.code(func).map_err(|error| Failure::new(Exit::NotExecutable, error))?;

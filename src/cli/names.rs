@@ -1,8 +1,19 @@
 //! Functions and exports as the command line names them.
 
-use wasmspoor::module::{FuncIndex, Module, demangled};
+use std::sync::Arc;
+
+use wasmspoor::{
+    analysis::Analysis,
+    module::{FuncIndex, Module, demangled},
+};
 
 use super::{Exit, Failure, limits::EXPORTS_SHOWN};
+
+/// The module of a sample, which was parsed for its analysis; parsed again only to say why it cannot be.
+pub(super) fn module(analysis: &Analysis) -> Result<Arc<Module>, Failure> {
+    let parsed = || Module::parse(Arc::clone(&analysis.wasm)).map(Arc::new);
+    analysis.module().map_or_else(parsed, Ok).map_err(|error| Failure::new(Exit::Invalid, error))
+}
 
 /// `it exports …`, or that it exports none.
 pub(super) fn exported(names: &[impl AsRef<str>]) -> String {

@@ -7,7 +7,7 @@ use wasmspoor::{
     module::{CodeOffset, FuncIndex, Place, SourceFrame, demangled, view::Symbols},
     report,
     sandbox::Entry,
-    text::line,
+    text::{import_name, line},
     trace::{Callee, FuncKey, Trace},
 };
 
@@ -83,7 +83,7 @@ impl<'t> Places<'t> {
     pub(super) fn callee(&self, key: FuncKey) -> String {
         match self.trace.resolve(key) {
             Some(Callee::Defined(_, func)) => self.function(func),
-            Some(Callee::Host(host)) => line(&format!("{}.{}", host.module, host.name)),
+            Some(Callee::Host(host)) => line(&import_name(&host.module, &host.name)),
             None => "an unknown function".into(),
         }
     }

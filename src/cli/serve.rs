@@ -7,7 +7,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
 };
 
 use anyhow::Context as _;
@@ -61,8 +60,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let interrupted = Arc::new(AtomicBool::new(false));
     let spawner = worker::reporter(&arguments.sample, &arguments.bounds, interrupted)?;
     arguments.confinement.check(&spawner)?;
-    let processors = || thread::available_parallelism().map_or(1, usize::from).min(MAX_JOBS.into());
-    let jobs = arguments.jobs.map_or_else(processors, usize::from);
+    let jobs = worker::jobs(arguments.jobs);
     let source = Framed(io::BufReader::new(io::stdin()));
     answer(&spawner, (jobs, arguments.known.list()?), source, out)
 }

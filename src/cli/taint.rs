@@ -7,7 +7,7 @@ use serde::Serialize;
 use wasmspoor::{
     passes::flows::{self, Words},
     sandbox::Run,
-    text::{self, line},
+    text::{self, import_name, line},
     values::{
         Machine,
         taint::{Encoding, Flow, How, Operation, Sink, SinkKind, Source, SourceKind, Taint, TaintOptions},
@@ -170,7 +170,7 @@ impl<'r> Wanted<'r> {
         for part in self.names.iter().filter(|part| !is_seen(part)) {
             crate::cli::complain!("spoor: --from {}: no flow begins at a source with that name", line(part));
         }
-        let hosts = run.trace.hosts.values().map(|host| format!("{}.{}", host.module, host.name));
+        let hosts = run.trace.hosts.values().map(|host| import_name(&host.module, &host.name));
         let hosts: Vec<_> = hosts.collect();
         for part in self.hosts.iter().filter(|part| !hosts.iter().any(|host| host.contains(&***part))) {
             crate::cli::complain!("spoor: --to {}: no imported function has that name", line(part));

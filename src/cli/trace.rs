@@ -7,7 +7,7 @@ use serde::Serialize;
 use wasmspoor::{
     Limit, Outcome, Session, Value,
     module::Place,
-    text::{self, grouped, line},
+    text::{self, grouped, import_name, line},
     trace::{Counting, Counts, Trace},
 };
 
@@ -269,7 +269,7 @@ fn print(
     };
     let functions: Vec<_> = report.functions.iter().map(function).collect();
     table("functions", &functions, report.instructions, out)?;
-    let host = |host: &HostCalls| (host.calls, line(&format!("{}.{}", host.module, host.name)));
+    let host = |host: &HostCalls| (host.calls, line(&import_name(&host.module, &host.name)));
     let hosts: Vec<_> = report.host_calls.iter().map(host).collect();
     table("host calls", &hosts, hosts.iter().map(|(calls, _)| calls).sum(), out)
 }

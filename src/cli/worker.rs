@@ -6,6 +6,7 @@ use std::{
     io::{self, Write},
     path::PathBuf,
     sync::{Arc, Once, atomic::AtomicBool},
+    thread,
     time::Duration,
 };
 
@@ -18,7 +19,7 @@ use wasmspoor::scan::{
     worker,
 };
 
-use super::{Exit, Failure, given, limits::HELD_BYTES, sample};
+use super::{Exit, Failure, given, limits::HELD_BYTES, sample, scan::MAX_JOBS};
 
 /// Analyse the sample on standard input, or look for modules in the file that it is
 #[derive(Debug, Args)]
@@ -55,6 +56,12 @@ pub(super) struct BoundArguments {
     /// without touching them; at least 64, which a small sample needs
     #[arg(long, value_name = "MIB", default_value_t = 12_288, value_parser = clap::value_parser!(u32).range(64..))]
     sample_memory: u32,
+}
+
+/// So many workers at once as are asked for, or as there are processors.
+pub(super) fn jobs(asked: Option<u16>) -> usize {
+    let processors = || thread::available_parallelism().map_or(1, usize::from).min(MAX_JOBS.into());
+    asked.map_or_else(processors, usize::from)
 }
 
 /// What is asked of the kernel before anything is scanned

@@ -183,7 +183,7 @@ fn next(trace: &Trace, position: Position, at: Option<Point>) -> String {
     match record.as_deref() {
         None => "the end of the records".into(),
         Some(Record::HostCall { func } | Record::Invoke { func }) => {
-            let host = trace.hosts.get(func).map(|host| format!("{}.{}", host.module, host.name));
+            let host = trace.hosts.get(func).map(|host| crate::text::import_name(&host.module, &host.name));
             let what = record.as_deref().map_or("", Record::name);
             host.map_or_else(|| format!("{what}, with key {func}"), |host| format!("{what}, {host}"))
         }
@@ -252,7 +252,7 @@ fn host_calls(a: &Trace, b: &Trace) -> Vec<HostCalls> {
     for (side, trace) in [a, b].into_iter().enumerate() {
         for func in trace.host_calls() {
             if let Some(host) = trace.hosts.get(&func) {
-                calls.entry(format!("{}.{}", host.module, host.name)).or_default()[side] += 1;
+                calls.entry(crate::text::import_name(&host.module, &host.name)).or_default()[side] += 1;
             }
         }
     }

@@ -9,8 +9,8 @@
 //!
 //! Not here: what a trace means (`trace`), how a run is made (`sandbox`).
 
-mod beside;
 mod bits;
+mod checkpointer;
 mod checkpoints;
 mod chunk;
 mod contents;

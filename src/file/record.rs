@@ -16,7 +16,7 @@ use crate::{
 };
 
 use super::{
-    beside::Beside,
+    checkpointer::Checkpointer,
     checkpoints,
     contents::{Header, Outcome, Rest, Totals},
     effects,
@@ -124,16 +124,17 @@ fn record_as(
     let features = if with_effects { EFFECTS } else { 0 } | threads;
     let recording = Recording::begin(file, features)?;
     let writer = recording.writer();
-    let beside = Arc::new(Beside::new(Arc::clone(&writer), module.filter(|_| is_regular)));
+    let checkpointer = Arc::new(Checkpointer::new(Arc::clone(&writer), module.filter(|_| is_regular)));
     let mut goes_on = writer.object(ChunkKind::Header, &header);
     if sample.is_embedded {
         goes_on &= writer.object(ChunkKind::Sample, &wasm);
     }
     // Without a run the file takes no more, and `recording.end()` says why.
-    let ran = if goes_on { run(&beside, &writer, &wasm, options, with_effects)? } else { Ran::default() };
+    let ran =
+        if goes_on { run(&checkpointer, &writer, &wasm, options, with_effects)? } else { Ran::default() };
     let mut sink = recording.end()?;
     let took = begun.elapsed();
-    let made = beside.end(ran.totals);
+    let made = checkpointer.end(ran.totals);
     let instructions = match (made, ran.totals) {
         (Some(made), _) => made.write(&mut sink).map(Some),
         (None, Some(totals)) if is_regular => {
@@ -176,13 +177,13 @@ impl Default for Ran {
 
 /// Runs the sample into the file.
 fn run(
-    beside: &Arc<Beside>,
+    checkpointer: &Arc<Checkpointer>,
     writer: &TraceWriter,
     wasm: &[u8],
     options: &RunOptions,
     with_effects: bool,
 ) -> io::Result<Ran> {
-    let recorder: Arc<dyn Recorder> = Arc::clone(beside) as _;
+    let recorder: Arc<dyn Recorder> = Arc::clone(checkpointer) as _;
     let manner = sandbox::Manner { recorder: Some(recorder), timeouts: None, effects: with_effects };
     let (outcome, ran, done) = match sandbox::run_with(wasm, options, manner) {
         Ok(mut run) => {

@@ -178,6 +178,7 @@ impl Recorded {
 /// Where what the host did is known from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum EffectsFrom {
     /// The file holds it.
     File,

@@ -147,17 +147,17 @@ fn checkpoints_of(bytes: &[u8], is_off: bool) -> (Vec<(bool, Vec<u8>)>, bool) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.spoor");
     let sample = Sample { name: "x", bytes, is_embedded: true };
-    let before = beside::MADE.get();
-    beside::IS_OFF.set(is_off);
+    let before = checkpointer::MADE.get();
+    checkpointer::IS_OFF.set(is_off);
     record(File::create_new(&path).unwrap(), &path, &sample, &RunOptions::default()).unwrap();
-    beside::IS_OFF.set(false);
+    checkpointer::IS_OFF.set(false);
     let reader = Reader::open(&path).unwrap();
     let of_kind = reader.of_kind(ChunkKind::Checkpoint);
     let found = of_kind.map(|position| {
         let (frame, _) = &reader.chunks()[position];
         (frame.is_last, reader.read(position).unwrap())
     });
-    (found.collect(), beside::MADE.get() > before)
+    (found.collect(), checkpointer::MADE.get() > before)
 }
 
 #[test]

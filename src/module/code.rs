@@ -212,7 +212,7 @@ pub enum Takes {
 
 /// A way out of a landing pad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way<B> {
+pub(crate) enum PadExit<B> {
     /// To a handler.
     Handler(B),
     /// To a handler that is a loop around.
@@ -223,7 +223,7 @@ pub(crate) enum Way<B> {
     Out,
 }
 
-impl<B: PartialOrd> Way<B> {
+impl<B: PartialOrd> PadExit<B> {
     /// The way out of the landing pad at block `at` to the block that `found` says, and what the way takes.
     pub(crate) fn of(at: &B, found: Option<(B, Takes)>) -> Self {
         match found {

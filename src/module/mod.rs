@@ -47,7 +47,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-pub(crate) use code::Way;
+pub(crate) use code::PadExit;
 pub use code::{Block, BranchTable, Chain, Code, Exit, Meeting, Op, Takes};
 #[cfg(feature = "analysis")]
 pub use demangle::demangled;

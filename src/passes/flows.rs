@@ -22,7 +22,7 @@ use super::{
 use crate::{
     module::FuncIndex,
     sandbox::{self, Answer, Run},
-    text::{grouped, line, plural},
+    text::{grouped, import_name, line, plural},
     trace::{
         Callee, FuncKey, Host,
         effects::{Effect, Effects, Val},
@@ -36,6 +36,7 @@ use crate::{
 
 /// How much of a run is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Look {
     /// Nothing.
     #[default]
@@ -147,7 +148,7 @@ impl DataFlows {
         let mut all = Self { instructions: executed, of: executed, ..Self::default() };
         all.stirs = stirring::stirs(run, executed);
         let is_given = |(_, effect): &(u64, Effect)| matches!(effect, Effect::Given(_));
-        let is_reading = |host: &Host| is_answer(&format!("{}.{}", host.module, host.name));
+        let is_reading = |host: &Host| is_answer(&import_name(&host.module, &host.name));
         let (unknown, globals) = (unknown(run), unknown_globals(run, effects));
         let is_told = effects.entries().iter().any(is_given) || !unknown.is_empty() || !globals.is_empty();
         // What was given nothing, and did not ask, has no flows, whatever it computes.
@@ -328,7 +329,7 @@ impl<'r> Words<'r> {
     pub fn of(run: &'r Run) -> Self {
         let bait = run.honeytokens.iter().flat_map(|token| token.touched_in.iter().map(|path| &**path));
         let name = |&key| match run.trace.resolve(key) {
-            Some(Callee::Host(host)) => (key, format!("{}.{}", host.module, host.name)),
+            Some(Callee::Host(host)) => (key, import_name(&host.module, &host.name)),
             _ => (key, String::new()),
         };
         Self { run, bait: bait.collect(), functions: run.trace.hosts.keys().map(name).collect() }

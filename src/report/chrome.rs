@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Report, grown, limits::CHROME_TEXT};
 use crate::{
     sandbox::{Arg, Call, Pointed, Run},
-    text::{cut, plural, write_json_line},
+    text::{cut, import_name, plural, write_json_line},
     trace::MAIN,
 };
 
@@ -82,7 +82,7 @@ fn call((call, thread): (&Call, u32)) -> Value {
     let args: serde_json::Map<_, _> = call.args.iter().enumerate().map(argument).collect();
     let results: Vec<_> = call.results.iter().map(ToString::to_string).collect();
     json!({
-        "ph": "X", "cat": "host", "name": format!("{}.{}", call.module, call.name), "pid": PROCESS,
+        "ph": "X", "cat": "host", "name": import_name(&call.module, &call.name), "pid": PROCESS,
         "tid": lane(thread), "ts": micros(call.time_ns), "dur": 0,
         "args": {
             "number": call.number, "arguments": args, "results": results, "error": call.errno,

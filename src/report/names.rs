@@ -11,7 +11,7 @@ use crate::{
 };
 
 use super::limits::{LINE_SHOWN, NAME_SHOWN};
-use crate::text::clip;
+use crate::text::{clip, import_name};
 
 /// Where Ghidra's loader for WebAssembly puts the first byte of the module.
 pub const GHIDRA_BASE: u64 = 0x8000_0000;
@@ -46,7 +46,7 @@ impl<'v> Names<'v> {
     /// function without one may have the name of a library's function by its fingerprint, and says so.
     pub fn name(&self, func: FuncIndex) -> Option<String> {
         if let Some(import) = self.import(func) {
-            return Some(clip(&format!("{}.{}", import.module, import.name), NAME_SHOWN));
+            return Some(clip(&import_name(&import.module, &import.name), NAME_SHOWN));
         }
         let function = self.function(func)?;
         let by_fingerprint = || Some(format!("{} by fingerprint", clip(function.library?.name, NAME_SHOWN)));

@@ -70,6 +70,7 @@ pub struct PersonaFile<'a> {
 /// A socket of a persona.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum PersonaSocket<'a> {
     /// It is connected.
     Stream(PersonaPeer<'a>),
@@ -90,6 +91,7 @@ pub struct PersonaPeer<'a> {
 /// Which exports a persona has called.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum PersonaDrive<'a> {
     /// Those that seem worth it.
     Auto,

@@ -15,6 +15,7 @@ use super::limits::{TIMELINE_STEPS, TIMELINE_TEXT};
 use crate::{
     categories::{known_as, standard_stream},
     sandbox::{Arg, Call, Pointed, Run},
+    text,
 };
 
 /// Something that the sample did, with one call or several in a row.
@@ -120,7 +121,7 @@ pub(super) fn of(run: Option<&Run>, threads: &[u32]) -> (Vec<TimelineEntry>, u64
 
 impl Open {
     fn of(call: &Call, thread: Option<u32>) -> Self {
-        let name = format!("{}.{}", call.module, call.name);
+        let name = text::import_name(&call.module, &call.name);
         Self {
             step: TimelineEntry {
                 time_ns: call.time_ns,
@@ -147,7 +148,7 @@ impl Open {
         self.step.until_ns = call.time_ns;
         self.bytes = self.bytes.saturating_add(bytes(call));
         if self.same.is_none() {
-            self.asked.insert(format!("{}.{}", call.module, call.name));
+            self.asked.insert(text::import_name(&call.module, &call.name));
         }
         true
     }
@@ -179,7 +180,7 @@ fn same(call: &Call) -> Option<(String, Option<String>, Option<String>)> {
     }
     let verb = VERBS.iter().find(|(name, _)| *name == known_as(call)).map(|(_, verb)| *verb);
     let mut words = vec![verb.unwrap_or("calls it").to_owned()];
-    let texts: Vec<_> = call.args.iter().filter_map(text).collect();
+    let texts: Vec<_> = call.args.iter().filter_map(text_of).collect();
     match texts.is_empty() {
         true => words.extend(call.args.iter().filter_map(|arg| descriptor(call, arg))),
         false => words.push(texts.join(", ")),
@@ -193,7 +194,7 @@ fn same(call: &Call) -> Option<(String, Option<String>, Option<String>)> {
 }
 
 /// The text that an argument names something with.
-fn text(arg: &Arg) -> Option<String> {
+fn text_of(arg: &Arg) -> Option<String> {
     let text = arg.points_at.as_ref()?.kept_text()?;
     if arg.name.as_deref().is_some_and(is_buffer) {
         return None;
@@ -203,8 +204,7 @@ fn text(arg: &Arg) -> Option<String> {
 
 /// The beginning of a text, in quotes.
 fn quoted(text: &str) -> String {
-    let end = text.char_indices().nth(TIMELINE_TEXT).map(|(end, _)| end);
-    format!("\"{}{}\"", &text[..end.unwrap_or(text.len())], if end.is_some() { "…" } else { "" })
+    format!("\"{}\"", text::cut(text, TIMELINE_TEXT))
 }
 
 /// Which descriptor or resource an argument is, or the code to end with.

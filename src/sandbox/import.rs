@@ -278,7 +278,7 @@ impl Import {
             _ => None,
         });
         let to = fd.and_then(|fd| state.wasi.describe(fd)).unwrap_or(LeakPlace::Argument);
-        state.tokens.search(bytes, &to, &format!("{}.{}", self.module, self.name), slot);
+        state.tokens.search(bytes, &to, &crate::text::import_name(&self.module, &self.name), slot);
     }
 
     fn answer(&self, call: &mut Caller<'_>) -> Answered {

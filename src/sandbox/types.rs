@@ -73,6 +73,7 @@ pub struct RunOptions {
 
 /// A seed of everything random.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Seed {
     /// Made of the sample: see [`RunOptions::seeded`].
     #[default]

@@ -106,8 +106,11 @@ impl BehaviourFeatures {
     /// What a run did, in short.
     pub fn of(analysis: &Analysis) -> Self {
         let Some(run) = &analysis.run else { return Self::default() };
-        let calls =
-            run.calls.iter().take(SKETCHED_CALLS).map(|call| hash(&format!("{}.{}", call.module, call.name)));
+        let calls = run
+            .calls
+            .iter()
+            .take(SKETCHED_CALLS)
+            .map(|call| hash(&crate::text::import_name(&call.module, &call.name)));
         let mut calls: Vec<u64> = calls.collect();
         calls.dedup();
         let mut digest = Sha256::new();

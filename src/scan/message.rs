@@ -51,6 +51,7 @@ pub const DONE: u8 = b'd';
 
 /// What a worker says.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Message {
     /// It is confined.
     Ready(Confinement),

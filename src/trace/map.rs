@@ -9,7 +9,9 @@
 
 use std::{fmt, ops::Range, sync::Arc};
 
-use crate::module::{BlockIndex, Code, CodeOffset, Exit, FuncIndex, Meeting, Module, Op, Way, tags::Tags};
+use crate::module::{
+    BlockIndex, Code, CodeOffset, Exit, FuncIndex, Meeting, Module, Op, PadExit, tags::Tags,
+};
 
 use super::limits::{MAX_BLOCKS, MAX_FUNCTIONS};
 use super::{FuncKey, InstanceIndex, Meetings, ReplayErrorKind, Trace};
@@ -239,11 +241,11 @@ impl CodeMap<'_> {
     }
 
     /// Where an exception with this tag goes from landing pad `number`.
-    pub(super) fn way(&self, number: u32, tag: u32) -> Way<u32> {
+    pub(super) fn way(&self, number: u32, tag: u32) -> PadExit<u32> {
         let (loaded, exit) = (self.loaded(number), self.blocks[number as usize].exit);
-        let Exit::Catch(pad) = exit else { return Way::Out };
+        let Exit::Catch(pad) = exit else { return PadExit::Out };
         let way = loaded.code.way(loaded.module.tags(), pad, tag);
-        Way::of(&number, way.map(|(to, takes)| (loaded.first_block + to.0, takes)))
+        PadExit::of(&number, way.map(|(to, takes)| (loaded.first_block + to.0, takes)))
     }
 }
 

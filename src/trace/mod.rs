@@ -9,8 +9,8 @@
 //!
 //! Not here: how a trace is recorded (`tracer`), how it is stored in a file (`file`).
 
-mod beside;
 mod called;
+mod counting;
 mod counts;
 mod cuts;
 mod decisions;
@@ -32,8 +32,8 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-pub use beside::Counting;
 pub(crate) use called::host_name;
+pub use counting::Counting;
 pub use counts::{Counter, Counts, FuncCounts};
 pub(crate) use decisions::Window;
 pub use decisions::{Chunks, DecisionError, DecisionErrorKind, DecisionReader};
@@ -90,6 +90,7 @@ pub struct Host {
 
 /// How much was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
 pub enum Level {
     /// Decisions, host calls, growth, traps.
     #[default]

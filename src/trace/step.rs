@@ -29,7 +29,7 @@
 
 use wasmspoor_hooks::recorder::stream;
 
-use crate::module::{Exit, Meeting, Way, tags::Tags};
+use crate::module::{Exit, Meeting, PadExit, tags::Tags};
 
 use super::CallKind;
 
@@ -204,8 +204,12 @@ pub(crate) trait Unwinder {
 
     /// Passes a landing pad, from a block that has it; gives the way out that an exception with this number
     /// takes.
-    fn pass(&mut self, from: Self::Block, pad: Self::Block, tag: u32)
-    -> Result<Way<Self::Block>, Self::Stop>;
+    fn pass(
+        &mut self,
+        from: Self::Block,
+        pad: Self::Block,
+        tag: u32,
+    ) -> Result<PadExit<Self::Block>, Self::Stop>;
 
     /// The frame is left at block `at`; gives the block of the one below that called.
     fn leave(&mut self, at: Self::Block) -> Result<Self::Block, Self::Stop>;
@@ -240,10 +244,10 @@ pub(crate) fn land<U: Unwinder>(
         while let Some(here) = pad {
             let from = std::mem::replace(&mut at, here);
             pad = match unwinder.pass(from, here, tag)? {
-                Way::Handler(to) => return Ok(Landed { pad: here, to, is_loop: false }),
-                Way::Loop(to) => return Ok(Landed { pad: here, to, is_loop: true }),
-                Way::Around(around) => Some(around),
-                Way::Out => None,
+                PadExit::Handler(to) => return Ok(Landed { pad: here, to, is_loop: false }),
+                PadExit::Loop(to) => return Ok(Landed { pad: here, to, is_loop: true }),
+                PadExit::Around(around) => Some(around),
+                PadExit::Out => None,
             };
         }
         at = unwinder.leave(at)?;

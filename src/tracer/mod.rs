@@ -64,6 +64,11 @@ pub(crate) use self::{
     threads::{Clock, Start, Turns},
 };
 
+/// Whether the machine has a core for work beside a run.
+pub(crate) fn has_second_core() -> bool {
+    std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)
+}
+
 /// How to run a sample.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]

@@ -5,7 +5,6 @@ use std::{
     fmt,
     ops::Range,
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -260,8 +259,7 @@ impl Session {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn count_beside(&mut self) -> Counting {
-        let has_cores = thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
-        if self.capture().has_run() || !has_cores {
+        if self.capture().has_run() || !super::has_second_core() {
             return Counting::later();
         }
         let (growing, sender) = Growing::new();

@@ -291,7 +291,7 @@ pub struct Op {
 
 /// Where a branch leads, and what it carries along.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Way {
+pub(super) struct BranchTarget {
     pub(super) pc: u32,
     pub(super) from: u32,
     pub(super) to: u32,
@@ -514,7 +514,7 @@ pub(super) struct Body {
     pub(super) code: Vec<Instr>,
     pub(super) covers: Vec<Cover>,
     pub(super) ops: Vec<Op>,
-    pub(super) ways: Vec<Way>,
+    pub(super) ways: Vec<BranchTarget>,
     pub(super) tables: Vec<JumpTable>,
     pub(super) fars: Vec<Far>,
     pub(super) atomics: Vec<AtomicSite>,

@@ -90,7 +90,7 @@ enum Kind {
 #[derive(Debug, Clone, Copy)]
 enum Patch {
     Instr(usize),
-    Way(usize),
+    BranchTarget(usize),
     /// Of a landing pad, and which of its ways.
     Caught(u32, usize),
 }
@@ -384,7 +384,7 @@ impl Translator<'_> {
         for patch in patches {
             match *patch {
                 Patch::Instr(at) => self.body.code[at].c = pc,
-                Patch::Way(at) => self.body.ways[at].pc = pc,
+                Patch::BranchTarget(at) => self.body.ways[at].pc = pc,
                 Patch::Caught(pad, way) => self.body.pads[pad as usize].ways[way].pc = pc,
             }
         }

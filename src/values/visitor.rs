@@ -73,6 +73,7 @@ impl<'a> Fused<'a> {
 
 /// What an instruction touches besides slots of its frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Touched {
     /// Nothing.
     Frame,

@@ -11,7 +11,7 @@ use crate::{
 };
 
 use super::limits::QUOTED;
-pub(super) use crate::text::{grouped, percent, plural, share, some};
+pub(super) use crate::text::{grouped, import_name, percent, plural, share, some};
 
 /// A string of the sample in quotes, the end cut. It stays as it is: whoever prints it escapes what could
 /// deceive, once.
@@ -35,7 +35,7 @@ pub(super) fn function(facts: &Facts<'_>, func: FuncIndex) -> String {
     let import = || facts.view.imports.iter().find(|import| import.func == Some(func));
     let name = match defined(facts, func) {
         Some(defined) => defined.called().map(str::to_owned),
-        None => import().map(|import| format!("{}.{}", import.module, import.name)),
+        None => import().map(|import| import_name(&import.module, &import.name)),
     };
     match name {
         Some(name) => format!("func {func} ({})", quoted(&name).trim_matches('`')),

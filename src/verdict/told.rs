@@ -43,7 +43,7 @@ fn not_followed(facts: &Weighed<'_>, run: &Run) -> Option<String> {
     let reads = reads(facts, run);
     let (first, read) = reads.iter().find(|(_, read)| is_private(run, &absolute(&read.path)))?;
     let may_tell = |call: &&Call| {
-        let host = format!("{}.{}", call.module, call.name);
+        let host = text::import_name(&call.module, &call.name);
         !call.args.is_empty() && takes_out(facts, run, &host, 0)
     };
     let call = run.calls.iter().skip(*first + 1).find(may_tell)?;

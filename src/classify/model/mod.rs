@@ -37,6 +37,7 @@ use crate::text::named;
 
 named! {
     /// The kinds of models.
+    #[non_exhaustive]
     pub enum ModelKind {
         /// Gradient boosted trees, as XGBoost's defaults.
         Boosting = "boosting",

@@ -21,7 +21,8 @@ pub(super) fn function(places: &Places<'_>, given: &str) -> Result<Stop, String>
 
 /// At the calls of an imported function, named with its module or without.
 pub(super) fn host(trace: &Trace, given: &str) -> Option<Stop> {
-    let is_named = |host: &Host| *host.name == *given || format!("{}.{}", host.module, host.name) == given;
+    let is_named =
+        |host: &Host| *host.name == *given || wasmspoor::text::import_name(&host.module, &host.name) == given;
     trace.hosts.iter().find(|(_, host)| is_named(host)).map(|(key, _)| Stop::Host(*key))
 }
 

@@ -136,8 +136,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
     let known = arguments.known.list()?;
     let roots = roots(&arguments.named()?)?;
     arguments.confinement.check(&spawner)?;
-    let processors = || thread::available_parallelism().map_or(1, usize::from).min(MAX_JOBS.into());
-    let jobs = arguments.jobs.map_or_else(processors, usize::from);
+    let jobs = worker::jobs(arguments.jobs);
     let mut before = (
         Known::default(),
         Summary::default(),

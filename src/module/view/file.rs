@@ -65,7 +65,8 @@ impl File {
 /// The hash of imports, if there are any.
 pub(super) fn imphash(imports: &[ImportInfo]) -> Option<String> {
     let functions = imports.iter().filter(|import| import.kind == ExternKind::Function);
-    let mut names: Vec<_> = functions.map(|import| format!("{}.{}", import.module, import.name)).collect();
+    let mut names: Vec<_> =
+        functions.map(|import| crate::text::import_name(&import.module, &import.name)).collect();
     names.sort_unstable();
     (!names.is_empty()).then(|| crate::hex::hex(&Md5::digest(names.join(","))))
 }

@@ -332,7 +332,7 @@ impl View {
     /// else `func N`. Whoever made the sample chose the names.
     pub fn name_of(&self, func: FuncIndex) -> Cow<'_, str> {
         if let Some(import) = self.import_of(func) {
-            return format!("{}.{}", import.module, import.name).into();
+            return crate::text::import_name(&import.module, &import.name).into();
         }
         match self.function(func).and_then(Function::called) {
             Some(name) => name.into(),

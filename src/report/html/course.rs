@@ -16,7 +16,7 @@ use super::{
 use crate::{
     passes::course::KINDS,
     report::HostCallReport,
-    text::{clip, grouped, percent, plural, share},
+    text::{clip, grouped, import_name, percent, plural, share},
 };
 
 const WIDTH: f64 = 1200.0;
@@ -164,7 +164,7 @@ impl Drawing<'_, '_, '_> {
         let mut lanes: BTreeMap<String, Vec<Mark>> = BTreeMap::new();
         for call in self.page.report.host_calls.iter() {
             let Some(at) = self.work.course.at_call(call.call.record) else { continue };
-            let (class, name) = (kind(call), format!("{}.{}", call.call.module, call.call.name));
+            let (class, name) = (kind(call), import_name(&call.call.module, &call.call.name));
             lanes.entry(about(call)).or_default().push((self.x(at), class, name));
         }
         let beyond = lanes.len().saturating_sub(limits::LANES) as u64;

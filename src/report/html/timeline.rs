@@ -9,7 +9,7 @@ use crate::{
     categories::RiskLevel,
     report::{HostCallReport, TimelineEntry, grown},
     sandbox::{Answer, Arg, Pointed},
-    text::{clip, cut, grouped, line, plural},
+    text::{clip, cut, grouped, import_name, line, plural},
 };
 
 const WIDTH: f64 = 1200.0;
@@ -209,7 +209,7 @@ fn detail(page: &Page<'_, '_>, found: &HostCallReport<'_>) -> Markup {
     };
     html! {
         details.call {
-            summary { code { (clip(&format!("{}.{}", call.module, call.name), limits::NAME)) } }
+            summary { code { (clip(&import_name(&call.module, &call.name), limits::NAME)) } }
             @if !call.args.is_empty() {
                 ul { @for arg in call.args.iter().take(limits::PLACES) { li { (argument(arg)) } } }
             }

@@ -131,6 +131,7 @@ pub struct Socket {
 
 /// What a socket is.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SocketKind {
     /// It is connected.
     Stream(Peer),

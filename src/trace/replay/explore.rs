@@ -9,7 +9,7 @@ use super::super::decisions::Window;
 use super::super::limits::STRETCH_STEPS;
 use super::super::map::{CodeMap, Destination, FlatBlock};
 use super::super::step::{Call, Misfit, Walker, step};
-use super::super::visitor::stretch::{BlockExit, Way};
+use super::super::visitor::stretch::{BlockExit, ExitKind};
 use super::super::{CallKind, FuncKey};
 use super::{BOTTOM, Target};
 use crate::module::Meeting;
@@ -85,7 +85,7 @@ pub(super) fn explore(
     while walk.reading.used < limit && walk.steps.len() < STRETCH_STEPS {
         let FlatBlock { len, exit } = map.blocks[number as usize];
         let before = walk.reading;
-        walk.steps.push(BlockExit { number, way: Way::On });
+        walk.steps.push(BlockExit { number, kind: ExitKind::On });
         match step(&mut walk, number, exit) {
             Ok(next) => number = next,
             Err(dead) => {
@@ -132,9 +132,9 @@ const DEAD: Dead = Dead { is_final: true, steps: 1 };
 const DEAD_NOW: Dead = Dead { is_final: false, steps: 1 };
 
 impl Explorer<'_, '_> {
-    fn left(&mut self, way: Way) {
+    fn left(&mut self, kind: ExitKind) {
         if let Some(step) = self.steps.last_mut() {
-            step.way = way;
+            step.kind = kind;
         }
     }
 }
@@ -191,13 +191,13 @@ impl Walker for Explorer<'_, '_> {
     }
 
     fn label(&mut self, _: u32, table: u32, index: u32) -> Result<u32, Dead> {
-        self.left(Way::Label(index));
+        self.left(ExitKind::Label(index));
         let first = self.map.tables[table as usize].first;
         Ok(self.map.labels[(first + index) as usize])
     }
 
     fn branch(&mut self, _: u32, taken: bool) {
-        self.left(Way::Branch(taken));
+        self.left(ExitKind::Branch(taken));
     }
 
     fn silent(&mut self) -> Result<(), Dead> {
@@ -217,11 +217,11 @@ impl Walker for Explorer<'_, '_> {
             self.silent += 1;
         }
         if is_tail {
-            self.left(Way::TailCall(kind, entry));
+            self.left(ExitKind::TailCall(kind, entry));
         } else {
             self.pushed.push(from + 1);
             self.rise = self.rise.max(self.pushed.len().saturating_sub(self.popped) as u32);
-            self.left(Way::Call(kind, entry));
+            self.left(ExitKind::Call(kind, entry));
         }
         Ok(entry)
     }
@@ -241,7 +241,7 @@ impl Walker for Explorer<'_, '_> {
                 back
             }
         };
-        self.left(Way::Leave);
+        self.left(ExitKind::Leave);
         Ok(back)
     }
 

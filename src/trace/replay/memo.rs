@@ -304,7 +304,7 @@ impl Memo {
         // Numbers of entries and of parts are the same: both grow here only.
         self.kept.parts.resize(self.chunks.entries.len(), (0..0, 0..0));
         let has_calls = self.kept.add(&explored.steps);
-        let branches = explored.steps.iter().filter(|step| step.way.is_branch()).count();
+        let branches = explored.steps.iter().filter(|step| step.kind.is_branch()).count();
         Some(Entry {
             bits,
             times: 0,

@@ -1,6 +1,6 @@
 //! Exceptions, from where they are thrown to where they are caught, or out of the invocation.
 
-use crate::module::Way;
+use crate::module::PadExit;
 
 use super::super::step::{Unwinder, land, thrown};
 use super::super::{ReplayErrorKind, Visitor};
@@ -129,7 +129,7 @@ impl<V: Visitor> Unwinder for Unwinding<'_, '_, V> {
         self.replay.map.landing_pad(at)
     }
 
-    fn pass(&mut self, from: u32, pad: u32, tag: u32) -> Result<Way<u32>, Stop> {
+    fn pass(&mut self, from: u32, pad: u32, tag: u32) -> Result<PadExit<u32>, Stop> {
         let map = &self.replay.map;
         self.visitor.land(map.run(from), map.run(pad));
         let cursor = &mut self.replay.cursor;

@@ -14,12 +14,12 @@ use super::{CallKind, Visitor};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::trace) struct BlockExit {
     pub(in crate::trace) number: u32,
-    pub(in crate::trace) way: Way,
+    pub(in crate::trace) kind: ExitKind,
 }
 
 /// How a block was left. Functions stand as the numbers of their first blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::trace) enum Way {
+pub(in crate::trace) enum ExitKind {
     /// By going on without a branch, which visitors are not told.
     On,
     /// By a branch that names one label: whether it was taken.
@@ -31,7 +31,7 @@ pub(in crate::trace) enum Way {
     Leave,
 }
 
-impl Way {
+impl ExitKind {
     pub(in crate::trace) fn is_branch(self) -> bool {
         matches!(self, Self::Branch(_) | Self::Label(_))
     }
@@ -67,7 +67,7 @@ impl Kept {
     /// Adds a part; whether anything in it calls or returns.
     pub(in crate::trace) fn add(&mut self, steps: &[BlockExit]) -> bool {
         let first = self.calls.len() as u32;
-        self.calls.extend(steps.iter().filter(|step| step.way.is_call_or_return()));
+        self.calls.extend(steps.iter().filter(|step| step.kind.is_call_or_return()));
         let begin = self.steps.len() as u32;
         self.steps.extend(steps);
         self.parts.push((begin..self.steps.len() as u32, first..self.calls.len() as u32));
@@ -138,9 +138,9 @@ impl<'r> Stretch<'r> {
     /// label, or which label of a table it took.
     pub(crate) fn ways(self) -> impl Iterator<Item = (ExecutedBlock<'r>, Option<bool>, Option<u32>)> {
         let map = self.map;
-        let way = move |step: &BlockExit| match step.way {
-            Way::Branch(taken) => (map.run(step.number), Some(taken), None),
-            Way::Label(index) => (map.run(step.number), None, Some(index)),
+        let way = move |step: &BlockExit| match step.kind {
+            ExitKind::Branch(taken) => (map.run(step.number), Some(taken), None),
+            ExitKind::Label(index) => (map.run(step.number), None, Some(index)),
             _ => (map.run(step.number), None, None),
         };
         self.parts().flat_map(move |part| part.steps.iter().map(way))
@@ -151,16 +151,16 @@ impl<'r> Stretch<'r> {
     }
 
     #[inline]
-    fn tell_way(self, BlockExit { number, way }: BlockExit, visitor: &mut impl Visitor) {
+    fn tell_way(self, BlockExit { number, kind }: BlockExit, visitor: &mut impl Visitor) {
         let run = self.map.run(number);
         let function = |entry| ExecutedFunction::new(self.map, entry);
-        match way {
-            Way::On => {}
-            Way::Branch(taken) => visitor.branch(run, taken),
-            Way::Label(index) => visitor.branch_table(run, index),
-            Way::Call(kind, entry) => visitor.call(run, kind, function(entry)),
-            Way::TailCall(kind, entry) => visitor.tail_call(run, kind, function(entry)),
-            Way::Leave => visitor.leave(run),
+        match kind {
+            ExitKind::On => {}
+            ExitKind::Branch(taken) => visitor.branch(run, taken),
+            ExitKind::Label(index) => visitor.branch_table(run, index),
+            ExitKind::Call(kind, entry) => visitor.call(run, kind, function(entry)),
+            ExitKind::TailCall(kind, entry) => visitor.tail_call(run, kind, function(entry)),
+            ExitKind::Leave => visitor.leave(run),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Exceptions, from where they are thrown to where they are caught.
 
 use crate::{
-    module::{Block, BlockIndex, Code, Exit, FuncIndex, Module, Way},
+    module::{Block, BlockIndex, Code, Exit, FuncIndex, Module, PadExit},
     trace::step::Unwinder,
 };
 
@@ -27,7 +27,7 @@ impl Unwinder for Unwinding<'_, '_> {
         Some((func, self.code(func)?.landing_pad(block)?))
     }
 
-    fn pass(&mut self, _: Place, (func, pad): Place, tag: u32) -> Result<Way<Place>, Stop> {
+    fn pass(&mut self, _: Place, (func, pad): Place, tag: u32) -> Result<PadExit<Place>, Stop> {
         let code = self.module.code(func).map_err(|_| Stop::Lost)?;
         let &Block { len, exit, .. } = code.blocks().get(pad.position()).ok_or(Stop::Lost)?;
         self.counter.total += u64::from(len);
@@ -36,7 +36,7 @@ impl Unwinder for Unwinding<'_, '_> {
         self.counter.seen.mark(position, pad.position(), code.blocks().len());
         let Exit::Catch(number) = exit else { return Err(Stop::Lost) };
         let way = code.way(self.module.tags(), number, tag);
-        Ok(Way::of(&(func, pad), way.map(|(to, takes)| ((func, to), takes))))
+        Ok(PadExit::of(&(func, pad), way.map(|(to, takes)| ((func, to), takes))))
     }
 
     fn leave(&mut self, _: Place) -> Result<Place, Stop> {

@@ -5,7 +5,7 @@ use wasmspoor_hooks::recorder::stream;
 
 use crate::module::objects::Takes;
 
-use super::super::code::{CallSite, Code, Instr, JumpTable, Place, Ty, Way};
+use super::super::code::{BranchTarget, CallSite, Code, Instr, JumpTable, Place, Ty};
 use super::{Control, Entry, Kind, Patch, Result, Translator, Where};
 
 impl Translator<'_> {
@@ -62,7 +62,7 @@ impl Translator<'_> {
     }
 
     /// Operands that a branch to the control at `depth` carries: how many, their slots, and where they go.
-    pub(super) fn way(&self, depth: u32) -> Result<(usize, usize, Way)> {
+    pub(super) fn way(&self, depth: u32) -> Result<(usize, usize, BranchTarget)> {
         let index = self.controls.len().checked_sub(1 + depth as usize).ok_or_else(|| self.invalid())?;
         let control = &self.controls[index];
         let count = match (control.kind, control.ty) {
@@ -76,7 +76,7 @@ impl Translator<'_> {
         let from = self.stack.get(first).map_or(control.base_slot, |entry| entry.home);
         let len = self.next_slot() - from.min(self.next_slot());
         let len = if count == 0 { 0 } else { len };
-        let way = Way { pc: control.start, from, to: control.base_slot, len };
+        let way = BranchTarget { pc: control.start, from, to: control.base_slot, len };
         Ok((index, count, way))
     }
 
@@ -86,10 +86,10 @@ impl Translator<'_> {
         }
     }
 
-    pub(super) fn add_way(&mut self, control: usize, way: Way) -> u32 {
+    pub(super) fn add_way(&mut self, control: usize, way: BranchTarget) -> u32 {
         let index = self.body.ways.len();
         self.body.ways.push(way);
-        self.target(control, Patch::Way(index));
+        self.target(control, Patch::BranchTarget(index));
         index as u32
     }
 

@@ -45,7 +45,7 @@ pub(super) fn read_then_sent(facts: &Weighed<'_>) -> Option<Correlation> {
     let imports = |names: &[String]| {
         let found =
             facts.view.imports.iter().filter(|import| import.func.is_some() && listed(names, &import.name));
-        text::some(found.map(|import| text::quoted(&format!("{}.{}", import.module, import.name))), 3)
+        text::some(found.map(|import| text::quoted(&text::import_name(&import.module, &import.name))), 3)
     };
     let (reads, sends) = (imports(&calls.read_file), imports(&calls.send));
     if reads.is_empty() || sends.is_empty() {

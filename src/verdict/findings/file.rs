@@ -170,7 +170,7 @@ fn imports(facts: &Weighed<'_>, findings: &mut Vec<Finding>) {
         let shown = text::some(
             found
                 .iter()
-                .map(|import| format!("{}.{}", import.module, import.name))
+                .map(|import| text::import_name(&import.module, &import.name))
                 .map(|name| text::quoted(&name)),
             8,
         );

@@ -198,7 +198,7 @@ fn fabricated(run: &Run) -> Option<Finding> {
         .calls
         .iter()
         .filter(|call| call.answer == Answer::Default)
-        .map(|call| format!("{}.{}", call.module, call.name))
+        .map(|call| text::import_name(&call.module, &call.name))
         .collect();
     let text = format!(
         "{} of {} host calls got a made-up answer, zeros for {}",

@@ -29,7 +29,7 @@ thread_local! {
 
 /// The receiver of what a run records: a file, and the thread that makes checkpoints of it.
 #[derive(Debug)]
-pub(super) struct Beside {
+pub(super) struct Checkpointer {
     writer: Arc<TraceWriter>,
     making: Mutex<Making>,
 }
@@ -45,7 +45,7 @@ enum Making {
     Running(Sender, JoinHandle<Option<Made>>),
 }
 
-impl Beside {
+impl Checkpointer {
     /// With the module that runs, checkpoints are made meanwhile.
     pub(super) fn new(writer: Arc<TraceWriter>, module: Option<Arc<Module>>) -> Self {
         Self { writer, making: Mutex::new(module.map_or(Making::Off, Making::Ready)) }
@@ -70,7 +70,7 @@ impl Beside {
     }
 }
 
-impl StreamSink for Beside {
+impl StreamSink for Checkpointer {
     fn linked(&self, instances: &[Instance], hosts: &BTreeMap<FuncKey, Host>) {
         self.writer.linked(instances, hosts);
         self.making().begin(instances, hosts);
@@ -87,7 +87,7 @@ impl StreamSink for Beside {
     }
 }
 
-impl Journal for Beside {
+impl Journal for Checkpointer {
     fn note(&self, item: &Item) {
         self.writer.note(item);
     }
@@ -130,5 +130,5 @@ fn is_wanted() -> bool {
     #[cfg(test)]
     return !IS_OFF.get();
     #[cfg(not(test))]
-    return thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
+    return crate::tracer::has_second_core();
 }

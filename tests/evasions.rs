@@ -25,6 +25,8 @@ mod room;
 mod second;
 #[path = "evasions/skipped.rs"]
 mod skipped;
+#[path = "evasions/strays.rs"]
+mod strays;
 #[path = "evasions/turns.rs"]
 mod turns;
 #[path = "evasions/unasked.rs"]

@@ -211,7 +211,7 @@ impl DataFlows {
         for flow in flows {
             let kind = flow.source.kind;
             let is_value = match flow.how {
-                How::Value => kind != SourceKind::Answer,
+                How::Value => kind != SourceKind::Answer || flow.source.is_of_surroundings(),
                 // Which value it has was decided by the time or the like.
                 How::Control => flow.source.is_of_surroundings(),
                 How::Address => false,
@@ -364,6 +364,7 @@ impl<'r> Words<'r> {
             SourceKind::File | SourceKind::Socket => format!("`{name}`"),
             SourceKind::Argument => format!("argument {name}"),
             SourceKind::Environment => format!("the variable `{name}`"),
+            SourceKind::Clock if name.parse::<u32>().is_err() => format!("the dates {name}"),
             SourceKind::Clock => format!("clock {name}"),
             SourceKind::Answer => format!("answers of `{name}`"),
             SourceKind::Data => format!("data at {name}"),

@@ -18,6 +18,9 @@ use crate::{
     values::taint::{How, Source, SourceKind},
 };
 
+/// Functions that say where the next write goes: in a file, and to which.
+const PLACING: [&str; 2] = ["fd_seek", "fd_renumber"];
+
 /// Why what was chosen forbids CLEAN, if it does.
 pub(super) fn lack(facts: &Weighed<'_>) -> Option<String> {
     let run = facts.run?;
@@ -25,6 +28,18 @@ pub(super) fn lack(facts: &Weighed<'_>) -> Option<String> {
         .or_else(|| by_what_was_cut(facts))
         .or_else(|| by_nothing(facts, run))
         .or_else(|| by_what_was_not_followed(facts, run))
+        .or_else(|| by_what_was_refused(facts, run))
+}
+
+/// An effect that was refused for want of a right that the sample had not asked for. Runtimes of today do not
+/// look at rights.
+fn by_what_was_refused(facts: &Weighed<'_>, run: &Run) -> Option<String> {
+    let is_refused = |call: &&Call| {
+        call.errno.as_deref() == Some("notcapable")
+            && effect(facts, &format!("{}.{}", call.module, call.name)).is_some()
+    };
+    let call = run.calls.iter().find(is_refused)?;
+    Some(format!("{} was refused here for want of a right, and other hosts do it", text::quoted(&call.name)))
 }
 
 /// An effect after what the host said of time, chance or surroundings, where values were not followed to the
@@ -43,7 +58,7 @@ fn by_what_was_not_followed(facts: &Weighed<'_>, run: &Run) -> Option<String> {
 }
 
 /// Whether a call opened, to write to it, a file that no argument names.
-fn opens_to_write(run: &Run, call: &Call) -> bool {
+pub(super) fn opens_to_write(run: &Run, call: &Call) -> bool {
     let may_write =
         |arg: &Arg| matches!(arg.value, Value::I64(rights) if rights as u64 & RIGHT_TO_WRITE != 0);
     let path = || call.args.iter().find_map(|arg| arg.points_at.as_ref()?.kept_text());
@@ -86,9 +101,12 @@ fn effect<'w>(facts: &Weighed<'w>, host: &str) -> Option<&'w str> {
 }
 
 fn is_decision(facts: &Weighed<'_>, run: &Run, chosen: &Chosen) -> bool {
-    let Some(effect) = effect(facts, &chosen.host) else { return is_told_which(facts, run, chosen) };
     let name = chosen.host.rsplit_once('.').map_or(&*chosen.host, |(_, name)| name);
     let kind = chosen.source.kind;
+    if PLACING.contains(&name) {
+        return kind != SourceKind::Answer && is_heard(kind) && chosen.how != How::Address;
+    }
+    let Some(effect) = effect(facts, &chosen.host) else { return is_told_which(facts, run, chosen) };
     let Some(index) = chosen.index else {
         return is_heard(kind) && name.starts_with("path_") && !is_of_asked(run, chosen);
     };

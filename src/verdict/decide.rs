@@ -13,7 +13,7 @@ use super::{
     kept, mixing,
     score::Score,
     seen::Code,
-    text, told, touched, unlogged,
+    strays, text, told, touched, unlogged,
     weights::{ClassTable, Weighed, Weights, in_namespace, listed},
 };
 use crate::{
@@ -165,6 +165,7 @@ fn unexplained(code: &Code<'_>) -> Option<String> {
         .or_else(|| untold(facts))
         .or_else(|| told::lack(facts))
         .or_else(|| chosen::lack(facts))
+        .or_else(|| strays::lack(code))
         .or_else(|| mixed(code))
         .or_else(|| code.unseen().map(str::to_owned))
         .or_else(|| carries::lack(code))

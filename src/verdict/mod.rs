@@ -31,6 +31,7 @@ mod opening;
 mod operators;
 mod score;
 mod seen;
+mod strays;
 mod text;
 mod told;
 mod touched;

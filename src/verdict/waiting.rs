@@ -133,7 +133,7 @@ fn opened_to_write(facts: &Facts<'_>) -> bool {
 
 /// Whether a function writes to what was opened before.
 fn writes(import: &str) -> bool {
-    matches!(import, "fd_write" | "write" | "writev" | "fwrite")
+    matches!(import, "fd_write" | "fd_pwrite" | "fd_renumber" | "write" | "writev" | "fwrite")
         || import.contains("output-stream.") && import.contains("write")
 }
 

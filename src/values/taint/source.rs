@@ -69,6 +69,8 @@ impl Source {
                 let name = self.name.trim_start_matches('/');
                 OF_THE_MACHINE.iter().any(|folder| name.starts_with(folder.trim_start_matches('/')))
             }
+            // Which of several it waited for came first.
+            SourceKind::Answer => of_wasi(&self.name) == Some("poll_oneoff"),
             _ => false,
         }
     }
@@ -129,6 +131,15 @@ pub(super) fn numbers_of_files(name: &str, listed: &[u8]) -> Vec<Range<u64>> {
         at = at.saturating_add(24).saturating_add(len);
     }
     places
+}
+
+/// The name of the source of dates of files, which are the time.
+pub(super) const DATES: &str = "of files";
+
+/// Where the dates stand in what WASI says of a file: when it was read, changed, and changed in any way.
+pub(super) fn dates_of_files(name: &str, said: &[u8]) -> Option<Range<u64>> {
+    let is_one = matches!(of_wasi(name), Some("path_filestat_get" | "fd_filestat_get"));
+    (is_one && said.len() == 64).then_some(40..64)
 }
 
 /// A source of bytes.

@@ -257,6 +257,10 @@ impl Visitor for Taint<'_> {
                         let (address, len) = (address + place.start, place.end - place.start);
                         self.give_bytes(memory, address, len, (SourceKind::Answer, &name, None));
                     }
+                    if let Some(place) = source::dates_of_files(&name, bytes) {
+                        let (address, len) = (address + place.start, place.end - place.start);
+                        self.give_bytes(memory, address, len, (SourceKind::Clock, source::DATES, None));
+                    }
                 }
             }
         }

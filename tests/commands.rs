@@ -198,6 +198,35 @@ fn tenet_reads_what_each_instruction_took_gave_and_touched() {
     assert_eq!(refused(&["dump", recorded.trace(), "--tenet", "--json"]).0, 2);
 }
 
+/// A tail call of an import takes the place of its function: the results are those of the caller's call.
+#[test]
+fn a_tail_call_of_an_import_leaves_its_frame() {
+    let sample = tempfile::Builder::new().suffix(".wat").tempfile().unwrap();
+    fs::write(
+        &sample,
+        r#"(module
+          (import "env" "ask" (func $ask (param i32) (result i32)))
+          (func $tail (param i64 i64) (result i32) (return_call $ask (i32.const 5)))
+          (func $long (result i64) (drop (call $tail (i64.const 1) (i64.const 2))) (i64.const 9))
+          (func (export "_start") (drop (call $long))))"#,
+    )
+    .unwrap();
+    let trace = sample.path().with_extension("spoor");
+    let trace = trace.to_str().unwrap();
+    shown(&["record", sample.path().to_str().unwrap(), "-o", trace]);
+    let all = lines(shown(&["dump", trace, "--values", "--json"]));
+    let results = |event: &str| -> Vec<_> {
+        let of = all.iter().filter(|line| line["event"] == event);
+        of.filter_map(|line| line["results"].get(0)).cloned().collect()
+    };
+    assert_eq!(results("leave"), [serde_json::json!({ "i64": 9 })], "{all:?}");
+    let states = explore(&shown(&["dump", trace, "--tenet"]));
+    let depths: Vec<_> = states.iter().map(|state| state["rsp"]).collect();
+    let deepest = depths.iter().max().unwrap();
+    assert_eq!((deepest, depths.last()), (&3, Some(&1)), "{depths:?}");
+    fs::remove_file(trace).unwrap();
+}
+
 /// With `--features parquet`; that rows are read again as they were written, `parquet/tests/tables.rs` tests.
 #[cfg(feature = "parquet")]
 #[test]

@@ -188,7 +188,7 @@ fn what_can_never_be_hit_is_refused() {
     let at = u32::from_str_radix(at.split(' ').next().unwrap(), 16).unwrap();
     let text = recorded.talk(&format!(
         "break offset 99999999\nbreak offset {}\nbreak offset {at}\nwatch global 99\nwatch 3:0:4\nbreak function 0\n\
-         break offset 5000000000\nstep back\ncontinue 5\nlocals 1\nback 1 2\nww 99999999:4\nbreakpoints\n",
+         break offset 5000000000\nstep back\ncontinue 5\nlocals 1\nback 1 2\nww 99999999:4\nww 0:99999\nbreakpoints\n",
         at + 1
     ));
     for said in [
@@ -203,6 +203,7 @@ fn what_can_never_be_hit_is_refused() {
         "`locals` takes nothing, not `1`",
         "`back` takes [N], not `1 2`",
         "are asked for",
+        "99999 bytes are asked for; 65536 are the most",
     ] {
         assert!(text.contains(said), "{said}: {text}");
     }
@@ -370,6 +371,12 @@ fn an_editor_walks_forwards_and_backwards() {
     client.done("stepBack", json!({ "threadId": 1 }));
     client.stopped();
     assert_eq!(client.top()["instructionPointerReference"], here);
+    // A part of the call stack.
+    let whole = client.done("stackTrace", json!({ "threadId": 1 }))["stackFrames"].clone();
+    let part = json!({ "threadId": 1, "startFrame": 1, "levels": 1 });
+    let part = client.done("stackTrace", part);
+    assert_eq!((&part["totalFrames"], part["stackFrames"].as_array().unwrap().len()), (&3.into(), 1));
+    assert_eq!(part["stackFrames"][0], whole[1]);
     client.done("stepOut", json!({ "threadId": 1 }));
     client.stopped();
     assert!(client.top()["name"].as_str().unwrap().contains("add"));
@@ -415,6 +422,12 @@ fn an_editor_walks_forwards_and_backwards() {
     assert_eq!(client.stopped(), "data breakpoint");
     let memory = client.done("readMemory", json!({ "memoryReference": "0x40", "count": 4 }));
     assert_eq!(memory["data"], "AQAAAA==");
+    let shown = client.done("evaluate", json!({ "expression": "memory 0:0x40:4", "context": "repl" }));
+    assert_eq!(shown["memoryReference"], "0x40");
+    let memory = client.done("readMemory", json!({ "memoryReference": "0:0x40", "count": 4 }));
+    assert_eq!(memory["data"], "AQAAAA==");
+    let other = client.ask("readMemory", json!({ "memoryReference": "1:0x40", "count": 4 }));
+    assert_eq!((&other["success"], &other["message"]), (&false.into(), &"there is no memory 1".into()));
     let shown = client.done("evaluate", json!({ "expression": "who-wrote 64:4", "context": "repl" }));
     assert!(shown["result"].as_str().unwrap().contains("i32.store"), "{shown}");
     // To the end, and what is not known.

@@ -9,6 +9,7 @@ use std::{fs, path::Path};
 
 use command::shown;
 use wasmspoor::{
+    Value,
     sandbox::{self, Drive, Persona, RunOptions},
     trace::effects::Effect,
     values::{
@@ -727,6 +728,160 @@ fn a_secret_in_names_is_seen() {
     let flow = flows.iter().find(|flow| matches!(flow.sink, Sink::Memory { .. })).unwrap();
     assert_eq!((flow.how, &flow.ranges[..], flow.times), (How::Value, &[(0, 60)][..], 3));
     assert_eq!(flow.path(), ["two characters for each byte, in an alphabet of its own"]);
+}
+
+/// Imports of what gives, beside those of `HEAD`.
+const GIVING: &str = r#"
+  (import "wasi_snapshot_preview1" "args_get" (func $args_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_get" (func $environ_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "clock_time_get" (func $time (param i32 i64 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "sock_accept" (func $accept (param i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "sock_recv"
+    (func $recv (param i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "ask" (func $ask (result i32)))
+  (import "env" "tell" (func $tell (param i32 i32)))
+"#;
+
+fn giving(body: &str) -> Vec<u8> {
+    wat::parse_str(format!("(module {GIVING} {HEAD} {body})")).unwrap()
+}
+
+#[test]
+fn each_kind_of_source_is_followed() {
+    let rows: &[(SourceKind, &str, &str, &[(u64, u64)])] = &[
+        (
+            SourceKind::Argument,
+            "(drop (call $args_get (i32.const 512) (i32.const 600)))
+             (call $put (i32.add (i32.load (i32.const 512)) (i32.const 1)) (i32.const 2))",
+            "0",
+            &[(1, 3)],
+        ),
+        (
+            SourceKind::Clock,
+            "(drop (call $time (i32.const 0) (i64.const 0) (i32.const 512)))
+             (call $put (i32.const 514) (i32.const 3))",
+            "0",
+            &[(2, 5)],
+        ),
+        (
+            SourceKind::Answer,
+            "(i32.store (i32.const 512) (call $ask)) (call $put (i32.const 512) (i32.const 4))",
+            "env.ask",
+            &[(0, 4)],
+        ),
+        (SourceKind::Data, "(call $put (i32.const 3001) (i32.const 2))", "0xbb8", &[(1, 3)]),
+        (
+            SourceKind::Entry,
+            "(i32.store (i32.const 512) (local.get $x)) (call $put (i32.const 513) (i32.const 1))",
+            "arguments",
+            &[(1, 2)],
+        ),
+    ];
+    for (kind, body, name, ranges) in rows {
+        let wasm =
+            giving(&format!(r#"(data (i32.const 3000) "spoor") (func (export "f") (param $x i32) {body})"#));
+        let mut options = options(b"");
+        options.args = vec!["sample".into()];
+        options.invoke = Some(("f".into(), vec![Value::I32(7)]));
+        let flows = flows_of(&wasm, &options, TaintOptions::default().sources([*kind]));
+        let told: Vec<_> = flows
+            .iter()
+            .filter(|flow| matches!(flow.sink, Sink::Memory { .. }) && flow.how == How::Value)
+            .map(|flow| (flow.source.kind, &*flow.source.name, &flow.ranges[..]))
+            .collect();
+        assert_eq!(told, [(*kind, *name, *ranges)], "{kind:?}: {flows:?}");
+    }
+}
+
+#[test]
+fn what_comes_over_a_socket_is_followed() {
+    let sample = tempfile::Builder::new().suffix(".wat").tempfile().unwrap();
+    let body = r#"(func (export "_start")
+      (drop (call $accept (i32.const 4) (i32.const 0) (i32.const 20)))
+      (i32.store (i32.const 0) (i32.const 1024)) (i32.store (i32.const 4) (i32.const 64))
+      (drop (call $recv (i32.load (i32.const 20)) (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 8)
+        (i32.const 16)))
+      (call $put (i32.const 1025) (i32.const 2)))"#;
+    fs::write(&sample, format!("(module {GIVING} {HEAD} {body})")).unwrap();
+    let told = shown(&["taint", sample.path().to_str().unwrap(), "--from", "socket", "--to", "fd_write"]);
+    assert!(told.contains("bytes 1 to 2 of `") && told.contains("fd_write` #"), "{told}");
+}
+
+#[test]
+fn arguments_and_results_are_sinks() {
+    let wasm = giving(
+        r#"(func (export "f") (result i32) (call $get)
+             (call $tell (i32.const 5) (i32.load16_u (i32.const 1026)))
+             (i32.load8_u (i32.const 1029)))"#,
+    );
+    let mut options = options(b"0123456789");
+    options.invoke = Some(("f".into(), vec![]));
+    let flows = flows_of(&wasm, &options, TaintOptions::default().sources([SourceKind::Stdin]));
+    let to = |is_it: fn(&Sink) -> bool| -> Vec<_> {
+        let of = flows.iter().filter(|flow| is_it(&flow.sink));
+        of.map(|flow| (&flow.ranges[..], flow.how, flow.times)).collect()
+    };
+    let arguments = to(|sink| matches!(sink, Sink::Argument { index: 1, .. }));
+    assert_eq!(arguments, [(&[(2, 4)][..], How::Value, 1)], "{flows:?}");
+    assert_eq!(to(|sink| *sink == Sink::Result), [(&[(5, 6)][..], How::Value, 1)], "{flows:?}");
+}
+
+/// Each source goes to a call of its own, then both to a third.
+#[test]
+fn a_flow_tells_the_calls_of_its_own_source() {
+    let body = r#"(func (export "_start")
+      (drop (call $time (i32.const 0) (i64.const 0) (i32.const 512))) (call $put (i32.const 512) (i32.const 8))
+      (drop (call $random (i32.const 520) (i32.const 8))) (call $put (i32.const 520) (i32.const 8))"#;
+    let both = "(call $put (i32.const 512) (i32.const 16))
+      (i64.store (i32.const 528) (i64.xor (i64.load (i32.const 512)) (i64.load (i32.const 520))))
+      (call $put (i32.const 528) (i32.const 8))";
+    let told = |body: &str, kinds: &[SourceKind]| {
+        let taint = TaintOptions::default().sources(kinds.iter().copied());
+        let mut flows = flows_of(&giving(body), &options(b""), taint);
+        flows.retain(|flow| matches!(flow.sink, Sink::Memory { .. }));
+        flows
+    };
+    let kinds = [SourceKind::Clock, SourceKind::Random];
+    let apart = told(&format!("{body})"), &kinds);
+    assert_eq!(apart.len(), 2);
+    for flow in &apart {
+        assert_eq!((flow.times, flow.count, flow.records.0), (1, 8, flow.records.1), "{flow:?}");
+    }
+    assert_ne!(apart[0].records, apart[1].records);
+    let together = told(&format!("{body} {both})"), &kinds);
+    let of = |flows: &[Flow]| -> Vec<_> { flows.iter().map(|flow| (flow.times, flow.count)).collect() };
+    assert_eq!(of(&together), [(3, 24), (3, 24)], "{together:?}");
+    // Each is told as when it is followed alone.
+    for (kind, both) in kinds.into_iter().zip(&together) {
+        let alone =
+            told(&format!("{body} {both})", both = "(call $put (i32.const 512) (i32.const 16))"), &[kind]);
+        assert_eq!((alone[0].times, alone[0].records.0), (2, both.records.0));
+    }
+}
+
+/// The log of this sample has one write for each document.
+#[test]
+fn each_document_of_a_ransomware_is_in_a_call_of_its_own() {
+    let path = format!("{}/corpus/ransomware-xor.wat", env!("CARGO_MANIFEST_DIR"));
+    let told = shown(&["taint", &path, "--from", "file", "--to", "fd_pwrite"]);
+    let rows: Vec<_> = told.lines().filter(|line| line.contains("xor")).collect();
+    let mut calls: Vec<_> = rows.iter().map(|row| row.rsplit_once("fd_pwrite` ").unwrap().1).collect();
+    calls.sort_unstable();
+    assert_eq!(calls, ["#14", "#19", "#4", "#9"], "{told}");
+}
+
+/// Nothing was there, so nothing came from there. The verdict alone asks for it.
+#[test]
+fn what_is_empty_has_no_flow() {
+    let sample = tempfile::Builder::new().suffix(".wat").tempfile().unwrap();
+    let body = r#"(func (export "_start")
+      (drop (call $environ_get (i32.const 512) (i32.const 1024))) (call $put (i32.const 1024) (i32.const 40)))"#;
+    fs::write(&sample, format!("(module {GIVING} {HEAD} {body})")).unwrap();
+    let words = ["taint", sample.path().to_str().unwrap(), "--persona", "study", "--from", "environment"];
+    assert!(shown(&words).contains("no flow of what was asked for"));
+    let named = shown(&[&words[..], &["--env", "environment=abc"]].concat());
+    assert!(named.contains("of the variable `environment`"), "{named}");
 }
 
 /// Juliet's programs, whose names say what is wrong in them. They print what they get from outside, or fill a

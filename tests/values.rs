@@ -9,10 +9,13 @@ use common::{bodies, files, hash, limits, noise};
 use wasmspoor::{
     Options, Outcome, Tracer, Value,
     sandbox::{self, RunOptions},
-    trace::{FuncKey, InstanceIndex, Trace},
+    trace::{
+        End, FuncKey, InstanceIndex, Record, Trace, Trap, Words,
+        effects::{Effect, Effects, Val},
+    },
     values::{
         At, Definition, FindBytes, FindValue, Fused, LastWriters, Level, Machine, Nothing, Slicer, Timeline,
-        Ty, Visitor, Writer, signature,
+        Ty, ValuesError, ValuesErrorKind as Kind, Visitor, Writer, signature,
     },
 };
 use wasmspoor_needs::needs;
@@ -212,15 +215,15 @@ fn check_sandbox(wasm: &[u8]) -> Result<Option<(u64, u64)>, String> {
     }
 }
 
+/// All of them, each as far as takes a moment; `SPOOR_DECISIONS` goes further.
 #[needs("../shared")]
 #[test]
-#[ignore = "minutes without optimisation: cargo test --profile tail --test values -- --ignored shared"]
 fn shared_samples_are_recomputed() {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    let decisions = std::env::var("SPOOR_DECISIONS").map_or(20_000, |text| text.parse().unwrap());
+    let decisions = std::env::var("SPOOR_DECISIONS").map_or(5_000, |text| text.parse().unwrap());
     let mut all = Vec::new();
     for folder in ["samples", "workloads", "wasi", "cases"] {
-        all.extend(files(&shared.join(folder), "wasm"));
+        all.extend(["wasm", "wat"].into_iter().flat_map(|extension| files(&shared.join(folder), extension)));
     }
     let (modules, _) = check_all(all, decisions);
     assert!(modules > 100, "{modules}");
@@ -700,4 +703,326 @@ fn same_at_all_moments(trace: &Trace) {
     // From an early moment to the end once more: all of it is checked against the recording.
     timeline.state((1 << 20) + 77).unwrap();
     assert_eq!(timeline.total().unwrap(), total);
+}
+
+/// Does once each thing that is checked against the recording.
+const CHECKED: &str = r#"(module
+  (import "env" "give" (func $give (param i32 i32) (result i32)))
+  (memory (export "memory") 1 9) (table 2 funcref) (elem (i32.const 0) $more $less)
+  (type $one (func (param i32) (result i32)))
+  (func $more (type $one) (i32.add (local.get 0) (i32.const 1)))
+  (func $less (type $one) (i32.sub (local.get 0) (i32.const 1)))
+  (func (export "work") (param $n i32) (result i32)
+    (drop (call $give (i32.const 3) (local.get $n)))
+    (block $out (br_if $out (i32.eqz (local.get $n))) (drop (memory.grow (i32.const 2))))
+    (block (block (block (br_table 0 1 2 (local.get $n)))))
+    (memory.fill (i32.const 8) (i32.const 7) (i32.const 16))
+    (call_indirect (type $one) (i32.const 5) (local.get $n)))
+  (func (export "trap") (drop (i32.div_u (i32.const 1) (i32.const 0)))))"#;
+
+fn run_checked() -> Trace {
+    let mut tracer = Tracer::new(Options::default().effects(true));
+    tracer.define("env", "give", |call| call.set_result(0, Value::I32(40)));
+    let mut session = tracer.load(CHECKED.as_bytes()).unwrap();
+    session.start().unwrap();
+    assert_eq!(session.invoke("work", &[Value::I32(1)]).unwrap(), Outcome::Returned(vec![Value::I32(4)]));
+    session.invoke("trap", &[]).unwrap();
+    session.finish()
+}
+
+/// The mnemonics of a run.
+#[derive(Default)]
+struct Names(Vec<&'static str>);
+
+impl Visitor for Names {
+    const INSTRUCTIONS: bool = true;
+
+    fn instruction(&mut self, at: At<'_>, _: &[u64], _: &[u64]) {
+        self.0.push(at.op.opcode.mnemonic());
+    }
+}
+
+fn error_of(trace: &Trace) -> Option<ValuesError> {
+    Machine::new(trace).and_then(|mut machine| machine.run(&mut Nothing)).err()
+}
+
+/// Every decision of a good recording, made another.
+#[test]
+fn each_damaged_decision_is_a_disagreement() {
+    let good = run_checked();
+    assert_eq!(error_of(&good), None);
+    let words: Vec<u64> = good.words.chunks().flat_map(|chunk| chunk.into_owned()).collect();
+    let (mut seen, mut kinds) = (0, [false; 3]);
+    for bit in 0..words.len() * 64 {
+        let (mut changed, mut trace) = (words.clone(), good.clone());
+        changed[bit / 64] ^= 1 << (bit % 64);
+        trace.words = Words::default();
+        trace.words.push(&changed);
+        let Some(error) = error_of(&trace) else { continue };
+        seen += 1;
+        kinds[0] |= matches!(error.kind(), Kind::Branch { .. });
+        kinds[1] |= matches!(error.kind(), Kind::Label { .. });
+        kinds[2] |= matches!(error.kind(), Kind::Callee { .. });
+    }
+    assert!(seen >= good.decisions, "{seen} of {} decisions", good.decisions);
+    assert_eq!(kinds, [true; 3]);
+}
+
+/// Every record and value of the border of a good recording that is checked, made another: the disagreement
+/// names the event.
+#[test]
+fn each_damaged_record_is_a_disagreement_with_its_event() {
+    let good = run_checked();
+    let mut names = Names::default();
+    Machine::new(&good).and_then(|mut machine| machine.run(&mut names)).unwrap();
+    type Row<'a> = (&'a str, &'a str, fn(&mut Record) -> bool, fn(&Kind) -> bool);
+    let records: &[Row<'_>] = &[
+        (
+            "callee of an import",
+            "call",
+            |record| match record {
+                Record::HostCall { func } => {
+                    func.0 += 1;
+                    true
+                }
+                _ => false,
+            },
+            |kind| matches!(kind, Kind::Callee { .. } | Kind::UnknownKey(_) | Kind::Record { .. }),
+        ),
+        (
+            "operand of a growth",
+            "memory.grow",
+            |record| match record {
+                Record::Grow { delta, .. } => {
+                    *delta += 1;
+                    true
+                }
+                _ => false,
+            },
+            |kind| matches!(kind, Kind::Operand { .. }),
+        ),
+        (
+            "result of a growth",
+            "memory.grow",
+            |record| match record {
+                Record::Grow { result, .. } => {
+                    *result += 1;
+                    true
+                }
+                _ => false,
+            },
+            |kind| matches!(kind, Kind::Growth { .. }),
+        ),
+        (
+            "operand of a bulk operation",
+            "memory.fill",
+            |record| match record {
+                Record::Bulk { len, .. } => {
+                    *len += 1;
+                    true
+                }
+                _ => false,
+            },
+            |kind| matches!(kind, Kind::Operand { .. }),
+        ),
+        (
+            "code of a trap",
+            "i32.div_u",
+            |record| match record {
+                Record::End(End::Trapped { code, .. }) => {
+                    *code = Trap::Unreachable;
+                    true
+                }
+                _ => false,
+            },
+            |kind| matches!(kind, Kind::Trap { .. }),
+        ),
+        (
+            "a trap that was none",
+            "i32.div_u",
+            |record| match record {
+                Record::End(end @ End::Trapped { .. }) => {
+                    *end = End::Returned;
+                    true
+                }
+                _ => false,
+            },
+            |kind| matches!(kind, Kind::Trap { .. } | Kind::End { .. }),
+        ),
+    ];
+    for (what, name, damage, is_it) in records {
+        let mut trace = good.clone();
+        assert!(trace.records.iter_mut().any(damage), "{what}");
+        is_told(&trace, &names.0, (what, name), is_it);
+    }
+    type Values<'a> = (&'a str, &'a str, fn(&mut Effect) -> bool);
+    let values: &[Values<'_>] = &[
+        ("argument of a host call", "call", |effect| match effect {
+            Effect::Arguments(values) if values.len() == 2 => {
+                values[1] = Val::I32(2);
+                true
+            }
+            _ => false,
+        }),
+        ("result of an invocation", "call_indirect", |effect| match effect {
+            Effect::Results(values) if values[..] == [Val::I32(4)] => {
+                values[0] = Val::I32(5);
+                true
+            }
+            _ => false,
+        }),
+    ];
+    for (what, name, damage) in values {
+        let (mut trace, mut effects, mut done) = (good.clone(), Effects::default(), false);
+        for (record, effect) in good.effects.as_ref().unwrap().entries() {
+            let mut effect = effect.clone();
+            done |= !done && damage(&mut effect);
+            effects.push(*record, effect);
+        }
+        assert!(done, "{what}");
+        trace.effects = Some(effects.into());
+        is_told(&trace, &names.0, (what, name), &|kind| matches!(kind, Kind::Border { .. }));
+    }
+    let mut more = good.clone();
+    more.records.push(Record::HostReturn { failed: false });
+    assert!(matches!(error_of(&more).unwrap().kind(), Kind::LeftOver | Kind::Record { .. }));
+}
+
+/// The disagreement is of this kind, and its event is the instruction of this name or, of what comes after
+/// it, the next.
+fn is_told(trace: &Trace, names: &[&str], (what, name): (&str, &str), is_it: &dyn Fn(&Kind) -> bool) {
+    let error = error_of(trace).unwrap_or_else(|| panic!("{what} is not seen"));
+    assert!(is_it(error.kind()), "{what}: {error}");
+    let event = error.instructions() as usize;
+    let near = &names[event.saturating_sub(3)..(event + 1).min(names.len())];
+    assert!(near.contains(&name), "{what}: {error}: {near:?}");
+}
+
+/// Does once what hooks are told of that few visitors ask for.
+const HOOKS: &str = r#"(module
+  (import "env" "fill" (func $fill))
+  (memory (export "memory") 1 9) (data (i32.const 8) "ab")
+  (global $g (mut i32) (i32.const 0))
+  (func $init (global.set $g (i32.const 3)))
+  (start $init)
+  (func (export "all") (result i32)
+    (nop)
+    (drop (i32.const 6))
+    (drop (select (i32.const 1) (i32.const 2) (i32.const 0)))
+    (drop (i32.clz (i32.const 1)))
+    (drop (memory.size))
+    (drop (memory.grow (i32.const 2)))
+    (block (br 0))
+    (block (block (br_table 0 1 (i32.const 1))))
+    (call $fill)
+    (return (i32.load8_u (i32.const 9))))
+  (func (export "end") (unreachable)))"#;
+
+/// What it is told, in words.
+#[derive(Default)]
+struct Hooks(Vec<String>);
+
+impl Visitor for Hooks {
+    const INSTRUCTIONS: bool = true;
+
+    fn instruction(&mut self, at: At<'_>, operands: &[u64], results: &[u64]) {
+        self.0.push(format!("{} {operands:?} {results:?}", at.op.opcode.mnemonic()));
+    }
+
+    fn segment(&mut self, memory: u32, address: u64, bytes: &[u8]) {
+        self.0.push(format!("segment {memory} {address} {bytes:?}"));
+    }
+
+    fn host_write(&mut self, memory: u32, address: u64, bytes: &[u8]) {
+        self.0.push(format!("host writes {memory} {address} {bytes:?}"));
+    }
+
+    fn trap(&mut self, code: Trap) {
+        self.0.push(format!("trap {code:?}"));
+    }
+
+    fn leave(&mut self, results: &[u64]) {
+        self.0.push(format!("leave {results:?}"));
+    }
+
+    fn end(&mut self, _: &End, results: &[u64]) {
+        self.0.push(format!("end {results:?}"));
+    }
+}
+
+#[test]
+fn hooks_are_told_what_is_known() {
+    let mut tracer = Tracer::new(Options::default().effects(true));
+    tracer.define("env", "fill", |call| {
+        call.write_memory(9, b"xyz").unwrap();
+        Ok(())
+    });
+    let mut session = tracer.load(HOOKS.as_bytes()).unwrap();
+    session.start().unwrap();
+    assert_eq!(session.invoke("all", &[]).unwrap(), Outcome::Returned(vec![Value::I32(i32::from(b'x'))]));
+    session.invoke("end", &[]).unwrap();
+    let trace = session.finish();
+    let mut hooks = Hooks::default();
+    Machine::new(&trace).and_then(|mut machine| machine.run(&mut hooks)).unwrap();
+    let mut told = hooks.0.iter();
+    // In this order, with others between.
+    for expected in [
+        "segment 0 8 [97, 98]",
+        "global.set [3] []",
+        "nop [] []",
+        "drop [6] []",
+        "select [1, 2, 0] [2]",
+        "i32.clz [1] [31]",
+        "memory.size [] [1]",
+        "memory.grow [2] [1]",
+        "br [] []",
+        "br_table [1] []",
+        "host writes 0 9 [120, 121, 122]",
+        "i32.load8_u [9] [120]",
+        "return [120] []",
+        "leave [120]",
+        "end [120]",
+        "unreachable [] []",
+        "trap Unreachable",
+        "end []",
+    ] {
+        assert!(told.any(|told| told == expected), "{expected}: {:#?}", hooks.0);
+    }
+}
+
+/// Counts states that the host keeps, what it says of the origin of writes, and pages that it adds.
+#[derive(Default)]
+struct Kept {
+    states: u64,
+    given: Vec<String>,
+}
+
+impl Visitor for Kept {
+    fn host_keep(&mut self, _: u32) {
+        self.states += 1;
+    }
+
+    fn host_given(&mut self, origin: &wasmspoor::trace::effects::Origin) {
+        self.given.push(format!("{:?} {}", origin.kind, origin.name));
+    }
+}
+
+#[test]
+fn what_the_host_keeps_and_gives_is_told() {
+    let wasm = wat::parse_str(
+        r#"(module
+          (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+          (memory (export "memory") 1)
+          (func (export "one") (drop (call $random (i32.const 0) (i32.const 4))) (unreachable))
+          (func (export "two") (drop (call $random (i32.const 8) (i32.const 4)))))"#,
+    );
+    let run = sandbox::run_with_effects(&wasm.unwrap(), &RunOptions::default()).unwrap();
+    let mut kept = Kept::default();
+    Machine::new(&run.trace).and_then(|mut machine| machine.run(&mut kept)).unwrap();
+    assert!(kept.states > 0);
+    assert!(
+        kept.given.len() >= 2 && kept.given.iter().all(|given| given.starts_with("Random ")),
+        "{:?}",
+        kept.given
+    );
 }

@@ -118,6 +118,7 @@ fn slots(text: &str) -> Result<Slots, String> {
 struct Output {
     places: Vec<Place>,
     more_places: u64,
+    last_place: Option<Place>,
     values: Vec<ValueJson>,
     value_count: u64,
     last_value: Option<ValueJson>,
@@ -129,6 +130,7 @@ impl Output {
         Self {
             places: Vec::new(),
             more_places: 0,
+            last_place: None,
             values: find.found().iter().map(value).collect(),
             value_count: find.count(),
             last_value: find.last().map(value),
@@ -147,6 +149,7 @@ impl Output {
         Self {
             places: find.found().iter().map(place).collect(),
             more_places: find.more(),
+            last_place: find.last().map(place),
             values: Vec::new(),
             value_count: 0,
             last_value: None,
@@ -292,22 +295,26 @@ fn write_places(
     }
     let count = find.found().len() as u64 + find.more();
     writeln!(out, "found at {}", text::plural(count, "place"))?;
-    for found in find.found().iter().take(FOUND_SHOWN) {
+    let place = |found: &Found| {
         let until =
             found.until.map_or_else(|| "the end".to_owned(), |until| format!("event {}", grouped(until)));
-        writeln!(
-            out,
-            "  {:#x} ({}), from event {} until {until}: {}",
+        format!(
+            "{:#x} ({}), from event {} until {until}: {}",
             found.address,
             encoding(patterns, found),
             grouped(found.from),
             valued::writer(places, Some(&found.by))
-        )?;
+        )
+    };
+    for found in find.found().iter().take(FOUND_SHOWN) {
+        writeln!(out, "  {}", place(found))?;
     }
-    match count.saturating_sub(FOUND_SHOWN as u64) {
-        0 => Ok(()),
-        more => Ok(writeln!(out, "  and {} more", grouped(more))?),
+    let more = count.saturating_sub(FOUND_SHOWN as u64);
+    if let Some(last) = find.last().filter(|_| more > 0) {
+        writeln!(out, "  and {} more", grouped(more))?;
+        writeln!(out, "  last: {}", place(last))?;
     }
+    Ok(())
 }
 
 #[cfg(test)]

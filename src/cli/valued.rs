@@ -10,7 +10,7 @@ use wasmspoor::{
     module::SourceFrame,
     text::grouped,
     trace::Trace,
-    values::{Activation, Timeline, Ty, Typed, ValuesError, Writer},
+    values::{Activation, MAX_WATCHED, Timeline, Ty, Typed, ValuesError, Writer},
 };
 
 use super::{
@@ -109,6 +109,14 @@ pub(super) fn range(text: &str) -> Result<Range, String> {
         0 => Err(format!("`{text}` is a range of no bytes")),
         _ if address.checked_add(len).is_none() => Err(format!("`{text}` goes beyond 64 bits")),
         _ => Ok(Range { memory, address, len }),
+    }
+}
+
+/// Refuses a range of more bytes than writers are followed of.
+pub(super) fn check_watched(range: &Range) -> Result<(), String> {
+    match range.len {
+        len if len <= MAX_WATCHED => Ok(()),
+        len => Err(format!("{len} bytes are asked for; {MAX_WATCHED} are the most")),
     }
 }
 

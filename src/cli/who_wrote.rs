@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use wasmspoor::{
     text,
-    values::{LastWriters, MAX_WATCHED, Timeline, Writer},
+    values::{LastWriters, Timeline, Writer},
 };
 
 use super::limits::COPIES_FOLLOWED;
@@ -76,10 +76,7 @@ struct Output {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, Failure> {
-    if arguments.range.len > MAX_WATCHED {
-        let message = format!("{} bytes are asked for; {MAX_WATCHED} are the most", arguments.range.len);
-        return Err(valued::usage(message));
-    }
+    valued::check_watched(&arguments.range).map_err(valued::usage)?;
     let recorded = valued::open(&arguments.sample, &arguments.file)?;
     let trace = valued::trace(&recorded)?;
     let places = &arguments.symbols.places(trace)?;

@@ -179,8 +179,9 @@ impl DataFlows {
         let words = Words::of(run);
         self.decide(&words, &flows);
         self.leave(&flows);
-        // The verdict alone asks how much was read, and what was chosen by it.
-        flows.retain(|flow| flow.how != How::Control && flow.source.kind != SourceKind::Answer);
+        // The verdict alone asks how much was read, or that nothing was there, and what was chosen by it.
+        let is_told = |source: &Source| source.kind != SourceKind::Answer && !source.is_of_nothing();
+        flows.retain(|flow| flow.how != How::Control && is_told(&flow.source));
         // Of what an entry point gives back only what it read is told: all the rest is what it is for.
         flows.retain(|flow| match flow.sink {
             Sink::Argument { .. } | Sink::Memory { .. } => true,
@@ -363,6 +364,7 @@ impl<'r> Words<'r> {
         let source = match kind {
             SourceKind::File | SourceKind::Socket => format!("`{name}`"),
             SourceKind::Argument => format!("argument {name}"),
+            SourceKind::Environment if flow.source.is_of_nothing() => "an environment that is empty".into(),
             SourceKind::Environment => format!("the variable `{name}`"),
             SourceKind::Clock if name.parse::<u32>().is_err() => format!("the dates {name}"),
             SourceKind::Clock => format!("clock {name}"),

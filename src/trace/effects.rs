@@ -22,6 +22,13 @@ use crate::text::vocabulary;
 /// Stands for a function reference of which only is known that it is not null.
 pub const UNKNOWN_FUNC: FuncKey = FuncKey(u32::MAX);
 
+/// The name of the bytes that are marked to say that the environment is empty. No variable has it: a name
+/// ends before the first `=`.
+pub(crate) const EMPTY_ENVIRONMENT: &str = "=";
+
+/// The name of those that are marked to say that standard input is empty.
+pub(crate) const EMPTY_STDIN: &str = "empty standard input";
+
 /// A value that crosses the border, bit by bit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Val {

@@ -62,6 +62,10 @@ pub const MAX_PATTERN: usize = 4096;
 /// Most places that are told of those where something was found; more are counted.
 pub const MAX_FOUND: usize = 10_000;
 
+/// Places that stand at the same time and are told from new ones: 70 MB. Beyond, one that is written again as
+/// it was is counted again.
+pub(super) const MAX_STANDING: usize = 1 << 20;
+
 /// Instructions that a debugger looks through at first for the next stop: some milliseconds.
 pub(super) const FIRST_WINDOW: u64 = 1 << 16;
 

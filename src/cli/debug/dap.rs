@@ -377,8 +377,13 @@ impl<W: Write> Adapter<'_, '_, W> {
                 "presentationHint": "label",
             }),
         };
-        let frames: Vec<Json> = levels.iter().enumerate().rev().map(frame).collect();
-        Ok(json!({ "totalFrames": frames.len(), "stackFrames": frames }))
+        let start = arguments["startFrame"].as_u64().unwrap_or(0);
+        // No number of levels, and 0, mean all of them.
+        let most = arguments["levels"].as_u64().filter(|levels| *levels > 0).unwrap_or(u64::MAX);
+        let part = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let frames = levels.iter().enumerate().rev().skip(part(start)).take(part(most));
+        let frames: Vec<Json> = frames.map(frame).collect();
+        Ok(json!({ "totalFrames": levels.len(), "stackFrames": frames }))
     }
 
     fn scopes(&mut self, arguments: &Json) -> Result<Json, Refused> {
@@ -424,11 +429,18 @@ impl<W: Write> Adapter<'_, '_, W> {
 
     fn memory(&mut self, arguments: &Json) -> Result<Json, Refused> {
         use base64::Engine as _;
-        let base = valued::number(arguments["memoryReference"].as_str().unwrap_or_default())?;
+        let reference = arguments["memoryReference"].as_str().unwrap_or_default();
+        let (memory, base) = match reference.split_once(':') {
+            Some((memory, base)) => (valued::number(memory)?, valued::number(base)?),
+            None => (0, valued::number(reference)?),
+        };
         let begin = base.saturating_add_signed(arguments["offset"].as_i64().unwrap_or(0));
         let len = arguments["count"].as_u64().unwrap_or(0).min(DAP_MEMORY);
         self.debugger.state()?;
-        let all = self.debugger.timeline().memory(0).unwrap_or_default();
+        let timeline = self.debugger.timeline();
+        let all = u32::try_from(memory).ok().and_then(|memory| timeline.memory(memory));
+        let all =
+            all.or((memory == 0).then_some(&[])).ok_or_else(|| format!("there is no memory {memory}"))?;
         let first = usize::try_from(begin).unwrap_or(usize::MAX).min(all.len());
         let end = first.saturating_add(len as usize).min(all.len());
         let bytes = all.get(first..end).unwrap_or_default();
@@ -487,7 +499,17 @@ impl<W: Write> Adapter<'_, '_, W> {
         if moved {
             self.stopped("goto", &[])?;
         }
-        Ok(json!({ "result": String::from_utf8_lossy(&shown), "variablesReference": 0 }))
+        let mut answer = json!({ "result": String::from_utf8_lossy(&shown), "variablesReference": 0 });
+        // Bytes that are shown can be looked at further, of another memory than the first, too.
+        if let Some(("memory" | "x", range)) = line.trim().split_once(' ')
+            && let Ok(range) = valued::range(range.trim())
+        {
+            answer["memoryReference"] = match range.memory {
+                0 => format!("{:#x}", range.address).into(),
+                memory => format!("{memory}:{:#x}", range.address).into(),
+            };
+        }
+        Ok(answer)
     }
 }
 

@@ -292,6 +292,7 @@ impl<'d, 't> Prompt<'d, 't> {
 
     fn who_wrote(&mut self, words: &[&str], out: &mut impl Write) -> Result<(), Problem> {
         let range = valued::range(words.first().ok_or("which? `who-wrote ADDR:LEN`")?)?;
+        valued::check_watched(&range)?;
         let now = self.debugger.position();
         let mut last = LastWriters::of(range.memory, range.address, range.len, now);
         self.debugger.timeline().walk(0, now, &mut last)?;

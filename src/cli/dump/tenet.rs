@@ -42,6 +42,7 @@ pub(super) fn write(trace: &Trace, from: u64, to: u64, out: &mut impl Write) -> 
         out,
         failed: Ok(()),
         depth,
+        is_tail: false,
         bases: Vec::new(),
         threads: Threads::at(timeline.machine().thread()),
         known: BTreeMap::new(),
@@ -69,6 +70,8 @@ struct Lines<'o, W> {
     failed: io::Result<()>,
     /// Functions on the stack, and how many there were below each invocation.
     depth: usize,
+    /// The last instruction calls in place of its function.
+    is_tail: bool,
     bases: Vec<usize>,
     /// The same two of the other threads.
     threads: Threads<(usize, Vec<usize>)>,
@@ -172,6 +175,7 @@ impl<W: Write> Visitor for Lines<'_, W> {
     const WRITES: bool = true;
 
     fn instruction(&mut self, at: At<'_>, operands: &[u64], results: &[u64]) {
+        self.is_tail = at.op.opcode.mnemonic().starts_with("return_call");
         if self.failed.is_ok() {
             self.failed = self.instruction(at, operands, results);
         }
@@ -204,11 +208,13 @@ impl<W: Write> Visitor for Lines<'_, W> {
     }
 
     fn invoke(&mut self, _: FuncKey, _: &[u64]) {
+        self.is_tail = false;
         self.bases.push(self.depth);
         self.depth += 1;
     }
 
     fn call(&mut self, _: FuncKey, _: &[u64], is_tail: bool) {
+        self.is_tail = false;
         self.depth += usize::from(!is_tail);
     }
 
@@ -217,7 +223,7 @@ impl<W: Write> Visitor for Lines<'_, W> {
     }
 
     fn host_call(&mut self, _: FuncKey, _: u64, _: &[u64]) {
-        self.depth += 1;
+        self.depth += usize::from(!std::mem::take(&mut self.is_tail));
     }
 
     fn host_return(&mut self, _: bool, _: &[u64]) {

@@ -55,6 +55,7 @@ impl<'t> Values<'t> {
             open: Vec::new(),
             threads: Threads::default(),
             left: None,
+            is_tail: false,
             accesses: Vec::new(),
             number: 0,
         };
@@ -114,6 +115,7 @@ impl<'t> Values<'t> {
         });
         self.window.frames = frames.collect();
         self.window.open.clear();
+        self.window.is_tail = false;
         self.window.threads = Threads::at(self.timeline.machine().thread());
         self.next = self.timeline.position();
         Ok(())
@@ -133,6 +135,8 @@ struct Window<'t> {
     threads: Threads<(Vec<FuncKey>, Vec<usize>)>,
     /// The function that was left last.
     left: Option<FuncKey>,
+    /// The last instruction calls in place of its function.
+    is_tail: bool,
     accesses: Vec<Access>,
     /// Instructions told of.
     number: u64,
@@ -199,16 +203,19 @@ impl Visitor for Window<'_> {
         });
         self.accesses.clear();
         self.number = at.number + 1;
+        self.is_tail = at.op.opcode.mnemonic().starts_with("return_call");
     }
 
     fn invoke(&mut self, func: FuncKey, arguments: &[u64]) {
         let (params, _) = self.types(func);
+        self.is_tail = false;
         self.open.push(self.frames.len());
         self.frames.push(func);
         self.border(Border::Invoke, &params, arguments);
     }
 
     fn call(&mut self, callee: FuncKey, arguments: &[u64], is_tail: bool) {
+        self.is_tail = false;
         if is_tail {
             self.frames.pop();
         }
@@ -226,6 +233,9 @@ impl Visitor for Window<'_> {
     fn host_call(&mut self, func: FuncKey, _: u64, arguments: &[u64]) {
         let (params, _) = self.types(func);
         self.arguments(&params, arguments);
+        if std::mem::take(&mut self.is_tail) {
+            self.frames.pop();
+        }
         self.frames.push(func);
         if !self.trace.is_meeting(func) {
             self.border(Border::HostCall, &params, arguments);

@@ -3,7 +3,7 @@
 use super::{Errno, limits::UNREAD};
 use crate::{
     sandbox::{context::CallContext, tokens::Source},
-    trace::effects::Given,
+    trace::effects::{EMPTY_ENVIRONMENT, Given},
 };
 
 pub(super) fn args_get(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
@@ -24,7 +24,7 @@ pub(super) fn environ_get(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
     if strings.is_empty() {
         // An empty one says something, too. Where there is no room for a mark, the call does well all the
         // same.
-        _ = ctx.mark(ctx.u32(1), UNREAD, Given::Environment, "environment");
+        _ = ctx.mark(ctx.u32(1), UNREAD, Given::Environment, EMPTY_ENVIRONMENT);
     }
     ctx.state.hand_out(Source::Environment, 0..u64::MAX, "environment");
     Ok(())

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     sandbox::{context::CallContext, fs::Ino, state::State, tokens::Source},
-    trace::effects::{Given, Origin},
+    trace::effects::{EMPTY_STDIN, Given, Origin},
 };
 
 pub(super) fn fd_advise(ctx: &mut CallContext<'_, '_>) -> Result<(), Errno> {
@@ -64,7 +64,7 @@ impl CallContext<'_, '_> {
         let is_nothing = self.state.wasi.stdin().is_empty();
         let is_stdin = self.state.wasi.fds.get(self.u32(0))?.target == Target::Stdin;
         let Some(&(start, len)) = vectors.first().filter(|_| is_nothing && is_stdin) else { return Ok(()) };
-        self.mark(start, len.min(UNREAD), Given::Stdin, "standard input")
+        self.mark(start, len.min(UNREAD), Given::Stdin, EMPTY_STDIN)
     }
 
     /// Says of bytes that were not written that they are what was given: they say something by that.

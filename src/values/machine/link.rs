@@ -25,7 +25,13 @@ impl Machine<'_> {
         let bad = ValuesErrorKind::Effects;
         let index = self.made as u32;
         let trace = self.trace;
-        let instance = trace.instances.get(self.made).ok_or(bad("more instances than the trace has"))?;
+        let instance = trace.instances.get(self.made).ok_or_else(|| match trace.is_whole() {
+            true => bad("more instances than the trace has"),
+            // Of a file that is cut off, effects may be there whose instances are not.
+            false => ValuesErrorKind::Truncated {
+                why: trace.gap().unwrap_or_else(|| "the file is cut off or damaged".into()).into(),
+            },
+        })?;
         self.made += 1;
         let module = trace.modules.get(instance.module).ok_or(bad("an instance of no module"))?;
         let layout = match &self.layouts[instance.module] {

@@ -2,26 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::text::vocabulary;
-
 use super::encoding::{self, Encoding, Out};
 use super::label::{Label, Labels};
 use super::limits::{DIGEST_SOURCES, DIGESTED, MAX_DIGEST};
-use super::operation::{Operation, Path};
+use super::operation::{How, Operation, Path};
+use super::origin::Origin;
 use super::sink::{Received, Sink, Sinks};
 use super::source::{Source, Sources, tidy};
-
-vocabulary! {
-    /// How a sink depends on a source.
-    pub enum How {
-        /// The value was computed from it.
-        Value = "value",
-        /// It chose the address that the value was read from.
-        Address = "address",
-        /// It chose whether the value was computed.
-        Control = "control",
-    }
-}
 
 /// A flow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,15 +95,32 @@ struct Gathered {
     times: u64,
     first: u64,
     last: u64,
+    /// Something of it is told together with other sources.
+    is_mixed: bool,
 }
 
 impl Gathered {
-    fn add(&mut self, path: Path, received: &Received) {
+    fn add(&mut self, sink: Sink, (path, origin): (Path, Origin), received: &Received) {
         self.path = self.path.beside(path);
         self.first = if self.times == 0 { received.first } else { self.first.min(received.first) };
         self.count += received.count;
-        self.times = self.times.max(received.times);
+        self.times = match sink.host() {
+            // A call may have been given something by several paths.
+            Some(_) => self.times.max(received.times),
+            None => self.times + received.times,
+        };
         self.last = self.last.max(received.last);
+        self.is_mixed |= origin == Origin::ANY;
+    }
+
+    /// Calls, or executions of the instruction, with the records of the first and the last.
+    fn times(&self, sinks: &Sinks, sink: Sink, source: u32, how: How) -> (u64, (u64, u64)) {
+        let records = (self.first, self.last);
+        match sinks.calls(sink, source, how) {
+            Some(calls) if self.is_mixed => (self.times.max(calls.times), records),
+            Some(calls) => (calls.times, (calls.first, calls.last)),
+            None => (self.times, records),
+        }
     }
 }
 
@@ -125,8 +129,8 @@ pub(super) fn all(labels: &Labels, sources: &Sources, sinks: &Sinks, keys: &BTre
     let mut gathered: BTreeMap<(Sink, u32, How), Gathered> = BTreeMap::new();
     let mut received = sinks.received();
     received.sort_unstable_by_key(|(key, _)| *key);
-    for ((sink, path), received) in &received {
-        let (sink, path) = (*sink, *path);
+    for ((sink, path, origin), received) in &received {
+        let (sink, way) = (*sink, (*path, *origin));
         let node = labels.node(received.label);
         for (how, set) in
             [(How::Value, node.value), (How::Address, node.address), (How::Control, node.control)]
@@ -137,7 +141,7 @@ pub(super) fn all(labels: &Labels, sources: &Sources, sinks: &Sinks, keys: &BTre
             }
             for (source, ranges) in found {
                 let flow = gathered.entry((sink, source, how)).or_default();
-                flow.add(path, received);
+                flow.add(sink, way, received);
                 flow.ranges.extend(ranges);
             }
         }
@@ -145,6 +149,7 @@ pub(super) fn all(labels: &Labels, sources: &Sources, sinks: &Sinks, keys: &BTre
     let (by_source, outgoing) = (keys_of(sources, keys), outgoing(labels, sources, sinks));
     let mut digests = Digests { labels, sources, sinks, of_sink: None, room: DIGEST_SOURCES };
     let flows = gathered.into_iter().filter_map(|((sink, number, how), gathered)| {
+        let (times, records) = gathered.times(sinks, sink, number, how);
         let source = sources.source(number)?.clone();
         let ranges = tidy(gathered.ranges);
         let steps: Vec<Operation> = gathered.path.steps().collect();
@@ -162,9 +167,8 @@ pub(super) fn all(labels: &Labels, sources: &Sources, sinks: &Sinks, keys: &BTre
         if let Some(out) = outgoing.get(&(sink, number)) {
             encodings.extend(encoding::characters(out));
         }
-        let Gathered { count, times, first, last, .. } = gathered;
+        let count = gathered.count;
         let is_digest = digests.has(sink, number, &ranges);
-        let records = (first, last);
         let flow = Flow { source, ranges, how, steps, encodings, sink, count, times, records, is_digest };
         Some((number, flow))
     });

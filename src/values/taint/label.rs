@@ -346,6 +346,27 @@ impl Labels {
         (total < 4).then_some(bytes)
     }
 
+    /// The ranges of a set, neither in order nor apart; `None` if it was put together from more sets.
+    pub(super) fn ranges_of_few(&self, set: Set, most: usize) -> Option<Vec<(u32, u32)>> {
+        let (mut open, mut found, mut seen) = (vec![set], Vec::new(), 0);
+        while let Some(set) = open.pop() {
+            seen += 1;
+            if seen > most {
+                return None;
+            }
+            if set.0 >= BYTE {
+                found.push((set.0 & !BYTE, (set.0 & !BYTE) + 1));
+                continue;
+            }
+            match set.0.checked_sub(1).and_then(|index| self.sets.get(index as usize)) {
+                Some(SetNode::Ranges(ranges)) => found.extend_from_slice(ranges),
+                Some(SetNode::Union(a, b)) => open.extend([*a, *b]),
+                None => {}
+            }
+        }
+        Some(found)
+    }
+
     /// The ranges of all source bytes of some sets, in order and apart.
     pub(super) fn ranges(&self, sets: &[Set]) -> Vec<(u32, u32)> {
         let (mut open, mut found) = (sets.to_vec(), Vec::new());

@@ -53,6 +53,27 @@ pub(super) const MAX_SHADOW_SLOTS: usize = 1 << 22;
 /// Places (of branches, accesses, indirect calls) and host functions that flows are kept for at most.
 pub(super) const MAX_SINKS: usize = 1 << 16;
 
+/// Beside these, what sinks were given that is told apart by source: 8 MB. Beyond, sources are told together.
+pub(super) const MAX_APART: usize = 1 << 16;
+
+/// Sets that are looked through for the sources of a label: more were put together from many bytes.
+pub(super) const ORIGIN_SETS: usize = 64;
+
+/// Sources that are told apart in one label: more went into a digest, or the like.
+pub(super) const ORIGIN_SOURCES: usize = 64;
+
+/// Pieces of sources looked at to tell sources apart: a second.
+pub(super) const MAX_ORIGIN_STEPS: u64 = 1 << 25;
+
+/// Different lists of sources: 35 MB at worst.
+pub(super) const MAX_ORIGINS: usize = 1 << 16;
+
+/// Labels whose sources are remembered: 1 MB. Beyond, all are forgotten.
+pub(super) const REMEMBERED_ORIGINS: usize = 1 << 16;
+
+/// Sources by host function of which calls are counted: 8 MB.
+pub(super) const MAX_COUNTED: usize = 1 << 16;
+
 /// Bytes that a sink was given which are kept with their labels, to recognise encodings: 32 MiB of all.
 pub(super) const MAX_KEPT: usize = 1 << 22;
 

@@ -2,6 +2,20 @@
 
 use serde::Serialize;
 
+use crate::text::vocabulary;
+
+vocabulary! {
+    /// How a sink depends on a source.
+    pub enum How {
+        /// The value was computed from it.
+        Value = "value",
+        /// It chose the address that the value was read from.
+        Address = "address",
+        /// It chose whether the value was computed.
+        Control = "control",
+    }
+}
+
 /// A kind of operation. Moves (locals, loads, stores, shifts by whole bytes) are none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -143,7 +143,7 @@ impl Taint<'_> {
         let label = self.all(word);
         if label.is_some() {
             let at = self.sinks.next_time();
-            self.sinks.take(&mut self.labels, sink, label, at);
+            self.sinks.take((&mut self.labels, &self.sources), sink, label, at);
         }
     }
 

@@ -227,7 +227,8 @@ impl Taint<'_> {
     #[inline]
     fn sink_word(&mut self, sink: Sink, word: WordId) {
         if word.is_some() {
-            self.sinks.take_word((&mut self.labels, &mut self.words), sink, word);
+            let Self { labels, words, sources, .. } = self;
+            self.sinks.take_word((labels, words, sources), sink, word);
         }
     }
 

@@ -5,9 +5,12 @@ use hashbrown::HashMap;
 use crate::{module::FuncIndex, text::vocabulary, trace::FuncKey};
 
 use super::label::{Label, Labels};
-use super::limits::{AGAIN, MAX_KEPT, MAX_RECENT_SINKS, MAX_SINKS, SINK_KEPT};
+use super::limits::{AGAIN, MAX_APART, MAX_COUNTED, MAX_KEPT, MAX_RECENT_SINKS, MAX_SINKS, SINK_KEPT};
+use super::operation::How;
 use super::operation::Path;
+use super::origin::{Origin, Origins};
 use super::places::Places;
+use super::source::Sources;
 use super::words::{WordId, Words};
 
 /// Where a value ends up.
@@ -91,7 +94,10 @@ vocabulary! {
     }
 }
 
-/// What a sink was given by one path.
+/// Where something went, by which path, and of which sources it was.
+pub(super) type Way = (Sink, Path, Origin);
+
+/// What a sink was given by one path, of the same sources.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Received {
     pub(super) label: Label,
@@ -100,6 +106,14 @@ pub(super) struct Received {
     /// Events: calls, or executions of the instruction.
     pub(super) times: u64,
     /// Records of the first and last host call.
+    pub(super) first: u64,
+    pub(super) last: u64,
+}
+
+/// Calls of a host function that a source went to: their records, each counted once.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Calls {
+    pub(super) times: u64,
     pub(super) first: u64,
     pub(super) last: u64,
 }
@@ -137,8 +151,13 @@ pub(super) struct Excerpt {
 /// What all sinks were given.
 #[derive(Debug)]
 pub(super) struct Sinks {
-    received: Vec<((Sink, Path), Received)>,
-    known: HashMap<(Sink, Path), usize>,
+    received: Vec<(Way, Received)>,
+    known: HashMap<Way, usize>,
+    origins: Origins,
+    /// Of `received`, what is told apart by source.
+    apart: usize,
+    /// By host function, source, and how it depends on it.
+    calls: HashMap<(Sink, u32, How), Calls>,
     recent: Places<Lately>,
     /// Of those that take a place each, at the one place that instruction and word give it.
     again: Box<[Again]>,
@@ -155,6 +174,9 @@ impl Default for Sinks {
         Self {
             received: Vec::new(),
             known: HashMap::new(),
+            origins: Origins::default(),
+            apart: 0,
+            calls: HashMap::new(),
             recent: Places::new(none, MAX_RECENT_SINKS),
             again: vec![NEVER; AGAIN].into(),
             excerpts: HashMap::new(),
@@ -177,7 +199,7 @@ fn hash(sink: Sink, number_of: u32) -> u64 {
 }
 
 /// Adds what was only counted.
-fn count(received: &mut [((Sink, Path), Received)], again: Again) {
+fn count(received: &mut [(Way, Received)], again: Again) {
     if let Some((_, received)) = received.get_mut(again.index as usize).filter(|_| again.times > 0) {
         received.count += again.times;
         received.times += again.times;
@@ -187,17 +209,23 @@ fn count(received: &mut [((Sink, Path), Received)], again: Again) {
 
 impl Sinks {
     /// Something was given to `sink`, `at` a moment that is the same for all of one event.
-    pub(super) fn take(&mut self, labels: &mut Labels, sink: Sink, label: Label, at: u64) {
+    pub(super) fn take(
+        &mut self,
+        (labels, sources): (&mut Labels, &Sources),
+        sink: Sink,
+        label: Label,
+        at: u64,
+    ) {
         if !label.is_some() {
             return;
         }
         let hash = hash(sink, label.number());
         let mut lately = *self.recent.at(hash);
         if lately.sink != sink || lately.label != label {
-            let Some(index) = self.index(labels, sink, label, at) else { return };
+            let Some(index) = self.index((labels, sources), sink, label, at) else { return };
             lately = Lately { sink, label, index, with: Label::NONE };
         }
-        let (_, received) = &mut self.received[lately.index];
+        let ((.., origin), received) = &mut self.received[lately.index];
         // A sink that has the label already is not asked again.
         if received.label != lately.with {
             received.label = labels.union(received.label, label);
@@ -205,17 +233,45 @@ impl Sinks {
             self.recent.put(hash, lately);
         }
         received.count += 1;
-        if received.times == 0 || received.last != at {
-            received.times += 1;
-        }
+        let is_new = received.times == 0 || received.last != at;
+        received.times += u64::from(is_new);
         received.last = at;
+        let origin = *origin;
+        if is_new && sink.host().is_some() {
+            self.call(sink, origin, at);
+        }
+    }
+
+    /// Counts a call for each of its sources, if it is not counted yet.
+    fn call(&mut self, sink: Sink, origin: Origin, at: u64) {
+        for &(source, how) in self.origins.sources(origin) {
+            let (key, is_full) = ((sink, source, how), self.calls.len() >= MAX_COUNTED);
+            if is_full && !self.calls.contains_key(&key) {
+                continue;
+            }
+            let calls = self.calls.entry(key).or_insert(Calls { first: at, ..Calls::default() });
+            if calls.times == 0 || calls.last != at {
+                calls.times += 1;
+            }
+            calls.last = at;
+        }
+    }
+
+    /// The calls of a host function that a source went to, as far as sources are told apart.
+    pub(super) fn calls(&self, sink: Sink, source: u32, how: How) -> Option<Calls> {
+        self.calls.get(&(sink, source, how)).copied()
     }
 
     /// An instruction was given a word that has labels.
     ///
     /// PERF: in a loop it is given the same again and again, which is only counted.
     #[inline]
-    pub(super) fn take_word(&mut self, (labels, words): (&mut Labels, &mut Words), sink: Sink, word: WordId) {
+    pub(super) fn take_word(
+        &mut self,
+        (labels, words, sources): (&mut Labels, &mut Words, &Sources),
+        sink: Sink,
+        word: WordId,
+    ) {
         let (at, place) = (self.next_time(), hash(sink, word.0) as usize % AGAIN);
         let again = &mut self.again[place];
         if again.word == word && again.sink == sink {
@@ -223,18 +279,18 @@ impl Sinks {
             return;
         }
         let label = words.all(labels, word);
-        self.take_anew(labels, (sink, word, label), at, place);
+        self.take_anew((labels, sources), (sink, word, label), at, place);
     }
 
     #[inline(never)]
     fn take_anew(
         &mut self,
-        labels: &mut Labels,
+        (labels, sources): (&mut Labels, &Sources),
         (sink, word, label): (Sink, WordId, Label),
         at: u64,
         place: usize,
     ) {
-        let Some(index) = self.index(labels, sink, label, at) else { return };
+        let Some(index) = self.index((labels, sources), sink, label, at) else { return };
         let before = std::mem::replace(
             &mut self.again[place],
             Again { sink, word, index: index as u32, times: 1, last: at },
@@ -251,23 +307,37 @@ impl Sinks {
         }
     }
 
-    /// What was received, by sink and path.
-    pub(super) fn received(&self) -> Vec<((Sink, Path), Received)> {
+    /// What was received, by sink, path and sources.
+    pub(super) fn received(&self) -> Vec<(Way, Received)> {
         let mut received = self.received.clone();
         self.again.iter().for_each(|again| count(&mut received, *again));
         received
     }
 
     /// Where what a sink was given by the path of a label is; `None` if there is no room for it.
-    fn index(&mut self, labels: &Labels, sink: Sink, label: Label, at: u64) -> Option<usize> {
-        let key = (sink, labels.node(label).path);
+    fn index(
+        &mut self,
+        (labels, sources): (&Labels, &Sources),
+        sink: Sink,
+        label: Label,
+        at: u64,
+    ) -> Option<usize> {
+        let mut key = (sink, labels.node(label).path, self.origins.of(labels, sources, label));
         if let Some(&index) = self.known.get(&key) {
             return Some(index);
         }
-        if self.received.len() >= MAX_SINKS {
+        if self.apart >= MAX_APART {
+            key.2 = Origin::ANY;
+            if let Some(&index) = self.known.get(&key) {
+                return Some(index);
+            }
+        }
+        let is_apart = key.2 != Origin::ANY;
+        if !is_apart && self.received.len() - self.apart >= MAX_SINKS {
             self.lost += 1;
             return None;
         }
+        self.apart += usize::from(is_apart);
         self.received.push((key, Received { label, first: at, ..Received::default() }));
         self.known.insert(key, self.received.len() - 1);
         Some(self.received.len() - 1)

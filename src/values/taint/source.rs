@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     text::vocabulary,
-    trace::effects::{Given, given_kinds},
+    trace::effects::{EMPTY_ENVIRONMENT, EMPTY_STDIN, Given, given_kinds},
 };
 
 given_kinds! {
@@ -61,6 +61,15 @@ const MEASURING: [&str; 3] = ["fd_readdir", "fd_seek", "poll_oneoff"];
 const OF_THE_MACHINE: [&str; 3] = ["/etc/", "/proc/", "/sys/"];
 
 impl Source {
+    /// Whether nothing was there, and bytes are marked to say so: none of them came from it.
+    pub fn is_of_nothing(&self) -> bool {
+        match self.kind {
+            SourceKind::Environment => &*self.name == EMPTY_ENVIRONMENT,
+            SourceKind::Stdin => &*self.name == EMPTY_STDIN,
+            _ => false,
+        }
+    }
+
     /// Whether it says where and when a program runs, and not what it works on.
     pub(crate) fn is_of_surroundings(&self) -> bool {
         match self.kind {
@@ -210,6 +219,13 @@ impl Sources {
         let after = self.chunks.partition_point(|chunk| chunk.first <= byte);
         let chunk = self.chunks.get(after.checked_sub(1)?)?;
         Some((chunk.source, chunk.offset + u64::from(byte - chunk.first)))
+    }
+
+    /// The sources of a range of bytes, one for each piece of it.
+    pub(super) fn of_range(&self, start: u32, end: u32) -> impl Iterator<Item = u32> {
+        let first = self.chunks.partition_point(|chunk| chunk.first <= start).saturating_sub(1);
+        let chunks = self.chunks.get(first..).unwrap_or_default();
+        chunks.iter().take_while(move |chunk| chunk.first < end).map(|chunk| chunk.source)
     }
 
     /// Ranges of bytes as ranges of sources.

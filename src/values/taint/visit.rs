@@ -160,7 +160,7 @@ impl Visitor for Taint<'_> {
             if !is_clean(&word) {
                 let label = scalar::all(&mut self.labels, &word, 8);
                 let sink = Sink::Argument { host: func, index: index as u32 };
-                self.sinks.take(&mut self.labels, sink, label, record);
+                self.sinks.take((&mut self.labels, &self.sources), sink, label, record);
             }
         }
         if self.is_tail {
@@ -274,7 +274,7 @@ impl Visitor for Taint<'_> {
             let read = &mut read[..bytes.len()];
             if self.memories.load(memory, address, read) {
                 for &label in read.iter().filter(|label| label.is_some()) {
-                    self.sinks.take(&mut self.labels, sink, label, record);
+                    self.sinks.take((&mut self.labels, &self.sources), sink, label, record);
                 }
                 self.sinks.keep(sink, bytes, read);
             }

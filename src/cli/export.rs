@@ -82,11 +82,12 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
         return Err(Failure::new(Exit::NotExecutable, anyhow::anyhow!("the sample did not run")));
     };
     let names = Names::of(&analysis.view);
-    let module = || names::module(&analysis);
     let mut bytes = Vec::new();
     match arguments.kind {
-        Kind::Drcov => coverage::write_drcov(&name, &module()?, &blocks(run)?, &mut bytes)?,
-        Kind::Modoff => coverage::write_modoff(&name, &module()?, &blocks(run)?, &mut bytes)?,
+        Kind::Drcov => coverage::write_drcov(&name, &*names::module(&analysis)?, &blocks(run)?, &mut bytes)?,
+        Kind::Modoff => {
+            coverage::write_modoff(&name, &*names::module(&analysis)?, &blocks(run)?, &mut bytes)?
+        }
         Kind::Folded => folded::write(&stacks(run)?, &names, &mut bytes)?,
         Kind::Flame => folded::write_svg(&stacks(run)?, &names, &name, &mut bytes)?,
         Kind::Speedscope => speedscope::write(&name, &stacks(run)?, &analysis.view, &mut bytes)?,
@@ -96,7 +97,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> Result<Exit, F
             chrome::write(&Report::of(&subject), run, &mut bytes)?;
         }
         Kind::Lcov => {
-            let module = module()?;
+            let module = names::module(&analysis)?;
             let text = analysis.text.as_deref();
             let source = lcov::Source { name: &name, module: &module, view: &analysis.view, text };
             lcov::write(source, &blocks(run)?, &mut bytes)

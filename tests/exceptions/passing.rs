@@ -227,8 +227,8 @@ fn events_say_how_the_host_is_left() {
             _ => None,
         })
         .collect();
-    assert_eq!(told.last().map(String::as_str), Some("Returned"));
-    assert_eq!(told[..2], ["Thrown", "host true"]);
+    assert_eq!(told.last().map(String::as_str), Some("returned"));
+    assert_eq!(told[..2], ["left by an exception", "host true"]);
     assert!(told[2].starts_with("caught in "), "{told:?}");
 }
 

@@ -39,7 +39,7 @@ pub(super) fn of(page: &Page<'_, '_>) -> Option<Markup> {
             ul.columns {
                 @for answer in made_up.iter().take(limits::ROWS) {
                     li {
-                        code { (clip(&import_name(&answer.module, &answer.name), limits::NAME)) } " "
+                        code { (clip(&import_name(answer.module, answer.name), limits::NAME)) } " "
                         span.dim { (grouped(answer.fabricated)) " of " (plural(answer.calls, "call")) }
                     }
                 }

@@ -79,7 +79,7 @@ fn entries(report: &Report<'_>) -> Option<Fact> {
 fn answers(report: &Report<'_>) -> Option<Fact> {
     let made_up: Vec<_> = report.fabricated.iter().filter(|answer| answer.fabricated > 0).collect();
     let calls: u64 = made_up.iter().map(|answer| answer.fabricated).sum();
-    let names = made_up.iter().map(|answer| import_name(&answer.module, &answer.name));
+    let names = made_up.iter().map(|answer| import_name(answer.module, answer.name));
     let text = format!("{} made up, to {}", plural(calls, "answer"), some(names, SHOWN_ITEMS));
     (calls > 0).then_some(("answers", text))
 }

@@ -749,7 +749,8 @@ fn giving(body: &str) -> Vec<u8> {
 
 #[test]
 fn each_kind_of_source_is_followed() {
-    let rows: &[(SourceKind, &str, &str, &[(u64, u64)])] = &[
+    type Row<'a> = (SourceKind, &'a str, &'a str, &'a [(u64, u64)]);
+    let rows: &[Row<'_>] = &[
         (
             SourceKind::Argument,
             "(drop (call $args_get (i32.const 512) (i32.const 600)))

@@ -4,9 +4,12 @@
 //!
 //! Not here: what values follow. Those are locals, globals and fixed addresses (`values/taint/control.rs`).
 //!
-//! Costs one walk over each function that has such a branch, and one over those that it calls.
+//! Costs one walk over each function that has such a branch, and one over all if such code calls any.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use wasmparser::Operator;
 
@@ -29,7 +32,7 @@ pub(super) fn lack(code: &Code<'_>) -> Option<String> {
     let run = facts.run?;
     let (_, rest) = told::heard(facts, run)?;
     let does = rest.iter().find(|call| is_effect(facts, run, call))?;
-    let (branch, place) = Strays { module: code.module()?, keeps: BTreeMap::new() }.first(facts)?;
+    let (branch, place) = Strays { facts, module: code.module()?, keepers: OnceCell::new() }.first()?;
     Some(format!(
         "what func {}:{:#x} would have written, had the branch at {:#x} gone the other way, may decide what {} does",
         place.function,
@@ -55,15 +58,17 @@ struct OneWay {
     is_followed: bool,
 }
 
-struct Strays<'m> {
-    module: &'m Module,
-    /// Whether a function keeps anything, with all that it calls.
-    keeps: BTreeMap<FuncIndex, bool>,
+struct Strays<'s> {
+    facts: &'s Weighed<'s>,
+    module: &'s Module,
+    /// Made when first asked for.
+    keepers: OnceCell<BTreeSet<FuncIndex>>,
 }
 
 impl Strays<'_> {
     /// The first such branch, and what it kept from being written.
-    fn first(&mut self, facts: &Weighed<'_>) -> Option<(CodeOffset, Place)> {
+    fn first(&self) -> Option<(CodeOffset, Place)> {
+        let facts = self.facts;
         let mut by_function: BTreeMap<FuncIndex, BTreeMap<CodeOffset, OneWay>> = BTreeMap::new();
         let decided = &facts.flows?.decided;
         for branch in &facts.dynamic.branches {
@@ -80,46 +85,40 @@ impl Strays<'_> {
     }
 
     fn first_in(
-        &mut self,
+        &self,
         function: FuncIndex,
         branches: &BTreeMap<CodeOffset, OneWay>,
     ) -> Option<(CodeOffset, Place)> {
-        let module = self.module;
+        let keeps = |callee| self.keepers.get_or_init(|| keepers(self.facts, self.module)).contains(&callee);
         let mut arms = Arms { open: vec![Block::default()], before: [false; 2], last: None, found: None };
-        for_each_operator(module, function, |offset, operator| {
+        for_each_operator(self.module, function, |offset, operator| {
             if arms.found.is_none() {
-                arms.step(offset, operator, branches.get(&offset), |callee| self.keeps(callee));
+                arms.step(offset, operator, branches.get(&offset), keeps);
             }
         });
         let (branch, offset) = arms.found?;
         Some((branch, Place { function, offset }))
     }
+}
 
-    /// Whether a function keeps anything, or one that it calls. Each is walked once.
-    fn keeps(&mut self, function: FuncIndex) -> bool {
-        let module = self.module;
-        let (mut asked, mut seen) = (vec![function], BTreeSet::new());
+/// The functions that keep anything, or that call such a function. Each is walked once.
+fn keepers(facts: &Weighed<'_>, module: &Module) -> BTreeSet<FuncIndex> {
+    let (mut callers, mut asked) = (BTreeMap::<FuncIndex, Vec<FuncIndex>>::new(), Vec::new());
+    for function in facts.view.functions.iter().map(|function| function.index) {
         let mut keeps = false;
-        while let Some(next) = asked.pop().filter(|_| !keeps) {
-            if let Some(&known) = self.keeps.get(&next) {
-                keeps |= known;
-                continue;
-            }
-            if !seen.insert(next) {
-                continue;
-            }
-            for_each_operator(module, next, |_, operator| match callee(operator) {
-                Some(callee) => asked.push(callee),
-                None => keeps |= is_kept(operator) || is_anyones(operator),
-            });
-        }
-        // Nothing is known of a part of them, if one of them does.
-        match keeps {
-            true => drop(self.keeps.insert(function, true)),
-            false => self.keeps.extend(seen.into_iter().map(|function| (function, false))),
-        }
-        keeps
+        for_each_operator(module, function, |_, operator| match callee(operator) {
+            Some(callee) => callers.entry(callee).or_default().push(function),
+            None => keeps |= is_kept(operator) || is_anyones(operator),
+        });
+        asked.extend(keeps.then_some(function));
     }
+    let mut keepers = BTreeSet::new();
+    while let Some(next) = asked.pop() {
+        if keepers.insert(next) {
+            asked.extend(callers.get(&next).into_iter().flatten());
+        }
+    }
+    keepers
 }
 
 /// Whether a source says where and when a program runs, or what chance gave it.
@@ -194,7 +193,7 @@ impl Arms {
         offset: CodeOffset,
         operator: &Operator<'_>,
         branch: Option<&OneWay>,
-        keeps: impl FnMut(FuncIndex) -> bool,
+        keeps: impl Fn(FuncIndex) -> bool,
     ) {
         self.note(offset, operator, keeps);
         match operator {
@@ -245,7 +244,7 @@ impl Arms {
     }
 
     /// Notes an operator that would have written, if it is in a part that did not run.
-    fn note(&mut self, offset: CodeOffset, operator: &Operator<'_>, keeps: impl FnMut(FuncIndex) -> bool) {
+    fn note(&mut self, offset: CodeOffset, operator: &Operator<'_>, keeps: impl Fn(FuncIndex) -> bool) {
         let Some(at) = self.open.iter().position(|block| block.now.is_some()) else { return };
         let Some((branch, is_followed)) = self.open[at].now.filter(|_| self.open[at].stray.is_none()) else {
             return;
@@ -256,7 +255,7 @@ impl Arms {
         };
         let is_local = matches!(operator, Operator::LocalSet { .. } | Operator::LocalTee { .. });
         let is_stray = match callee(operator) {
-            Some(callee) => Some(callee).is_some_and(keeps),
+            Some(callee) => keeps(callee),
             None if is_followed => is_anyones(operator) || is_kept(operator) && !is_placed(),
             None => is_anyones(operator) || is_kept(operator) || is_local,
         };
